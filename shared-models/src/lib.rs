@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The vocabulary that every part of Unweave shares: ids, states and their transitions, messages, sources, receipts.
+//!
+//! Nothing here does I/O. A word that appears in SQL, in a queue, in a metric or on the wire has its one spelling here.
+
+pub mod cleanup;
+pub mod document;
+pub mod ids;
+pub mod invariant;
+pub mod job;
+pub mod message;
+pub mod receipt;
+pub mod source;
+mod text_enum;
+pub mod times;
+
+pub use cleanup::{CleanupState, PurgeTarget, TargetProgress, TargetsProgress, WriterEnd};
+pub use document::{DocumentId, DocumentType, EntityKey};
+pub use ids::*;
+pub use job::{JobStatus, StatusFacts};
+pub use message::{Envelope, Message};
+pub use times::ProtocolTimes;

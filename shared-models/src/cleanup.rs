@@ -1,0 +1,101 @@
+//! Cleanups: the durable record of one deleted sync, which is its work order and its tombstone.
+//!
+//! `scheduled → purging → settling → done`; `settling → purging` when not empty; `done → scheduled` when reopened;
+//! `→ refused` when the guard finds the sync live.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::text_enum::text_enum;
+
+text_enum! {
+    /// State of a cleanup.
+    CleanupState, "cleanup state", {
+        /// Waits until it is due.
+        Scheduled = "scheduled",
+        /// A worker removes what the targets hold.
+        Purging = "purging",
+        /// Verified empty once; waits to be verified again.
+        Settling = "settling",
+        /// Both targets were verified empty after the settle delay; a receipt exists.
+        Done = "done",
+        /// The sync was found live: nothing was purged, somebody must look.
+        Refused = "refused",
+    }
+}
+
+impl CleanupState {
+    /// Whether work is left.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::Scheduled | Self::Purging | Self::Settling => true,
+            Self::Done | Self::Refused => false,
+        }
+    }
+}
+
+text_enum! {
+    /// A store that must be emptied of a deleted sync.
+    PurgeTarget, "purge target", {
+        /// Documents in Vespa.
+        Vespa = "vespa",
+        /// Blobs in the ARF store.
+        Arf = "arf",
+    }
+}
+
+text_enum! {
+    /// How the writers of a deleted sync came to their end.
+    WriterEnd, "writer end", {
+        /// Every writer acknowledged that it had stopped, or there was none.
+        Acknowledged = "acknowledged",
+        /// At least one writer's lease ran out without a word: checked once more later.
+        Lease = "lease",
+    }
+}
+
+text_enum! {
+    /// How a target was verified empty.
+    Verification, "verification", {
+        /// A trustworthy zero count over all document types.
+        ZeroCount = "zero_count",
+        /// An empty listing of the sync's prefix.
+        EmptyListing = "empty_listing",
+    }
+}
+
+impl PurgeTarget {
+    /// The way in which this target is verified empty.
+    #[must_use]
+    pub const fn verification(self) -> Verification {
+        match self {
+            Self::Vespa => Verification::ZeroCount,
+            Self::Arf => Verification::EmptyListing,
+        }
+    }
+}
+
+/// What is known of one target of one cleanup. Counts are documents or blobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetProgress {
+    /// Sum over all rounds of what a round found at its start.
+    pub found: u64,
+    /// The same, by document type or kind of blob.
+    #[serde(default)]
+    pub found_by_type: BTreeMap<String, u64>,
+    /// Removals that the store acknowledged and that were recorded. A crash loses the count of one slice, never its effect.
+    pub removed: u64,
+    /// Rounds begun: the first, and one for each time that something was there again.
+    pub rounds: u32,
+    /// Whether the current round's total has been recorded.
+    #[serde(default)]
+    pub round_open: bool,
+    /// When the target was last verified empty (PostgreSQL's clock).
+    pub verified_empty_at: Option<DateTime<Utc>>,
+}
+
+/// What is known of all targets of one cleanup.
+pub type TargetsProgress = BTreeMap<PurgeTarget, TargetProgress>;

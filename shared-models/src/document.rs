@@ -1,0 +1,116 @@
+//! Document types and ids in Vespa, and the key by which an entity is known inside its sync.
+//!
+//! Document ids are scoped by sync, so that connections never overwrite each other, and carry a hash instead of the
+//! entity's id: Vespa keeps the id of a removed document for two weeks by default, and an entity id can be personal data.
+
+use sha2::{Digest, Sha256};
+
+use crate::ids::SyncId;
+use crate::text_enum::text_enum;
+
+text_enum! {
+    /// An indexed document type. Naming a parent never includes its children, so all five are always named.
+    DocumentType, "document type", {
+        /// Rows, records, containers.
+        Base = "base_entity",
+        /// Files.
+        File = "file_entity",
+        /// Source code.
+        CodeFile = "code_file_entity",
+        /// Mail.
+        Email = "email_entity",
+        /// Pages.
+        Web = "web_entity",
+    }
+}
+
+/// Vespa's document namespace.
+pub const NAMESPACE: &str = "airweave";
+
+/// Hash of an entity's class and id: its identity inside one sync. 32 lower-case hex digits as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntityKey(pub [u8; 16]);
+
+impl EntityKey {
+    /// The key of the entity `entity_id` of class `class`.
+    #[must_use]
+    pub fn new(class: &str, entity_id: &str) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(class.as_bytes());
+        hasher.update([0]);
+        hasher.update(entity_id.as_bytes());
+        let digest = hasher.finalize();
+        let mut key = [0_u8; 16];
+        for (to, from) in key.iter_mut().zip(digest.iter()) {
+            *to = *from;
+        }
+        Self(key)
+    }
+}
+
+impl std::fmt::Display for EntityKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// A full Vespa document id, `id:airweave:{type}::{specific}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DocumentId {
+    /// The document's type.
+    pub document_type: DocumentType,
+    /// The part after `::`.
+    pub specific: String,
+}
+
+impl DocumentId {
+    /// The id of one chunk of an entity.
+    #[must_use]
+    pub fn chunk(document_type: DocumentType, sync: SyncId, key: EntityKey, chunk: u32) -> Self {
+        Self { document_type, specific: format!("{sync}.{key}.{chunk}") }
+    }
+
+    /// Reads a full id, of any form, as Vespa returns it; `None` if it is of another namespace or type.
+    #[must_use]
+    pub fn parse(full: &str) -> Option<Self> {
+        let mut parts = full.splitn(5, ':');
+        let (scheme, namespace, kind) = (parts.next()?, parts.next()?, parts.next()?);
+        let _location = parts.next()?;
+        let specific = parts.next()?;
+        if scheme != "id" || namespace != NAMESPACE {
+            return None;
+        }
+        Some(Self { document_type: kind.parse().ok()?, specific: specific.to_owned() })
+    }
+}
+
+impl std::fmt::Display for DocumentId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "id:{NAMESPACE}:{}::{}", self.document_type, self.specific)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_of_two_syncs_never_share_an_id() {
+        let key = EntityKey::new("FileEntity", "a.txt");
+        let one = DocumentId::chunk(DocumentType::File, SyncId::random(), key, 0);
+        let two = DocumentId::chunk(DocumentType::File, SyncId::random(), key, 0);
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn class_and_id_cannot_be_shifted_into_each_other() {
+        assert_ne!(EntityKey::new("ab", "c"), EntityKey::new("a", "bc"));
+    }
+
+    #[test]
+    fn foreign_forms_of_ids_are_read_whole() {
+        let id = DocumentId::parse("id:airweave:web_entity::web_entity_http://x:80/a__chunk_0").unwrap();
+        assert_eq!(id.specific, "web_entity_http://x:80/a__chunk_0");
+        assert_eq!(DocumentId::parse("id:other:web_entity::x"), None);
+    }
+}

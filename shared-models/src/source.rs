@@ -1,0 +1,121 @@
+//! The catalogue of sources: names, fields, defaults and bounds. What a source *does* is in the sync-worker.
+//!
+//! Gateway and worker validate with the same definitions, so what was accepted at create can be read at run.
+
+use serde_json::{Map, Value};
+
+mod catalogue;
+mod validate;
+
+pub use catalogue::{FILES, POSTGRESQL, STUB, TIMED, all, find};
+pub use validate::{InvalidFields, validate};
+
+/// Kind of value that a field takes; `number` on the wire covers both numeric kinds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FieldKind {
+    /// Text, at most this many characters.
+    Text {
+        /// Longest accepted text, in characters.
+        max_chars: usize,
+    },
+    /// One of the given texts.
+    Choice(&'static [&'static str]),
+    /// A whole number within bounds; numeric strings are accepted.
+    Integer {
+        /// Smallest accepted value.
+        min: i64,
+        /// Largest accepted value.
+        max: i64,
+    },
+    /// A number within bounds; numeric strings are accepted.
+    Float {
+        /// Smallest accepted value.
+        min: f64,
+        /// Largest accepted value.
+        max: f64,
+    },
+    /// true or false.
+    Boolean,
+    /// A list of texts.
+    TextList,
+}
+
+/// The value that a missing field gets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FieldDefault {
+    /// The field must be given.
+    Required,
+    /// null.
+    Null,
+    /// A text.
+    Text(&'static str),
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Float(f64),
+    /// true or false.
+    Boolean(bool),
+    /// An empty list.
+    EmptyList,
+}
+
+impl FieldDefault {
+    /// The default as JSON; `None` if the field must be given.
+    #[must_use]
+    pub fn to_json(self) -> Option<Value> {
+        match self {
+            Self::Required => None,
+            Self::Null => Some(Value::Null),
+            Self::Text(text) => Some(text.into()),
+            Self::Integer(number) => Some(number.into()),
+            Self::Float(number) => Some(number.into()),
+            Self::Boolean(flag) => Some(flag.into()),
+            Self::EmptyList => Some(Value::Array(Vec::new())),
+        }
+    }
+}
+
+/// One field of a source's config or credentials.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Field {
+    /// Key in the JSON object.
+    pub name: &'static str,
+    /// Label of a form.
+    pub title: &'static str,
+    /// Help text of a form.
+    pub description: &'static str,
+    /// What it takes.
+    pub kind: FieldKind,
+    /// What it is if not given.
+    pub default: FieldDefault,
+    /// Never shown again once stored.
+    pub is_secret: bool,
+}
+
+/// One source.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SourceDefinition {
+    /// Name in the API, e.g. `postgresql`.
+    pub short_name: &'static str,
+    /// Name for people, e.g. `PostgreSQL`.
+    pub name: &'static str,
+    /// What it connects.
+    pub description: &'static str,
+    /// Class name on the wire, e.g. `PostgreSQLSource`.
+    pub class_name: &'static str,
+    /// Classes of the entities that it yields.
+    pub entity_classes: &'static [&'static str],
+    /// Labels for grouping.
+    pub labels: &'static [&'static str],
+    /// Whether it can run from a cursor, and so more often than hourly.
+    pub supports_continuous: bool,
+    /// Only for tests; listed only with `ENABLE_INTERNAL_SOURCES=true`.
+    pub is_internal: bool,
+    /// Fields of `authentication.credentials`.
+    pub auth_fields: &'static [Field],
+    /// Fields of `config`.
+    pub config_fields: &'static [Field],
+}
+
+/// A validated config or credentials object, every default filled in, unknown keys dropped.
+pub type ValidatedFields = Map<String, Value>;
