@@ -1,1 +1,16 @@
-//! Placeholder.
+//! PostgreSQL through Diesel: schema, migrations, one module per table family, transactions.
+//!
+//! PostgreSQL is the truth. Every move is a conditional update; zero rows means that somebody else won. No transaction
+//! stays open across a network call, and every session carries timeouts so that a frozen process can't hold a lock.
+//! Lock order: collection, connection (by id), sync, job (by id).
+
+pub mod credentials;
+pub mod deletion;
+mod error;
+pub mod jobs;
+pub mod outbox;
+mod pool;
+pub mod schema;
+
+pub use error::{DatabaseError, Result};
+pub use pool::{Connection, Database, MIGRATIONS, migrate, revert_all};

@@ -1,0 +1,3 @@
+DROP TABLE collection;
+DROP TABLE api_key;
+DROP TABLE organization;

@@ -1,0 +1,42 @@
+CREATE TABLE organization (
+    id uuid PRIMARY KEY,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    modified_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Only the hash of a key is kept: 32 random bytes need no salt and no slow hash.
+CREATE TABLE api_key (
+    id uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organization ON DELETE RESTRICT,
+    -- The look-up of every request.
+    key_hash bytea NOT NULL UNIQUE,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    modified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at timestamptz,
+    last_used_at timestamptz,
+    created_by_email text
+);
+-- Foreign key; list of an organization's keys.
+CREATE INDEX api_key_organization ON api_key (organization_id);
+
+-- deletion_requested_at blocks creating connections in the collection while it is being deleted.
+CREATE TABLE collection (
+    id uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organization ON DELETE RESTRICT,
+    name text NOT NULL,
+    -- Unique over all organizations, as in the public contract.
+    readable_id text NOT NULL UNIQUE,
+    sync_config jsonb,
+    created_by_email text,
+    modified_by_email text,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    modified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    deletion_requested_at timestamptz,
+    deletion_api_key_id uuid,
+    deletion_request_id uuid
+);
+-- Foreign key; list of an organization's collections, newest first.
+CREATE INDEX collection_organization ON collection (organization_id, created_at DESC);
+-- The finisher looks for deletions that nobody ended.
+CREATE INDEX collection_deleting ON collection (deletion_requested_at) WHERE deletion_requested_at IS NOT NULL;

@@ -1,0 +1,3 @@
+DROP TABLE entity;
+DROP TABLE sync_job;
+DROP TABLE sync;

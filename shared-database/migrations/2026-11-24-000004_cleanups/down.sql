@@ -1,0 +1,3 @@
+DROP TABLE outbox;
+DROP TABLE receipt;
+DROP TABLE cleanup;

@@ -1,0 +1,113 @@
+//! Credentials, encrypted at rest.
+//!
+//! ChaCha20-Poly1305 under a key of the operator's key ring. The connection's id is authenticated with the text, so a
+//! ciphertext moved to another connection doesn't decrypt. The row dies with its connection (DEL-1).
+
+use chacha20poly1305::aead::{Aead as _, Generate as _, KeyInit as _, Payload};
+use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::{Map, Value};
+use shared_models::{CredentialId, SourceConnectionId};
+
+use crate::error::{DatabaseError, Result};
+use crate::pool::Database;
+use crate::schema::credential;
+
+/// The keys that encrypt credentials: new ones with the first key, old ones with whichever they name.
+#[derive(Clone)]
+pub struct CredentialCipher {
+    active: (String, ChaCha20Poly1305),
+    others: Vec<(String, ChaCha20Poly1305)>,
+}
+
+impl CredentialCipher {
+    /// A cipher from key ids and their 32 secret bytes; the first is used for encrypting. `None` if there is no key.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = (String, [u8; 32])>) -> Option<Self> {
+        let mut keys = keys.into_iter().map(|(id, key)| (id, ChaCha20Poly1305::new(&Key::from(key))));
+        let active = keys.next()?;
+        Some(Self { active, others: keys.collect() })
+    }
+
+    fn encrypt(&self, connection: SourceConnectionId, credentials: &Map<String, Value>) -> Result<(Vec<u8>, Vec<u8>)> {
+        let nonce = Nonce::generate();
+        let plain = serde_json::to_vec(credentials).map_err(|_| DatabaseError::Undecryptable("not JSON"))?;
+        let aad = connection.0.as_bytes().as_slice();
+        let text = self.active.1.encrypt(&nonce, Payload { msg: &plain, aad });
+        let text = text.map_err(|_| DatabaseError::Undecryptable("can't be encrypted"))?;
+        Ok((nonce.to_vec(), text))
+    }
+
+    fn decrypt(&self, connection: SourceConnectionId, row: &Row) -> Result<Map<String, Value>> {
+        let (_, cipher) = std::iter::once(&self.active)
+            .chain(&self.others)
+            .find(|(id, _)| *id == row.key_id)
+            .ok_or(DatabaseError::Undecryptable("no key of that id in CREDENTIALS_KEYS"))?;
+        let nonce: [u8; 12] =
+            row.nonce.as_slice().try_into().map_err(|_| DatabaseError::Undecryptable("malformed nonce"))?;
+        let aad = connection.0.as_bytes().as_slice();
+        let plain = cipher
+            .decrypt(&Nonce::from(nonce), Payload { msg: &row.ciphertext, aad })
+            .map_err(|_| DatabaseError::Undecryptable("key or row is not the right one"))?;
+        serde_json::from_slice(&plain).map_err(|_| DatabaseError::Undecryptable("not JSON"))
+    }
+}
+
+#[derive(Queryable)]
+struct Row {
+    key_id: String,
+    nonce: Vec<u8>,
+    ciphertext: Vec<u8>,
+}
+
+/// Stores a connection's credentials, in place of earlier ones, in the transaction that `db` is in.
+///
+/// # Errors
+/// Any database error; [`DatabaseError::ForeignKey`] if the connection is gone.
+pub async fn store(
+    db: &mut AsyncPgConnection,
+    cipher: &CredentialCipher,
+    connection: SourceConnectionId,
+    credentials: &Map<String, Value>,
+) -> Result<()> {
+    let (nonce, ciphertext) = cipher.encrypt(connection, credentials)?;
+    let values = (
+        credential::key_id.eq(&cipher.active.0),
+        credential::nonce.eq(nonce),
+        credential::ciphertext.eq(ciphertext),
+        credential::modified_at.eq(diesel::dsl::now),
+    );
+    diesel::insert_into(credential::table)
+        .values((
+            credential::id.eq(CredentialId::random()),
+            credential::source_connection_id.eq(connection),
+            values.clone(),
+        ))
+        .on_conflict(credential::source_connection_id)
+        .do_update()
+        .set(values)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+impl Database {
+    /// The credentials of a connection; `None` if it has none or is gone.
+    ///
+    /// # Errors
+    /// Any database error; [`DatabaseError::Undecryptable`] if the key ring lacks the key.
+    pub async fn credentials(
+        &self,
+        cipher: &CredentialCipher,
+        connection: SourceConnectionId,
+    ) -> Result<Option<Map<String, Value>>> {
+        let row: Option<Row> = credential::table
+            .filter(credential::source_connection_id.eq(connection))
+            .select((credential::key_id, credential::nonce, credential::ciphertext))
+            .first(&mut self.connection().await?)
+            .await
+            .optional()?;
+        row.map(|row| cipher.decrypt(connection, &row)).transpose()
+    }
+}

@@ -1,0 +1,161 @@
+//! Deletion of a collection: all its connections, one cleanup each, then the collection.
+//!
+//! `collection.deletion_requested_at` blocks creating connections in it, and D3 re-reads the connections under the
+//! collection's lock, so a connection created beside the deletion is either refused or deleted too.
+
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures::FutureExt as _;
+use shared_models::{CleanupId, CollectionId, OrganizationId, SourceConnectionId, SyncJobId};
+
+use super::{CASCADE_TIMEOUT, Requester, Watched, commit, lock_connections_of, mark, may_write, stop_jobs};
+use crate::error::Result;
+use crate::pool::Database;
+
+/// What D1 of a collection found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CollectionRequest {
+    /// No such collection in this organization.
+    NotFound,
+    /// The deletion is requested; commit when the jobs have stopped.
+    Requested {
+        /// Whether this call requested the deletion.
+        is_owner: bool,
+        /// The connections that go with it.
+        connections: Vec<SourceConnectionId>,
+        /// The jobs that must stop.
+        stopping: Vec<SyncJobId>,
+    },
+}
+
+/// What D3 of a collection found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CollectionCommit {
+    /// All is gone; one cleanup a connection.
+    Done(Vec<CleanupId>),
+    /// Something may still write.
+    NotYet,
+    /// Somebody else committed, or nobody asked.
+    AlreadyGone,
+}
+
+impl Database {
+    /// D1 for a collection and all its connections.
+    ///
+    /// # Errors
+    /// Any database error; nothing has happened then.
+    pub async fn request_collection_deletion(
+        &self,
+        organization: OrganizationId,
+        collection: CollectionId,
+        requester: Requester,
+    ) -> Result<CollectionRequest> {
+        self.transaction(move |db| {
+            async move {
+                let Some(requested) = lock(db, collection, Some(organization)).await? else {
+                    return Ok(CollectionRequest::NotFound);
+                };
+                if !requested {
+                    diesel::sql_query(
+                        "UPDATE collection SET deletion_requested_at = clock_timestamp(), deletion_api_key_id = $2,
+                            deletion_request_id = $3
+                     WHERE id = $1",
+                    )
+                    .bind::<sql_types::Uuid, _>(collection)
+                    .bind::<sql_types::Nullable<sql_types::Uuid>, _>(requester.api_key)
+                    .bind::<sql_types::Uuid, _>(requester.request)
+                    .execute(db)
+                    .await?;
+                }
+                let (mut connections, mut stopping) = (Vec::new(), Vec::new());
+                for locked in lock_connections_of(db, collection).await? {
+                    mark(db, &locked, requester).await?;
+                    stopping.extend(stop_jobs(db, locked.sync_id).await?);
+                    connections.push(locked.id);
+                }
+                Ok(CollectionRequest::Requested { is_owner: !requested, connections, stopping })
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// D3 for a collection: every connection of it, then the collection itself, in one transaction.
+    ///
+    /// # Errors
+    /// Any database error; nothing has happened then, or (connection lost at commit) all of it.
+    pub async fn try_commit_collection(&self, collection: CollectionId, watched: Watched) -> Result<CollectionCommit> {
+        self.transaction(move |db| {
+            async move {
+                if lock(db, collection, None).await? != Some(true) {
+                    return Ok(CollectionCommit::AlreadyGone);
+                }
+                let connections = lock_connections_of(db, collection).await?;
+                for locked in &connections {
+                    // A connection that D1 of the collection didn't see hasn't been told to stop.
+                    let unmarked = locked.deletion_requested_at.is_none();
+                    if unmarked || may_write(db, locked.sync_id, watched).await? {
+                        return Ok(CollectionCommit::NotYet);
+                    }
+                }
+                diesel::sql_query(CASCADE_TIMEOUT).execute(db).await?;
+                let mut cleanups = Vec::new();
+                for locked in &connections {
+                    cleanups.push(commit(db, locked, locked.deletion_request_id).await?);
+                }
+                diesel::sql_query("DELETE FROM collection WHERE id = $1")
+                    .bind::<sql_types::Uuid, _>(collection)
+                    .execute(db)
+                    .await?;
+                Ok(CollectionCommit::Done(cleanups))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Collections whose deletion was requested longer than `age` ago: work for the finisher.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn stale_collection_deletions(&self, age: std::time::Duration) -> Result<Vec<CollectionId>> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = sql_types::Uuid)]
+            id: CollectionId,
+        }
+        let rows: Vec<Row> = diesel::sql_query(
+            "SELECT id FROM collection
+             WHERE deletion_requested_at <= clock_timestamp() - make_interval(secs => $1)
+             ORDER BY deletion_requested_at LIMIT 50",
+        )
+        .bind::<sql_types::Double, _>(age.as_secs_f64())
+        .load(&mut self.connection().await?)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+}
+
+/// Locks the collection; tells whether its deletion was requested already, `None` if there is no such collection.
+async fn lock(
+    db: &mut AsyncPgConnection,
+    collection: CollectionId,
+    organization: Option<OrganizationId>,
+) -> Result<Option<bool>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = sql_types::Bool)]
+        requested: bool,
+    }
+    let row: Option<Row> = diesel::sql_query(
+        "SELECT deletion_requested_at IS NOT NULL AS requested FROM collection
+         WHERE id = $1 AND ($2 IS NULL OR organization_id = $2) FOR UPDATE",
+    )
+    .bind::<sql_types::Uuid, _>(collection)
+    .bind::<sql_types::Nullable<sql_types::Uuid>, _>(organization)
+    .get_result(db)
+    .await
+    .optional()?;
+    Ok(row.map(|row| row.requested))
+}
