@@ -1,0 +1,133 @@
+//! Sources: what they yield and how they fail. One file per source.
+//!
+//! A source reads and nothing else: it never writes to a store, knows no sync id and can be dropped at any await.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+use shared_models::DocumentType;
+use shared_models::job::ErrorCategory;
+use tokio::sync::mpsc;
+
+/// One thing that a source yields; becomes an entity row, documents and blobs.
+#[derive(Debug, Clone)]
+pub struct SourceEntity {
+    /// Entity class, e.g. `FileEntity`.
+    pub class: &'static str,
+    /// Id, unique within its class in this source.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// The type its documents get.
+    pub document_type: DocumentType,
+    /// The text to search in; split into chunks later.
+    pub text: String,
+    /// The source's own fields, as shown to clients; part of the content hash.
+    pub fields: Map<String, Value>,
+    /// From the outermost container inwards.
+    pub breadcrumbs: Vec<Breadcrumb>,
+    /// When the source says it was created.
+    pub created_at: Option<DateTime<Utc>>,
+    /// When the source says it was changed.
+    pub updated_at: Option<DateTime<Utc>>,
+    /// Where people see it.
+    pub web_url: String,
+    /// The raw file, if it has one and it isn't too large.
+    pub file: Option<RawFile>,
+}
+
+/// A container that an entity is in.
+#[derive(Debug, Clone)]
+pub struct Breadcrumb {
+    /// The container's entity id.
+    pub entity_id: String,
+    /// Its name.
+    pub name: String,
+    /// Its class.
+    pub entity_type: &'static str,
+}
+
+/// The bytes behind a file entity.
+#[derive(Debug, Clone)]
+pub struct RawFile {
+    /// File name, without folders.
+    pub name: String,
+    /// Content.
+    pub bytes: Bytes,
+}
+
+/// What a source saw but could not take, counted as failed entities.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadSummary {
+    /// Unreadable or unusable items.
+    pub skipped: i64,
+}
+
+/// Why a source stopped before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The source can't be reached, or broke off.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The source refused the credentials.
+    #[error("{message}")]
+    Refused {
+        /// What it said, without secrets.
+        message: String,
+        /// What the owner must mend.
+        category: ErrorCategory,
+    },
+    /// Config or credentials name something that isn't there or isn't allowed.
+    #[error("{0}")]
+    Misconfigured(String),
+    /// The source failed by itself.
+    #[error("{0}")]
+    Failed(String),
+    /// Nobody takes entities any more: the job is stopping.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl SourceError {
+    /// What the owner of the credentials must mend, if anything.
+    #[must_use]
+    pub const fn category(&self) -> Option<ErrorCategory> {
+        match self {
+            Self::Refused { category, .. } => Some(*category),
+            Self::Unreachable(_) | Self::Misconfigured(_) | Self::Failed(_) | Self::Stopped => None,
+        }
+    }
+}
+
+/// Where a source puts what it read; waits while the pipeline is full, so memory stays bounded.
+#[derive(Debug, Clone)]
+pub struct EntitySink(mpsc::Sender<SourceEntity>);
+
+impl EntitySink {
+    /// A sink and the end that the pipeline reads.
+    #[must_use]
+    pub fn new(capacity: usize) -> (Self, mpsc::Receiver<SourceEntity>) {
+        let (sender, receiver) = mpsc::channel(capacity);
+        (Self(sender), receiver)
+    }
+
+    /// Hands an entity on.
+    ///
+    /// # Errors
+    /// [`SourceError::Stopped`] if the job is stopping.
+    pub async fn send(&self, entity: SourceEntity) -> Result<(), SourceError> {
+        self.0.send(entity).await.map_err(|_| SourceError::Stopped)
+    }
+}
+
+/// What the operator allows sources to reach on this machine.
+#[derive(Debug, Clone, Default)]
+pub struct SourceLimits {
+    /// Names of allowed roots and their folders.
+    pub file_roots: BTreeMap<String, PathBuf>,
+    /// Largest raw file that is kept as a blob, bytes.
+    pub max_blob_bytes: u64,
+}
