@@ -71,6 +71,21 @@ pub enum Watched {
     PastEveryLease,
 }
 
+/// A deletion that was requested and not committed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InProgress<Id> {
+    /// What is being deleted.
+    pub id: Id,
+    /// Time since the request, on PostgreSQL's clock.
+    pub age: std::time::Duration,
+}
+
+impl<Id> InProgress<Id> {
+    fn new(id: Id, age_seconds: f64) -> Self {
+        Self { id, age: std::time::Duration::try_from_secs_f64(age_seconds).unwrap_or_default() }
+    }
+}
+
 /// A cascade takes about a second per million entity rows; the session's limit is for ordinary statements.
 const CASCADE_TIMEOUT: &str = "SET LOCAL statement_timeout = '15min'";
 
@@ -154,25 +169,41 @@ impl Database {
         .await
     }
 
-    /// Connections whose deletion was requested longer than `age` ago, oldest first: work for the finisher.
+    /// Connections that are being deleted, oldest request first: work for the finisher.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn stale_deletions(&self, age: std::time::Duration) -> Result<Vec<SourceConnectionId>> {
+    pub async fn deletions_in_progress(&self) -> Result<Vec<InProgress<SourceConnectionId>>> {
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = sql_types::Uuid)]
             id: SourceConnectionId,
+            #[diesel(sql_type = sql_types::Double)]
+            age_seconds: f64,
         }
         let rows: Vec<Row> = diesel::sql_query(
-            "SELECT id FROM source_connection
-             WHERE deletion_requested_at <= clock_timestamp() - make_interval(secs => $1)
-             ORDER BY deletion_requested_at LIMIT 200",
+            "SELECT id, greatest(extract(epoch FROM clock_timestamp() - deletion_requested_at), 0)::float8 AS age_seconds
+             FROM source_connection WHERE deletion_requested_at IS NOT NULL
+             ORDER BY deletion_requested_at LIMIT 500",
         )
-        .bind::<sql_types::Double, _>(age.as_secs_f64())
         .load(&mut self.connection().await?)
         .await?;
-        Ok(rows.into_iter().map(|row| row.id).collect())
+        Ok(rows.into_iter().map(|row| InProgress::new(row.id, row.age_seconds)).collect())
+    }
+
+    /// The cleanup of a deleted connection.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn cleanup_of(&self, connection: SourceConnectionId) -> Result<Option<CleanupId>> {
+        use crate::schema::cleanup;
+        let id = cleanup::table
+            .filter(cleanup::source_connection_id.eq(connection))
+            .select(cleanup::id)
+            .first(&mut self.connection().await?)
+            .await
+            .optional()?;
+        Ok(id)
     }
 }
 

@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures::FutureExt as _;
 use shared_models::{CleanupId, CollectionId, OrganizationId, SourceConnectionId, SyncJobId};
 
-use super::{CASCADE_TIMEOUT, Requester, Watched, commit, lock_connections_of, mark, may_write, stop_jobs};
+use super::{CASCADE_TIMEOUT, InProgress, Requester, Watched, commit, lock_connections_of, mark, may_write, stop_jobs};
 use crate::error::Result;
 use crate::pool::Database;
 
@@ -115,25 +115,41 @@ impl Database {
         .await
     }
 
-    /// Collections whose deletion was requested longer than `age` ago: work for the finisher.
+    /// Collections that are being deleted, oldest request first: work for the finisher.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn stale_collection_deletions(&self, age: std::time::Duration) -> Result<Vec<CollectionId>> {
+    pub async fn collection_deletions_in_progress(&self) -> Result<Vec<InProgress<CollectionId>>> {
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = sql_types::Uuid)]
             id: CollectionId,
+            #[diesel(sql_type = sql_types::Double)]
+            age_seconds: f64,
         }
         let rows: Vec<Row> = diesel::sql_query(
-            "SELECT id FROM collection
-             WHERE deletion_requested_at <= clock_timestamp() - make_interval(secs => $1)
-             ORDER BY deletion_requested_at LIMIT 50",
+            "SELECT id, greatest(extract(epoch FROM clock_timestamp() - deletion_requested_at), 0)::float8 AS age_seconds
+             FROM collection WHERE deletion_requested_at IS NOT NULL
+             ORDER BY deletion_requested_at LIMIT 100",
         )
-        .bind::<sql_types::Double, _>(age.as_secs_f64())
         .load(&mut self.connection().await?)
         .await?;
-        Ok(rows.into_iter().map(|row| row.id).collect())
+        Ok(rows.into_iter().map(|row| InProgress::new(row.id, row.age_seconds)).collect())
+    }
+
+    /// The cleanups of a deleted collection's connections.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn cleanups_of_collection(&self, collection: CollectionId) -> Result<Vec<CleanupId>> {
+        use crate::schema::cleanup;
+        let ids = cleanup::table
+            .filter(cleanup::collection_id.eq(collection))
+            .select(cleanup::id)
+            .order(cleanup::id)
+            .load(&mut self.connection().await?)
+            .await?;
+        Ok(ids)
     }
 }
 
