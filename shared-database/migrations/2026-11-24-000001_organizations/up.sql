@@ -34,7 +34,8 @@ CREATE TABLE collection (
     modified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     deletion_requested_at timestamptz,
     deletion_api_key_id uuid,
-    deletion_request_id uuid
+    deletion_request_id uuid,
+    CHECK ((deletion_requested_at IS NULL) = (deletion_request_id IS NULL))
 );
 -- Foreign key; list of an organization's collections, newest first.
 CREATE INDEX collection_organization ON collection (organization_id, created_at DESC);

@@ -20,7 +20,8 @@ CREATE TABLE source_connection (
     -- D1. Whoever sets it owns the 200.
     deletion_requested_at timestamptz,
     deletion_api_key_id uuid,
-    deletion_request_id uuid
+    deletion_request_id uuid,
+    CHECK ((deletion_requested_at IS NULL) = (deletion_request_id IS NULL))
 );
 -- Foreign key; list of an organization's connections, newest first.
 CREATE INDEX source_connection_organization ON source_connection (organization_id, created_at DESC);

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures::FutureExt as _;
-use shared_models::{CleanupId, CollectionId, OrganizationId, SourceConnectionId, SyncJobId};
+use shared_models::{ApiKeyId, CleanupId, CollectionId, OrganizationId, RequestId, SourceConnectionId, SyncJobId};
 
 use super::{CASCADE_TIMEOUT, InProgress, Requester, Watched, commit, lock_connections_of, mark, may_write, stop_jobs};
 use crate::error::Result;
@@ -53,10 +53,11 @@ impl Database {
     ) -> Result<CollectionRequest> {
         self.transaction(move |db| {
             async move {
-                let Some(requested) = lock(db, collection, Some(organization)).await? else {
+                let Some(locked) = lock(db, collection, Some(organization)).await? else {
                     return Ok(CollectionRequest::NotFound);
                 };
-                if !requested {
+                let is_owner = locked.requested_by.is_none();
+                if is_owner {
                     diesel::sql_query(
                         "UPDATE collection SET deletion_requested_at = clock_timestamp(), deletion_api_key_id = $2,
                             deletion_request_id = $3
@@ -74,7 +75,7 @@ impl Database {
                     stopping.extend(stop_jobs(db, locked.sync_id).await?);
                     connections.push(locked.id);
                 }
-                Ok(CollectionRequest::Requested { is_owner: !requested, connections, stopping })
+                Ok(CollectionRequest::Requested { is_owner, connections, stopping })
             }
             .boxed()
         })
@@ -88,16 +89,20 @@ impl Database {
     pub async fn try_commit_collection(&self, collection: CollectionId, watched: Watched) -> Result<CollectionCommit> {
         self.transaction(move |db| {
             async move {
-                if lock(db, collection, None).await? != Some(true) {
+                let Some(LockedCollection { requested_by: Some(requester) }) = lock(db, collection, None).await? else {
                     return Ok(CollectionCommit::AlreadyGone);
-                }
+                };
                 let connections = lock_connections_of(db, collection).await?;
+                let mut must_wait = false;
                 for locked in &connections {
-                    // A connection that D1 of the collection didn't see hasn't been told to stop.
-                    let unmarked = locked.deletion_requested_at.is_none();
-                    if unmarked || may_write(db, locked.sync_id, watched).await? {
-                        return Ok(CollectionCommit::NotYet);
+                    // D1 has marked them all; if one wasn't, it is told to stop now and the next try commits.
+                    if mark(db, locked, requester).await? {
+                        must_wait |= !stop_jobs(db, locked.sync_id).await?.is_empty();
                     }
+                    must_wait |= may_write(db, locked.sync_id, watched).await?;
+                }
+                if must_wait {
+                    return Ok(CollectionCommit::NotYet);
                 }
                 diesel::sql_query(CASCADE_TIMEOUT).execute(db).await?;
                 let mut cleanups = Vec::new();
@@ -153,25 +158,33 @@ impl Database {
     }
 }
 
-/// Locks the collection; tells whether its deletion was requested already, `None` if there is no such collection.
+struct LockedCollection {
+    requested_by: Option<Requester>,
+}
+
+/// Locks the collection and reads who requested its deletion, if anybody did; `None` if there is no such collection.
 async fn lock(
     db: &mut AsyncPgConnection,
     collection: CollectionId,
     organization: Option<OrganizationId>,
-) -> Result<Option<bool>> {
+) -> Result<Option<LockedCollection>> {
     #[derive(QueryableByName)]
     struct Row {
-        #[diesel(sql_type = sql_types::Bool)]
-        requested: bool,
+        #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
+        api_key: Option<ApiKeyId>,
+        #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
+        request: Option<RequestId>,
     }
     let row: Option<Row> = diesel::sql_query(
-        "SELECT deletion_requested_at IS NOT NULL AS requested FROM collection
-         WHERE id = $1 AND ($2 IS NULL OR organization_id = $2) FOR UPDATE",
+        "SELECT deletion_api_key_id AS api_key,
+                CASE WHEN deletion_requested_at IS NOT NULL THEN deletion_request_id END AS request
+         FROM collection WHERE id = $1 AND ($2 IS NULL OR organization_id = $2) FOR UPDATE",
     )
     .bind::<sql_types::Uuid, _>(collection)
     .bind::<sql_types::Nullable<sql_types::Uuid>, _>(organization)
     .get_result(db)
     .await
     .optional()?;
-    Ok(row.map(|row| row.requested))
+    let requester = |row: Row| row.request.map(|request| Requester { api_key: row.api_key, request });
+    Ok(row.map(|row| LockedCollection { requested_by: requester(row) }))
 }

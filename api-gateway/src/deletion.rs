@@ -1,0 +1,170 @@
+//! Deletions of connections and collections: D1 (request), D2 (wait), D3 (commit), D4 (answer).
+//!
+//! D1 and D3 are the durable steps; everything between them may be lost with this process, and the [`finisher`] of any
+//! gateway goes on (DEL-5). Deletions run on the main runtime, never on a request's worker: a client that hangs up stops
+//! nothing, and SIGTERM waits for open ones. No transaction is open while anybody waits (DEL-8).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use metrics::{counter, histogram};
+use shared_database::deletion::Requester;
+use shared_database::{Database, DatabaseError};
+use shared_messaging::Publisher;
+use shared_models::{CleanupId, CollectionId, OrganizationId, ProtocolTimes, SourceConnectionId};
+use shared_service::tasks::Tasks;
+
+use crate::relay::RelayBell;
+
+mod commit;
+pub mod finisher;
+mod request;
+pub mod stops;
+mod wait;
+mod watch;
+
+use commit::Subject;
+use stops::StopHub;
+use watch::DeletionWatch;
+
+/// How a DELETE ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeletionAnswer {
+    /// There is no such thing in this organization: 404.
+    NotFound,
+    /// The rows are gone and this request asked first: 200.
+    Deleted {
+        /// The cleanups that remove the data.
+        cleanups: Vec<CleanupId>,
+    },
+    /// The rows are gone, but another request owns the 200: 404.
+    AlreadyGone,
+    /// The bound passed and something may still write; the finisher goes on: 409.
+    StillRunning,
+}
+
+/// The deletion engine of this gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct Deletions {
+    parts: Arc<Parts>,
+}
+
+/// What a deletion works with.
+struct Parts {
+    database: Database,
+    publisher: Publisher,
+    times: ProtocolTimes,
+    relay: RelayBell,
+    stops: StopHub,
+    watch: DeletionWatch,
+    tasks: Tasks,
+}
+
+impl Deletions {
+    /// An engine that runs its deletions as `tasks`.
+    #[must_use]
+    pub fn new(
+        database: Database,
+        publisher: Publisher,
+        times: ProtocolTimes,
+        relay: RelayBell,
+        stops: StopHub,
+        tasks: Tasks,
+    ) -> Self {
+        let parts = Parts { database, publisher, times, relay, stops, watch: DeletionWatch::default(), tasks };
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Deletes a source connection.
+    ///
+    /// # Errors
+    /// PostgreSQL failed before D1, or kept failing until the bound; after D1 the finisher goes on.
+    pub async fn delete_connection(
+        &self,
+        organization: OrganizationId,
+        connection: SourceConnectionId,
+        requester: Requester,
+    ) -> Result<DeletionAnswer, DatabaseError> {
+        self.run(organization, Subject::Connection(connection), requester).await
+    }
+
+    /// Deletes a collection with all its connections.
+    ///
+    /// # Errors
+    /// As for [`Self::delete_connection`].
+    pub async fn delete_collection(
+        &self,
+        organization: OrganizationId,
+        collection: CollectionId,
+        requester: Requester,
+    ) -> Result<DeletionAnswer, DatabaseError> {
+        self.run(organization, Subject::Collection(collection), requester).await
+    }
+
+    /// Runs the deletion as a task of its own, so that dropping this future doesn't stop it.
+    async fn run(
+        &self,
+        organization: OrganizationId,
+        subject: Subject,
+        requester: Requester,
+    ) -> Result<DeletionAnswer, DatabaseError> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let parts = Arc::clone(&self.parts);
+        let span = tracing::Span::current();
+        let task = async move {
+            let began = Instant::now();
+            let outcome = parts.delete(organization, subject, requester).await;
+            record(&outcome, began.elapsed(), subject);
+            // The client may have hung up: the deletion is done all the same.
+            let _ = answer.send(outcome);
+        };
+        self.parts.tasks.spawn("deletion", tracing::Instrument::instrument(task, span));
+        answered.await.unwrap_or_else(|_| Err(DatabaseError::Unavailable("the gateway is stopping".to_owned())))
+    }
+}
+
+impl Parts {
+    async fn delete(
+        &self,
+        organization: OrganizationId,
+        subject: Subject,
+        requester: Requester,
+    ) -> Result<DeletionAnswer, DatabaseError> {
+        let request = self.request(organization, subject, requester).await?;
+        // D1 is committed: from here on this process watches, on its own clock.
+        let watched_since = self.watch.observe(subject);
+        let answer = match request {
+            request::Request::NotFound => return Ok(DeletionAnswer::NotFound),
+            request::Request::Committed { is_owner, cleanups } => owned(is_owner, cleanups),
+            request::Request::Waiting { is_owner, stopping } => {
+                self.wait_and_commit(subject, is_owner, &stopping, watched_since, requester.request).await?
+            }
+        };
+        if answer != DeletionAnswer::StillRunning {
+            self.watch.forget(subject);
+            self.relay.ring();
+        }
+        Ok(answer)
+    }
+}
+
+/// Whoever requested the deletion owns the 200; everybody else finds it gone.
+const fn owned(is_owner: bool, cleanups: Vec<CleanupId>) -> DeletionAnswer {
+    if is_owner { DeletionAnswer::Deleted { cleanups } } else { DeletionAnswer::AlreadyGone }
+}
+
+fn record(outcome: &Result<DeletionAnswer, DatabaseError>, took: Duration, subject: Subject) {
+    let result = match outcome {
+        Ok(DeletionAnswer::NotFound) => "not_found",
+        Ok(DeletionAnswer::Deleted { .. }) => "deleted",
+        Ok(DeletionAnswer::AlreadyGone) => "already_gone",
+        Ok(DeletionAnswer::StillRunning) => "still_running",
+        Err(_) => "error",
+    };
+    counter!("unweave_deletions_total", "result" => result).increment(1);
+    histogram!("unweave_deletion_seconds", "result" => result).record(took);
+    match outcome {
+        Err(error) => tracing::error!(%subject, %error, "deletion failed; the finisher goes on if it was accepted"),
+        Ok(_) => tracing::info!(%subject, result, took_ms = took.as_secs_f64() * 1000.0, "deletion answered"),
+    }
+}

@@ -1,0 +1,48 @@
+//! Finishes deletions that nobody waits for any more: their gateway died between D1 and D3, or gave up at the bound.
+//!
+//! Runs in every gateway and takes no input but the rows (DEL-5): what one tick can't commit, the next one tries again.
+
+use std::time::Duration;
+
+use shared_database::DatabaseError;
+
+use super::Deletions;
+use super::commit::{Committed, Subject};
+
+impl Deletions {
+    /// One tick: watches every deletion in progress, and commits those requested longer than `age` ago.
+    ///
+    /// # Errors
+    /// PostgreSQL failed; the next tick tries again.
+    pub async fn finish(&self, age: Duration) -> Result<(), DatabaseError> {
+        let parts = &self.parts;
+        let connections = parts.database.deletions_in_progress().await?;
+        let collections = parts.database.collection_deletions_in_progress().await?;
+        let subjects: Vec<(Subject, Duration)> = collections
+            .into_iter()
+            .map(|deletion| (Subject::Collection(deletion.id), deletion.age))
+            .chain(connections.into_iter().map(|deletion| (Subject::Connection(deletion.id), deletion.age)))
+            .collect();
+        let seen: Vec<Subject> = subjects.iter().map(|(subject, _)| *subject).collect();
+        parts.watch.retain(&seen);
+        for (subject, requested_ago) in subjects {
+            // Watched from the first sight on, so that the wait for silent writers runs while others still try.
+            let watched_since = parts.watch.observe(subject);
+            if requested_ago < age {
+                continue;
+            }
+            match parts.try_commit(subject, watched_since).await {
+                Ok(Committed::Done(cleanups)) => {
+                    tracing::warn!(%subject, ?cleanups, "finished a deletion that nobody waited for");
+                    metrics::counter!("unweave_deletions_total", "result" => "finished").increment(1);
+                    parts.watch.forget(subject);
+                    parts.relay.ring();
+                }
+                Ok(Committed::NotYet) => tracing::info!(%subject, "deletion can't be finished yet"),
+                Ok(Committed::AlreadyGone) => parts.watch.forget(subject),
+                Err(error) => tracing::warn!(%subject, %error, "deletion could not be finished; next tick"),
+            }
+        }
+        Ok(())
+    }
+}

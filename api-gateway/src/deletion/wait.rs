@@ -1,0 +1,67 @@
+//! D2: waits until the jobs have stopped, at most for the cancel wait. No durable step: whoever dies here loses nothing.
+//!
+//! The wait wakes on the job's stop event; one poll for all waits of this gateway covers lost events. At ttl + guard the
+//! writers are known to be silent without any word of theirs (DEL-2, DEL-8).
+
+use std::time::Instant;
+
+use shared_database::DatabaseError;
+use shared_models::{Envelope, Message, RequestId, SyncJobId};
+
+use super::commit::{Committed, Subject};
+use super::{DeletionAnswer, Parts, owned};
+
+impl Parts {
+    pub(super) async fn wait_and_commit(
+        &self,
+        subject: Subject,
+        is_owner: bool,
+        stopping: &[SyncJobId],
+        watched_since: Instant,
+        request: RequestId,
+    ) -> Result<DeletionAnswer, DatabaseError> {
+        let began = Instant::now();
+        let silent_at = watched_since + self.times.silence_after();
+        let bound = began + self.times.cancel_wait;
+        let wait = self.stops.register(stopping);
+        self.publish_cancels(stopping, request);
+        loop {
+            // At the bound the outcome is known by the clock; until then an event, or the poll, wakes.
+            let until = if Instant::now() < silent_at { silent_at.min(bound) } else { bound };
+            let timed_out = tokio::time::timeout_at(until.into(), wait.stopped()).await.is_err();
+            let failure = match self.try_commit(subject, watched_since).await {
+                Ok(Committed::Done(cleanups)) => return Ok(owned(is_owner, cleanups)),
+                Ok(Committed::AlreadyGone) => {
+                    let cleanups = if is_owner { self.cleanups_of(subject).await.unwrap_or_default() } else { vec![] };
+                    return Ok(owned(is_owner, cleanups));
+                }
+                Ok(Committed::NotYet) => None,
+                Err(error) if error.is_retryable() => Some(error),
+                Err(error) => return Err(error),
+            };
+            if Instant::now() >= bound {
+                return failure.map_or(Ok(DeletionAnswer::StillRunning), Err);
+            }
+            if timed_out || failure.is_some() {
+                // Woken by the clock, or PostgreSQL failed: try again soon, without an event to wait for.
+                tokio::time::sleep(RETRY.min(bound.saturating_duration_since(Instant::now()))).await;
+                wait.again();
+            }
+        }
+    }
+
+    /// Publishes beside the wait, never before it: the broker may be down or slow.
+    fn publish_cancels(&self, stopping: &[SyncJobId], request: RequestId) {
+        for &job_id in stopping {
+            let publisher = self.publisher.clone();
+            self.tasks.spawn("publish CancelSync", async move {
+                let envelope = Envelope::new(Message::CancelSync { job_id }, Some(request));
+                if let Err(error) = publisher.publish(&envelope).await {
+                    tracing::warn!(%job_id, %error, "CancelSync not published; the refused lease renewal stops the job");
+                }
+            });
+        }
+    }
+}
+
+const RETRY: std::time::Duration = std::time::Duration::from_millis(200);
