@@ -1,0 +1,155 @@
+//! The supervisor of one consumer: connects, consumes, pauses, starts over.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::{FutureExt as _, StreamExt as _};
+use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Connection, Consumer};
+use tokio_util::sync::CancellationToken;
+
+use super::{Handler, Subscription};
+use crate::backoff::Backoff;
+use crate::connection::{self, Address, Events, within};
+use crate::error::MessagingError;
+use crate::publisher::Publisher;
+use crate::topology;
+
+/// Unacknowledged messages on a queue of our own: its handler is quick and nobody shares it.
+const OWN_QUEUE_PREFETCH: u16 = 64;
+/// The first pause after "unavailable": each pause costs a message one of the broker's delivery counts.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Everything that one consumer consists of.
+pub(super) struct Supervisor<H> {
+    pub(super) address: Address,
+    pub(super) subscription: Subscription,
+    pub(super) publisher: Publisher,
+    pub(super) handler: H,
+    pub(super) shutdown: CancellationToken,
+    pub(super) connected: Arc<AtomicBool>,
+}
+
+/// How consuming on one channel ended, if not by a fault.
+pub(super) enum Stopped {
+    /// The process shuts down.
+    Shutdown,
+    /// The handler has no room: go on as soon as it is ready.
+    Full,
+    /// What the handler needs is down: go on after a pause, once it is ready.
+    Unavailable,
+}
+
+impl<H: Handler> Supervisor<H> {
+    /// Runs until shutdown.
+    pub(super) async fn run(self) {
+        let queue = self.subscription.label();
+        let shutdown = self.shutdown.clone();
+        let mut backoff = Backoff::new();
+        while !shutdown.is_cancelled() {
+            let ended = Box::pin(self.on_one_connection()).await;
+            self.connected.store(false, Ordering::Release);
+            let Err(error) = ended else { break };
+            tracing::warn!(queue, %error, "the consumer starts over");
+            metrics::counter!("broker_reconnects_total", "connection" => queue).increment(1);
+            shutdown.run_until_cancelled(tokio::time::sleep(backoff.pause())).await;
+        }
+        tracing::info!(queue, "the consumer has stopped");
+    }
+
+    /// `Ok` means shutdown.
+    async fn on_one_connection(&self) -> Result<(), MessagingError> {
+        let queue = self.subscription.label();
+        let opening = connection::open(&self.address, queue);
+        let Some(opened) = self.shutdown.run_until_cancelled(opening).await else { return Ok(()) };
+        let (connection, mut events) = opened?;
+        self.connected.store(true, Ordering::Release);
+        let mut pauses = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pause = Duration::ZERO;
+        loop {
+            if !self.wait_until_ready(&mut events, pause).await? {
+                break;
+            }
+            tracing::info!(queue, "consuming");
+            pause = match self.on_one_channel(&connection).await? {
+                Stopped::Shutdown => break,
+                Stopped::Full => Duration::ZERO,
+                Stopped::Unavailable => pauses.pause(),
+            };
+            tracing::info!(queue, ?pause, "the consumer pauses");
+        }
+        connection::close(&connection).await;
+        Ok(())
+    }
+
+    /// Waits out the pause and then for the handler; false means shutdown.
+    async fn wait_until_ready(&self, events: &mut Events, pause: Duration) -> Result<bool, MessagingError> {
+        let ready = async {
+            tokio::time::sleep(pause).await;
+            let mut backoff = Backoff::new();
+            while !AssertUnwindSafe(self.handler.ready()).catch_unwind().await.unwrap_or(false) {
+                tokio::time::sleep(backoff.pause()).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Ok(false),
+            () = events.lost() => Err(MessagingError::ConnectionLost),
+            () = ready => Ok(true),
+        }
+    }
+
+    async fn on_one_channel(&self, connection: &Connection) -> Result<Stopped, MessagingError> {
+        let channel = within("open a channel", connection.create_channel()).await?;
+        let mut consumer = self.start_consuming(&channel).await?;
+        let stopped = loop {
+            // A message that has arrived is handled to its end: only the wait for the next one is interrupted.
+            let next = tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => break Stopped::Shutdown,
+                next = consumer.next() => next,
+            };
+            let delivery = next.ok_or(MessagingError::StreamEnded)??;
+            if let Some(stopped) = self.deal_with(delivery, &channel, consumer.tag()).await? {
+                break stopped;
+            }
+        };
+        // Closing the channel returns what is handed out and not acknowledged.
+        within("close the channel", channel.close(200, "OK".into())).await?;
+        Ok(stopped)
+    }
+
+    async fn start_consuming(&self, channel: &Channel) -> Result<Consumer, MessagingError> {
+        let (queue, prefetch) = match &self.subscription {
+            Subscription::Work { queue, prefetch } => (ShortString::from(queue.name()), *prefetch),
+            Subscription::Control => (own_queue(channel, topology::SYNC_CONTROL, "").await?, OWN_QUEUE_PREFETCH),
+            Subscription::Events { pattern } => {
+                (own_queue(channel, topology::EVENTS, pattern).await?, OWN_QUEUE_PREFETCH)
+            }
+        };
+        within("set the prefetch", channel.basic_qos(prefetch.max(1), BasicQosOptions::default())).await?;
+        let options = BasicConsumeOptions::default();
+        within("start consuming", channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
+    }
+}
+
+/// An exclusive queue bound to `exchange`. Its name is new each time: the broker may still hold the last one for a
+/// connection whose end it hasn't noticed.
+async fn own_queue(channel: &Channel, exchange: &'static str, key: &str) -> Result<ShortString, MessagingError> {
+    let name = ShortString::from(format!("{exchange}.{}", uuid::Uuid::new_v4()).as_str());
+    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+    within("declare a queue", channel.queue_declare(name.clone(), options, FieldTable::default())).await?;
+    let bind = channel.queue_bind(
+        name.clone(),
+        exchange.into(),
+        key.into(),
+        QueueBindOptions::default(),
+        FieldTable::default(),
+    );
+    within("bind a queue", bind).await?;
+    Ok(name)
+}

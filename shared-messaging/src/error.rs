@@ -1,0 +1,58 @@
+//! What can go wrong with the broker.
+
+/// A failure between us and the broker.
+#[derive(Debug, thiserror::Error)]
+pub enum MessagingError {
+    /// The address can't be used. The text never holds the address: it carries a password.
+    #[error("AMQP_URL is not an AMQP URL")]
+    Address,
+    /// The broker refused or the connection broke.
+    #[error("talk to the broker: {0}")]
+    Broker(#[from] lapin::Error),
+    /// The broker didn't answer in time.
+    #[error("{0}: no answer from the broker in time")]
+    Deadline(&'static str),
+    /// A consumer's stream ended although nobody cancelled it: its queue was deleted, or the broker cancelled it.
+    #[error("the broker ended the consumer")]
+    StreamEnded,
+    /// The broker no longer waits for this acknowledgement; it delivers the message again.
+    #[error("the acknowledgement came too late")]
+    LateAck,
+    /// The connection ended.
+    #[error("the connection ended")]
+    ConnectionLost,
+}
+
+/// Why a message isn't known to be published. Every one of them may be tried again: consumers are idempotent by id.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// There is no usable connection; nothing was sent.
+    #[error("the broker can't be reached")]
+    Unavailable,
+    /// The broker took the message but had no queue for it; nothing was kept.
+    #[error("no queue for the message: {0}")]
+    Unroutable(String),
+    /// The broker refused to keep the message.
+    #[error("the broker refused the message")]
+    Refused,
+    /// The channel isn't in confirm mode: a fault, since nothing is known about the message.
+    #[error("the broker wasn't asked to confirm")]
+    NotRequested,
+    /// Sent, but not confirmed in time or before the connection broke: the message may be there, or not.
+    #[error("publish outcome unknown: {0}")]
+    Unknown(#[source] MessagingError),
+}
+
+impl PublishError {
+    /// The label of `publish_failures_total`.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Unroutable(_) => "unroutable",
+            Self::Refused => "refused",
+            Self::NotRequested => "not_requested",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
