@@ -4,6 +4,7 @@
 //! stays open across a network call, and every session carries timeouts so that a frozen process can't hold a lock.
 //! Lock order: collection, connection (by id), sync, job (by id).
 
+pub mod cleanups;
 pub mod credentials;
 pub mod deletion;
 mod error;

@@ -1,0 +1,218 @@
+//! What the holder of a claim may do with its row. Each is one conditional update under the claim.
+
+use std::time::Duration;
+
+use diesel::sql_types;
+use diesel_async::RunQueryDsl;
+use futures::FutureExt as _;
+use shared_models::receipt::SignedReceipt;
+use shared_models::{Envelope, Message, OrganizationId, PurgeTarget, ReceiptId, RequestId, TargetsProgress};
+
+use super::{Claim, ClaimError, ClaimLost, progress_json};
+use crate::error::DatabaseError;
+use crate::pool::Database;
+
+type Result<T> = std::result::Result<T, ClaimError>;
+
+/// Held: the row is open, and the claim is ours and wasn't given back.
+const HELD: &str = "id = $1 AND claim = $2 AND claim_expires_at IS NOT NULL
+    AND state IN ('scheduled', 'purging', 'settling')";
+
+/// The end of a cleanup: everything that commits with `done`.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Whose it was.
+    pub organization_id: OrganizationId,
+    /// The request that asked, for the event.
+    pub request_id: Option<RequestId>,
+    /// What was removed.
+    pub progress: TargetsProgress,
+    /// The targets that were verified empty under this claim: a row that names another one isn't finished.
+    pub verified: Vec<PurgeTarget>,
+    /// The receipt's id.
+    pub receipt_id: ReceiptId,
+    /// The receipt.
+    pub receipt: SignedReceipt,
+    /// When to verify once more.
+    pub check_again_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+fn held(rows: usize) -> Result<()> {
+    if rows == 1 { Ok(()) } else { Err(ClaimLost.into()) }
+}
+
+impl Database {
+    /// Renews a claim for `ttl`.
+    ///
+    /// # Errors
+    /// [`ClaimLost`], or any database error; the claim then stands as it was before.
+    pub async fn renew_claim(&self, claim: Claim, ttl: Duration) -> Result<()> {
+        let rows = diesel::sql_query(format!(
+            "UPDATE cleanup SET claim_expires_at = clock_timestamp() + make_interval(secs => $3) WHERE {HELD}"
+        ))
+        .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+        .bind::<sql_types::BigInt, _>(claim.number)
+        .bind::<sql_types::Double, _>(ttl.as_secs_f64())
+        .execute(&mut self.connection().await?)
+        .await
+        .map_err(DatabaseError::from)?;
+        held(rows)
+    }
+
+    /// `scheduled | settling → purging`, with what is known so far.
+    ///
+    /// # Errors
+    /// [`ClaimLost`], or any database error.
+    pub async fn begin_purge(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
+        self.update_held(claim, progress, "state = 'purging'").await
+    }
+
+    /// Stores what is known so far. A crash from here on repeats at most what comes after it.
+    ///
+    /// # Errors
+    /// [`ClaimLost`], or any database error.
+    pub async fn save_progress(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
+        self.update_held(claim, progress, "state = state").await
+    }
+
+    /// `purging → settling`: gives the claim back; due again after `delay`.
+    ///
+    /// # Errors
+    /// [`ClaimLost`], or any database error.
+    pub async fn settle(&self, claim: Claim, progress: &TargetsProgress, delay: Duration) -> Result<()> {
+        let progress = progress_json(progress)?;
+        let rows = diesel::sql_query(format!(
+            "UPDATE cleanup SET state = 'settling', progress = $3, attempts = 0, error_code = NULL, error_text = NULL,
+                    claim_expires_at = NULL, modified_at = clock_timestamp(),
+                    next_attempt_at = clock_timestamp() + make_interval(secs => $4)
+             WHERE {HELD} AND state = 'purging'"
+        ))
+        .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+        .bind::<sql_types::BigInt, _>(claim.number)
+        .bind::<sql_types::Jsonb, _>(progress)
+        .bind::<sql_types::Double, _>(delay.as_secs_f64())
+        .execute(&mut self.connection().await?)
+        .await
+        .map_err(DatabaseError::from)?;
+        held(rows)
+    }
+
+    /// Gives the claim back, due now, without counting an attempt: at shutdown, at the end of the allowed hours, or for
+    /// others that wait.
+    ///
+    /// # Errors
+    /// [`ClaimLost`], or any database error.
+    pub async fn release_claim(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
+        const RELEASE: &str = "state = CASE state WHEN 'purging' THEN 'scheduled' ELSE state END,
+            claim_expires_at = NULL, next_attempt_at = clock_timestamp()";
+        self.update_held(claim, progress, RELEASE).await
+    }
+
+    /// `→ scheduled` after a failed attempt, due after `delay`. `attempts` counts failures without headway in between.
+    ///
+    /// # Errors
+    /// [`ClaimLost`], or any database error.
+    pub async fn fail_attempt(
+        &self,
+        claim: Claim,
+        progress: &TargetsProgress,
+        attempts: u32,
+        code: &str,
+        text: &str,
+        delay: Duration,
+    ) -> Result<()> {
+        let progress = progress_json(progress)?;
+        let rows = diesel::sql_query(format!(
+            "UPDATE cleanup SET state = 'scheduled', progress = $3, attempts = $4, error_code = $5, error_text = $6,
+                    claim_expires_at = NULL, modified_at = clock_timestamp(),
+                    next_attempt_at = clock_timestamp() + make_interval(secs => $7)
+             WHERE {HELD}"
+        ))
+        .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+        .bind::<sql_types::BigInt, _>(claim.number)
+        .bind::<sql_types::Jsonb, _>(progress)
+        .bind::<sql_types::Integer, _>(i32::try_from(attempts).unwrap_or(i32::MAX))
+        .bind::<sql_types::Text, _>(code)
+        .bind::<sql_types::Text, _>(text)
+        .bind::<sql_types::Double, _>(delay.as_secs_f64())
+        .execute(&mut self.connection().await?)
+        .await
+        .map_err(DatabaseError::from)?;
+        held(rows)
+    }
+
+    /// `→ refused`: the sync is live. Nobody works on the row until somebody has looked (DEL-4).
+    ///
+    /// # Errors
+    /// [`ClaimLost`], or any database error.
+    pub async fn refuse(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
+        const REFUSE: &str = "state = 'refused', claim_expires_at = NULL, error_code = 'sync_live',
+            error_text = 'the sync has a row in PostgreSQL; nothing more was purged'";
+        self.update_held(claim, progress, REFUSE).await
+    }
+
+    /// `settling → done`, the receipt and the event, in one transaction. Refused by the row if it names a target that
+    /// wasn't verified, or if its sync is live.
+    ///
+    /// # Errors
+    /// [`ClaimLost`], or any database error; if the connection was lost, all of it may have happened.
+    pub async fn finish(&self, claim: Claim, finished: &Finished) -> Result<()> {
+        let progress = progress_json(&finished.progress)?;
+        let signed = serde_json::to_value(&finished.receipt)
+            .map_err(|error| DatabaseError::Corrupt(format!("receipt: {error}")))?;
+        let verified: Vec<&'static str> = finished.verified.iter().map(|target| target.as_str()).collect();
+        let (receipt_id, check_again_at) = (finished.receipt_id, finished.check_again_at);
+        let completed =
+            Message::CleanupCompleted { organization_id: finished.organization_id, cleanup_id: claim.cleanup_id };
+        let event = Envelope::new(completed, finished.request_id);
+        let done = self
+            .transaction(move |db| {
+                let (progress, signed) = (progress.clone(), signed.clone());
+                let (verified, event) = (verified.clone(), event.clone());
+                async move {
+                    let rows = diesel::sql_query(format!(
+                        "UPDATE cleanup SET state = 'done', progress = $3, attempts = 0, error_code = NULL,
+                                error_text = NULL, claim_expires_at = NULL, check_again_at = $5,
+                                completed_at = clock_timestamp(), modified_at = clock_timestamp()
+                         WHERE {HELD} AND state = 'settling' AND targets <@ $4
+                           AND NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id)"
+                    ))
+                    .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+                    .bind::<sql_types::BigInt, _>(claim.number)
+                    .bind::<sql_types::Jsonb, _>(progress)
+                    .bind::<sql_types::Array<sql_types::Text>, _>(verified)
+                    .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(check_again_at)
+                    .execute(db)
+                    .await?;
+                    if rows == 0 {
+                        return Ok(false);
+                    }
+                    diesel::sql_query("INSERT INTO receipt (id, cleanup_id, signed) VALUES ($1, $2, $3)")
+                        .bind::<sql_types::Uuid, _>(receipt_id)
+                        .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+                        .bind::<sql_types::Jsonb, _>(signed)
+                        .execute(db)
+                        .await?;
+                    crate::outbox::enqueue(db, &event).await?;
+                    Ok(true)
+                }
+                .boxed()
+            })
+            .await?;
+        held(usize::from(done))
+    }
+
+    async fn update_held(&self, claim: Claim, progress: &TargetsProgress, set: &'static str) -> Result<()> {
+        let progress = progress_json(progress)?;
+        let rows = diesel::sql_query(format!(
+            "UPDATE cleanup SET progress = $3, modified_at = clock_timestamp(), {set} WHERE {HELD}"
+        ))
+        .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+        .bind::<sql_types::BigInt, _>(claim.number)
+        .bind::<sql_types::Jsonb, _>(progress)
+        .execute(&mut self.connection().await?)
+        .await
+        .map_err(DatabaseError::from)?;
+        held(rows)
+    }
+}
