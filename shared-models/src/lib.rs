@@ -12,6 +12,7 @@ pub mod receipt;
 pub mod source;
 mod text_enum;
 pub mod times;
+pub mod wire;
 
 pub use cleanup::{CleanupState, PurgeTarget, TargetProgress, TargetsProgress, WriterEnd};
 pub use document::{DocumentId, DocumentType, EntityKey};

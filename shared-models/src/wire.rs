@@ -1,0 +1,12 @@
+//! What travels over HTTP: the public contract's objects, field by field in the contract's order.
+//!
+//! Nulls are sent, not left out; timestamps are RFC 3339 in UTC with `Z`. Secrets never appear in any of these types.
+
+pub mod api_key;
+pub mod cleanup;
+pub mod collection;
+pub mod job;
+pub mod problem;
+pub mod search;
+pub mod source;
+pub mod source_connection;

@@ -1,0 +1,94 @@
+//! Collections on the wire, and the status derived from their connections.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{CollectionId, OrganizationId};
+use crate::job::{JobStatus, StatusFacts};
+use crate::text_enum::text_enum;
+
+text_enum! {
+    /// Status of a collection; upper case and with a blank, as the contract has it.
+    CollectionStatus, "collection status", {
+        /// At least one connection has brought data, or is bringing it.
+        Active = "ACTIVE",
+        /// No connection has brought data yet.
+        NeedsSource = "NEEDS SOURCE",
+        /// The last job of every connection failed.
+        Error = "ERROR",
+    }
+}
+
+impl CollectionStatus {
+    /// The status of a collection with these connections.
+    #[must_use]
+    pub fn derive(connections: &[StatusFacts]) -> Self {
+        let brings_data = |facts: &StatusFacts| {
+            facts.is_authenticated
+                && matches!(facts.last_job, Some(JobStatus::Completed | JobStatus::Running | JobStatus::Cancelling))
+        };
+        if connections.iter().any(brings_data) {
+            return Self::Active;
+        }
+        let all_failed = connections.iter().all(|facts| facts.last_job == Some(JobStatus::Failed));
+        if all_failed && !connections.is_empty() { Self::Error } else { Self::NeedsSource }
+    }
+}
+
+/// A connection, as a collection mentions it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ConnectionSummary {
+    pub short_name: String,
+    pub name: String,
+}
+
+/// A collection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Collection {
+    pub name: String,
+    pub readable_id: String,
+    pub id: CollectionId,
+    pub sync_config: Option<Value>,
+    pub created_at: DateTime<Utc>,
+    pub modified_at: DateTime<Utc>,
+    pub organization_id: OrganizationId,
+    pub created_by_email: Option<String>,
+    pub modified_by_email: Option<String>,
+    pub status: CollectionStatus,
+    pub vector_size: u32,
+    pub embedding_model_name: String,
+    pub source_connection_summaries: Vec<ConnectionSummary>,
+}
+
+/// Documents carry no vectors in this version: search ranks by keywords.
+pub const VECTOR_SIZE: u32 = 0;
+/// See [`VECTOR_SIZE`].
+pub const EMBEDDING_MODEL_NAME: &str = "none";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(last_job: Option<JobStatus>) -> StatusFacts {
+        StatusFacts { is_authenticated: true, last_job, error_category: None }
+    }
+
+    #[test]
+    fn a_collection_needs_a_source_until_one_brings_data() {
+        assert_eq!(CollectionStatus::derive(&[]), CollectionStatus::NeedsSource);
+        assert_eq!(CollectionStatus::derive(&[facts(None)]), CollectionStatus::NeedsSource);
+        assert_eq!(CollectionStatus::derive(&[facts(Some(JobStatus::Pending))]), CollectionStatus::NeedsSource);
+        assert_eq!(CollectionStatus::derive(&[facts(Some(JobStatus::Cancelling))]), CollectionStatus::Active);
+    }
+
+    #[test]
+    fn only_if_all_failed_is_it_an_error() {
+        let (failed, done) = (facts(Some(JobStatus::Failed)), facts(Some(JobStatus::Completed)));
+        assert_eq!(CollectionStatus::derive(&[failed, failed]), CollectionStatus::Error);
+        assert_eq!(CollectionStatus::derive(&[failed, facts(None)]), CollectionStatus::NeedsSource);
+        assert_eq!(CollectionStatus::derive(&[failed, done]), CollectionStatus::Active);
+    }
+}
