@@ -1,1 +1,16 @@
-//! Placeholder.
+//! The two stores that hold a connection's data: documents in Vespa and raw captures (ARF blobs) in an object store.
+//!
+//! Nothing else knows a Vespa URL or a blob's path. Both clients share three rules:
+//! - no call is repeated behind the caller's back: a repeated write would be a new write outside its lease (DEL-2);
+//! - every call has a deadline, and a write that wasn't answered by then is reported as unanswered, never as failed;
+//! - "empty" is only said after a complete answer. A partial answer, an error or a missing folder is an error (DEL-7).
+//!
+//! Binaries that use an `https://`, `s3://`, `gs://` or `az://` URL install a process-wide TLS provider first:
+//! `rustls::crypto::ring::default_provider().install_default()`.
+
+pub mod arf;
+mod tls;
+pub mod vespa;
+
+pub use arf::{ArfError, ArfStore};
+pub use vespa::{VespaClient, VespaError};

@@ -1,0 +1,23 @@
+//! Raw captures (ARF): one folder of blobs per sync, in a local folder, S3, Google Cloud Storage or Azure.
+//!
+//! Layout: `raw/{sync_id}/manifest.json`, `raw/{sync_id}/entities/{key}.json`, `raw/{sync_id}/files/{key}_{name}`. Names
+//! are made safe, so nothing can leave its sync's prefix (DEL-4). The manifest is written first and removed last, so an
+//! interrupted purge still shows.
+//!
+//! A storage error is an error, never "not there" (DEL-7). A local write can't be interrupted: it runs as a task of the
+//! store, and its [`PutHandle`] says when it has really ended, whoever still waits (DEL-2).
+
+mod blobs;
+mod cloud;
+mod error;
+mod local;
+mod manifest;
+mod name;
+mod put;
+mod store;
+
+pub use blobs::{ArfCensus, BlobCounts, Checksum, PurgeStep};
+pub use error::ArfError;
+pub use manifest::Manifest;
+pub use put::PutHandle;
+pub use store::{ArfStore, MAX_BLOB_BYTES};

@@ -1,0 +1,109 @@
+//! What a sync's prefix holds, whatever the backend.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+use shared_models::SyncId;
+
+use super::name;
+
+/// How many blobs of each kind a sync has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BlobCounts {
+    /// 1 if the manifest is there.
+    pub manifest: u64,
+    /// Entities.
+    pub entities: u64,
+    /// Files.
+    pub files: u64,
+    /// Remains of writes that were killed half-way.
+    pub staging: u64,
+    /// Anything else, e.g. of another system.
+    pub other: u64,
+}
+
+impl BlobCounts {
+    /// All blobs.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.manifest + self.entities + self.files + self.staging + self.other
+    }
+
+    /// The counts that aren't zero, by kind.
+    #[must_use]
+    pub fn by_kind(&self) -> BTreeMap<String, u64> {
+        let Self { manifest, entities, files, staging, other } = *self;
+        let kinds =
+            [("manifest", manifest), ("entities", entities), ("files", files), ("staging", staging), ("other", other)];
+        kinds.into_iter().filter(|(_, count)| *count > 0).map(|(kind, count)| (kind.to_owned(), count)).collect()
+    }
+
+    /// Counts a blob by its name, relative to the sync's prefix.
+    pub(super) fn add(&mut self, relative: &str) {
+        let slot = if name::is_staging(relative) {
+            &mut self.staging
+        } else if relative == name::MANIFEST {
+            &mut self.manifest
+        } else if relative.starts_with("entities/") {
+            &mut self.entities
+        } else if relative.starts_with("files/") {
+            &mut self.files
+        } else {
+            &mut self.other
+        };
+        *slot += 1;
+    }
+}
+
+/// Progress of one slice of a purge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PurgeStep {
+    /// Blobs removed in this slice.
+    pub removed: u64,
+    /// Whether the end was reached; `false` if the time was over before. Proves nothing: verify by listing.
+    pub finished: bool,
+}
+
+/// Which syncs hold blobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ArfCensus {
+    /// Syncs with at least one blob; an empty folder isn't data.
+    pub syncs: BTreeSet<SyncId>,
+    /// Entries under `raw/` that hold something but aren't named by a UUID.
+    pub unreadable: u64,
+}
+
+/// A fingerprint of everything under one prefix: equal before and after means that nothing was touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checksum {
+    /// Blobs.
+    pub blobs: u64,
+    /// Bytes of content.
+    pub bytes: u64,
+    /// SHA-256 over names and contents in order of names, in hex.
+    pub sha256: String,
+}
+
+/// Builds a [`Checksum`] from blobs that come in order of their names.
+#[derive(Default)]
+pub(super) struct Fingerprint {
+    blobs: u64,
+    bytes: u64,
+    hasher: Sha256,
+}
+
+impl Fingerprint {
+    pub(super) fn add(&mut self, relative: &str, content: &[u8]) {
+        for part in [relative.as_bytes(), content] {
+            let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+            self.hasher.update(length.to_be_bytes());
+            self.hasher.update(part);
+        }
+        self.blobs += 1;
+        self.bytes += u64::try_from(content.len()).unwrap_or(u64::MAX);
+    }
+
+    pub(super) fn finish(self) -> Checksum {
+        Checksum { blobs: self.blobs, bytes: self.bytes, sha256: hex::encode(self.hasher.finalize()) }
+    }
+}

@@ -1,0 +1,215 @@
+//! Blobs in S3, Google Cloud Storage or Azure.
+//!
+//! No client repeats a request by itself: a repeated write would be a new write outside its lease (DEL-2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::path::Path;
+use object_store::{ClientConfigKey, ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig};
+use shared_models::SyncId;
+use tokio::time::Instant;
+use url::Url;
+
+use super::blobs::Fingerprint;
+use super::{ArfCensus, ArfError, BlobCounts, Checksum, PurgeStep, name};
+use crate::tls;
+
+type Result<T> = std::result::Result<T, ArfError>;
+
+/// Longest time of one request of a listing or purge.
+const REQUEST_TIMEOUT: &str = "10 seconds";
+const CONNECT_TIMEOUT: &str = "2 seconds";
+
+/// Blobs listed and removed at a time: S3 takes as many keys in one bulk request.
+const BATCH: usize = 1000;
+
+/// A bucket, and the prefix in it below which everything is.
+#[derive(Debug, Clone)]
+pub(super) struct Bucket {
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+}
+
+impl Bucket {
+    /// Opens the bucket that the URL names, with credentials from the environment variables usual for its cloud.
+    pub(super) fn open(url: &Url) -> Result<Self> {
+        if !tls::is_provider_installed() {
+            return Err(ArfError::Setup(tls::MISSING_PROVIDER.to_owned()));
+        }
+        let (scheme, root) =
+            ObjectStoreScheme::parse(url).map_err(|_| ArfError::Setup("unknown kind of blob store URL".to_owned()))?;
+        let retry = RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() };
+        let (timeout, connect) = (ClientConfigKey::Timeout, ClientConfigKey::ConnectTimeout);
+        let store = match scheme {
+            ObjectStoreScheme::AmazonS3 => AmazonS3Builder::from_env()
+                .with_url(url.as_str())
+                .with_retry(retry)
+                .with_config(AmazonS3ConfigKey::Client(timeout), REQUEST_TIMEOUT)
+                .with_config(AmazonS3ConfigKey::Client(connect), CONNECT_TIMEOUT)
+                .build()
+                .map(shared),
+            ObjectStoreScheme::GoogleCloudStorage => GoogleCloudStorageBuilder::from_env()
+                .with_url(url.as_str())
+                .with_retry(retry)
+                .with_config(GoogleConfigKey::Client(timeout), REQUEST_TIMEOUT)
+                .with_config(GoogleConfigKey::Client(connect), CONNECT_TIMEOUT)
+                .build()
+                .map(shared),
+            ObjectStoreScheme::MicrosoftAzure => MicrosoftAzureBuilder::from_env()
+                .with_url(url.as_str())
+                .with_retry(retry)
+                .with_config(AzureConfigKey::Client(timeout), REQUEST_TIMEOUT)
+                .with_config(AzureConfigKey::Client(connect), CONNECT_TIMEOUT)
+                .build()
+                .map(shared),
+            _ => return Err(ArfError::Setup("blob store URLs start with file, s3, gs or az".to_owned())),
+        };
+        Ok(Self { store: store.map_err(ArfError::store("set up"))?, root })
+    }
+
+    /// The object store behind it, for tests with one in memory.
+    #[cfg(test)]
+    pub(super) fn over(store: Arc<dyn ObjectStore>, root: Path) -> Self {
+        Self { store, root }
+    }
+
+    pub(super) async fn check(&self) -> Result<()> {
+        let prefix = self.at(name::RAW)?;
+        match self.store.list(Some(&prefix)).next().await {
+            Some(Err(error)) => Err(ArfError::store("list blobs")(error)),
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
+    pub(super) async fn put(&self, sync: SyncId, relative: &str, content: bytes::Bytes) -> Result<()> {
+        let location = self.at(&format!("{}/{relative}", name::prefix(sync)))?;
+        self.store.put(&location, content.into()).await.map(drop).map_err(ArfError::store("write blob"))
+    }
+
+    pub(super) async fn delete(&self, sync: SyncId, relative: &str) -> Result<()> {
+        let location = self.at(&format!("{}/{relative}", name::prefix(sync)))?;
+        match self.store.delete(&location).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(ArfError::store("remove blob")(error)),
+        }
+    }
+
+    pub(super) async fn manifest(&self, sync: SyncId) -> Result<Option<Vec<u8>>> {
+        let location = self.at(&format!("{}/{}", name::prefix(sync), name::MANIFEST))?;
+        match self.store.get(&location).await {
+            Ok(found) => {
+                found.bytes().await.map(|content| Some(content.into())).map_err(ArfError::store("read manifest"))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(ArfError::store("read manifest")(error)),
+        }
+    }
+
+    pub(super) async fn counts(&self, sync: SyncId) -> Result<BlobCounts> {
+        let prefix = self.at(&name::prefix(sync))?;
+        let mut counts = BlobCounts::default();
+        let mut blobs = self.store.list(Some(&prefix));
+        while let Some(blob) = blobs.try_next().await.map_err(ArfError::store("list blobs"))? {
+            counts.add(&relative_to(&prefix, &blob.location));
+        }
+        Ok(counts)
+    }
+
+    pub(super) async fn is_empty(&self, sync: SyncId) -> Result<bool> {
+        let prefix = self.at(&name::prefix(sync))?;
+        let first = self.store.list(Some(&prefix)).try_next().await.map_err(ArfError::store("list blobs"))?;
+        Ok(first.is_none())
+    }
+
+    pub(super) async fn checksum(&self, sync: SyncId) -> Result<Checksum> {
+        let prefix = self.at(&name::prefix(sync))?;
+        let mut blobs: Vec<_> =
+            self.store.list(Some(&prefix)).try_collect().await.map_err(ArfError::store("list blobs"))?;
+        blobs.sort_by(|a, b| a.location.cmp(&b.location));
+        let mut fingerprint = Fingerprint::default();
+        for blob in blobs {
+            let found = self.store.get(&blob.location).await.map_err(ArfError::store("read blob"))?;
+            let content = found.bytes().await.map_err(ArfError::store("read blob"))?;
+            fingerprint.add(&relative_to(&prefix, &blob.location), &content);
+        }
+        Ok(fingerprint.finish())
+    }
+
+    pub(super) async fn census(&self) -> Result<ArfCensus> {
+        let raw = self.at(name::RAW)?;
+        let listed = self.store.list_with_delimiter(Some(&raw)).await.map_err(ArfError::store("list blobs"))?;
+        let loose = u64::try_from(listed.objects.len()).unwrap_or(u64::MAX);
+        let mut census = ArfCensus { unreadable: loose, ..ArfCensus::default() };
+        for prefix in listed.common_prefixes {
+            match prefix.filename().and_then(|name| name.parse().ok()) {
+                Some(sync) => drop(census.syncs.insert(sync)),
+                None => census.unreadable += 1,
+            }
+        }
+        Ok(census)
+    }
+
+    /// Lists and removes blobs batch by batch, each time from the start, until none is left or the time is over. The
+    /// manifest goes last. A batch begun before the deadline is finished, so the call overruns by a few requests at most.
+    pub(super) async fn purge(&self, sync: SyncId, deadline: Instant) -> Result<PurgeStep> {
+        let prefix = self.at(&name::prefix(sync))?;
+        let manifest = self.at(&format!("{}/{}", name::prefix(sync), name::MANIFEST))?;
+        let mut step = PurgeStep::default();
+        loop {
+            let listed: Vec<Path> = self
+                .store
+                .list(Some(&prefix))
+                .map_ok(|blob| blob.location)
+                .take(BATCH)
+                .try_collect()
+                .await
+                .map_err(ArfError::store("list blobs"))?;
+            if listed.is_empty() {
+                step.finished = true;
+                return Ok(step);
+            }
+            let is_last = listed.len() < BATCH;
+            let others: Vec<Path> = listed.iter().filter(|path| **path != manifest).cloned().collect();
+            step.removed += self.remove_all(others).await?;
+            if is_last && listed.contains(&manifest) {
+                step.removed += self.remove_all(vec![manifest.clone()]).await?;
+            }
+            if Instant::now() >= deadline {
+                return Ok(step);
+            }
+        }
+    }
+
+    async fn remove_all(&self, paths: Vec<Path>) -> Result<u64> {
+        let mut removed = 0;
+        let mut results = self.store.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
+        while let Some(result) = results.next().await {
+            match result {
+                Ok(_) => removed += 1,
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(ArfError::store("remove blobs")(error)),
+            }
+        }
+        Ok(removed)
+    }
+
+    fn at(&self, relative: &str) -> Result<Path> {
+        let root = &self.root;
+        Path::parse(if root.as_ref().is_empty() { relative.to_owned() } else { format!("{root}/{relative}") })
+            .map_err(|_| ArfError::Setup("the prefix in the blob store URL is unusable".to_owned()))
+    }
+}
+
+fn shared(store: impl ObjectStore) -> Arc<dyn ObjectStore> {
+    Arc::new(store)
+}
+
+fn relative_to(prefix: &Path, location: &Path) -> String {
+    let parts: Vec<_> = location.prefix_match(prefix).into_iter().flatten().collect();
+    parts.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join("/")
+}

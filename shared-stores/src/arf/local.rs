@@ -1,0 +1,204 @@
+//! Blobs in a local folder, read by walking the folder itself.
+//!
+//! `object_store` lists a folder without the files `x#1` that a killed write leaves, and follows symbolic links. A purge
+//! and its verification must see every entry and follow none, so only writing goes through `object_store`.
+//!
+//! Everything here blocks and is called on the blocking pool.
+
+use std::fs::{self, DirEntry};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use shared_models::SyncId;
+
+use super::blobs::Fingerprint;
+use super::{ArfCensus, ArfError, BlobCounts, Checksum, PurgeStep, name};
+
+type Result<T> = std::result::Result<T, ArfError>;
+
+/// The folder of all syncs. It exists from set-up on, so its absence is an error: a volume that isn't mounted isn't
+/// an empty store.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    raw: PathBuf,
+}
+
+/// One entry that isn't a folder, by its name relative to the sync's prefix (empty for the prefix itself).
+struct Blob {
+    path: PathBuf,
+    relative: String,
+}
+
+impl Folder {
+    pub(super) fn open(root: &Path) -> Result<Self> {
+        let raw = root.join(name::RAW);
+        fs::create_dir_all(&raw).map_err(ArfError::folder("create folder"))?;
+        Ok(Self { raw })
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        fs::read_dir(&self.raw).map(drop).map_err(ArfError::folder("read folder"))
+    }
+
+    pub(super) fn counts(&self, sync: SyncId) -> Result<BlobCounts> {
+        let mut counts = BlobCounts::default();
+        self.walk(sync, &mut |blob| {
+            counts.add(&blob.relative);
+            Ok(true)
+        })?;
+        Ok(counts)
+    }
+
+    pub(super) fn is_empty(&self, sync: SyncId) -> Result<bool> {
+        self.walk(sync, &mut |_| Ok(false))
+    }
+
+    pub(super) fn checksum(&self, sync: SyncId) -> Result<Checksum> {
+        let mut blobs = Vec::new();
+        self.walk(sync, &mut |blob| {
+            blobs.push(blob);
+            Ok(true)
+        })?;
+        blobs.sort_by(|a, b| a.relative.cmp(&b.relative));
+        let mut fingerprint = Fingerprint::default();
+        for blob in blobs {
+            let content = fs::read(&blob.path).map_err(ArfError::folder("read blob"))?;
+            fingerprint.add(&blob.relative, &content);
+        }
+        Ok(fingerprint.finish())
+    }
+
+    pub(super) fn census(&self) -> Result<ArfCensus> {
+        let mut census = ArfCensus::default();
+        for entry in fs::read_dir(&self.raw).map_err(ArfError::folder("read folder"))? {
+            let entry = entry.map_err(ArfError::folder("read folder"))?;
+            if walk_entry(&entry.path(), "", &mut |_| Ok(false))? {
+                continue;
+            }
+            match entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+                Some(sync) => drop(census.syncs.insert(sync)),
+                None => census.unreadable += 1,
+            }
+        }
+        Ok(census)
+    }
+
+    /// Removes blobs until none is left or the time is over; the manifest last, then the empty folders.
+    pub(super) fn purge(&self, sync: SyncId, deadline: Instant) -> Result<PurgeStep> {
+        let mut step = PurgeStep::default();
+        let mut manifest = None;
+        let reached_end = self.walk(sync, &mut |blob| {
+            if blob.relative == name::MANIFEST {
+                manifest = Some(blob.path);
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            step.removed += remove_file(&blob.path)?;
+            Ok(true)
+        })?;
+        if !reached_end {
+            return Ok(step);
+        }
+        if let Some(manifest) = manifest {
+            step.removed += remove_file(&manifest)?;
+        }
+        step.finished = remove_folders(&self.prefix(sync))?;
+        Ok(step)
+    }
+
+    /// Removes one blob, if it is there.
+    pub(super) fn delete(&self, sync: SyncId, relative: &str) -> Result<()> {
+        remove_file(&self.prefix(sync).join(relative)).map(drop)
+    }
+
+    /// The manifest's content, if there is one.
+    pub(super) fn manifest(&self, sync: SyncId) -> Result<Option<Vec<u8>>> {
+        match fs::read(self.prefix(sync).join(name::MANIFEST)) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.check().map(|()| None),
+            Err(error) => Err(ArfError::folder("read manifest")(error)),
+        }
+    }
+
+    /// Shows every blob of the sync to `visit` until it returns `false`; returns whether the end was reached.
+    fn walk(&self, sync: SyncId, visit: &mut dyn FnMut(Blob) -> Result<bool>) -> Result<bool> {
+        self.check()?;
+        walk_entry(&self.prefix(sync), "", visit)
+    }
+
+    fn prefix(&self, sync: SyncId) -> PathBuf {
+        self.raw.join(sync.to_string())
+    }
+}
+
+/// Walks what is at `path`. Symbolic links are blobs, never ways. What vanishes on the way is simply gone; every other
+/// error ends the walk.
+fn walk_entry(path: &Path, relative: &str, visit: &mut dyn FnMut(Blob) -> Result<bool>) -> Result<bool> {
+    let kind = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(ArfError::folder("read entry")(error)),
+    };
+    if !kind.is_dir() {
+        return visit(Blob { path: path.to_owned(), relative: relative.to_owned() });
+    }
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(ArfError::folder("read folder")(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(ArfError::folder("read folder"))?;
+        if !walk_entry(&entry.path(), &join(relative, &entry), visit)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn join(relative: &str, entry: &DirEntry) -> String {
+    let file_name = entry.file_name();
+    let file_name = file_name.to_string_lossy();
+    if relative.is_empty() { file_name.into_owned() } else { format!("{relative}/{file_name}") }
+}
+
+/// Removes a file or link; returns how many were there.
+fn remove_file(path: &Path) -> Result<u64> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(1),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(ArfError::folder("remove blob")(error)),
+    }
+}
+
+/// Removes empty folders, innermost first; returns whether all went. One that isn't empty was written to meanwhile.
+fn remove_folders(path: &Path) -> Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(ArfError::folder("read entry")(error)),
+    }
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(ArfError::folder("read folder")(error)),
+    };
+    let mut is_empty = true;
+    for entry in entries {
+        let entry = entry.map_err(ArfError::folder("read folder"))?;
+        is_empty &= remove_folders(&entry.path())?;
+    }
+    if !is_empty {
+        return Ok(false);
+    }
+    match fs::remove_dir(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(false),
+        Err(error) => Err(ArfError::folder("remove folder")(error)),
+    }
+}

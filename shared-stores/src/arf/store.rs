@@ -1,0 +1,232 @@
+//! The blob store's face: the same calls for a local folder and for a bucket.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use object_store::ObjectStoreExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use shared_models::{EntityKey, SyncId};
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::cloud::Bucket;
+use super::local::Folder;
+use super::{ArfCensus, ArfError, BlobCounts, Checksum, Manifest, PurgeStep, PutHandle, name};
+
+/// Largest blob, in bytes: every blob is one PUT, so that no upload can be completed later. Larger files keep their
+/// entity, without the raw file.
+pub const MAX_BLOB_BYTES: u64 = 16 << 20;
+
+/// A store of raw captures. Cheap to clone; clones share the writes under way.
+#[derive(Debug, Clone)]
+pub struct ArfStore {
+    backend: Backend,
+    /// Closed from the start: it only counts, and so [`ArfStore::drain`] can wait for none left.
+    writes: TaskTracker,
+}
+
+#[derive(Debug, Clone)]
+enum Backend {
+    Local { folder: Folder, writer: Arc<LocalFileSystem> },
+    Cloud(Bucket),
+}
+
+impl ArfStore {
+    /// Opens `file:///folder`, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`. A local folder is
+    /// made if it isn't there. Credentials come from the environment variables that are usual for each cloud.
+    ///
+    /// # Errors
+    /// `Setup` for a URL or setting that can't be used, `Folder` if the folder can't be made.
+    pub fn from_url(url: &Url) -> Result<Self, ArfError> {
+        let backend = if url.scheme() == "file" {
+            let root = url.to_file_path().map_err(|()| ArfError::Setup("not the URL of a local folder".to_owned()))?;
+            let folder = Folder::open(&root)?;
+            let writer = LocalFileSystem::new_with_prefix(&root).map_err(ArfError::store("open folder"))?;
+            Backend::Local { folder, writer: Arc::new(writer) }
+        } else {
+            Backend::Cloud(Bucket::open(url)?)
+        };
+        Ok(Self::over(backend))
+    }
+
+    fn over(backend: Backend) -> Self {
+        let writes = TaskTracker::new();
+        writes.close();
+        Self { backend, writes }
+    }
+
+    /// Writes the manifest: before anything else of its sync.
+    pub fn put_manifest(&self, manifest: &Manifest, timeout: Duration) -> PutHandle {
+        match serde_json::to_vec(manifest) {
+            Ok(content) => self.put(manifest.sync_id, name::MANIFEST.to_owned(), content.into(), timeout),
+            Err(error) => PutHandle::start(&self.writes, async move { Err(ArfError::Manifest(error)) }),
+        }
+    }
+
+    /// Writes an entity's capture. The write starts now, inside a tokio runtime, awaited or not.
+    ///
+    /// A bucket is given up on after `timeout` (`Unanswered`). A local write can't be: it takes as long as it takes, and
+    /// the handle says when it has ended. Either way one PUT, never repeated here.
+    pub fn put_entity(&self, sync: SyncId, key: EntityKey, content: Bytes, timeout: Duration) -> PutHandle {
+        self.put(sync, name::entity(key), content, timeout)
+    }
+
+    /// Writes a file's capture under a safe form of `file_name`; else as [`ArfStore::put_entity`].
+    pub fn put_file(
+        &self,
+        sync: SyncId,
+        key: EntityKey,
+        file_name: &str,
+        content: Bytes,
+        timeout: Duration,
+    ) -> PutHandle {
+        self.put(sync, name::file(key, file_name), content, timeout)
+    }
+
+    /// Removes an entity's capture and, if a name is given, its file. What isn't there is as good as removed.
+    pub fn delete_entity(&self, sync: SyncId, key: EntityKey, file_name: Option<&str>, timeout: Duration) -> PutHandle {
+        let mut names = vec![name::entity(key)];
+        names.extend(file_name.map(|file_name| name::file(key, file_name)));
+        match self.backend.clone() {
+            Backend::Local { folder, .. } => PutHandle::start(&self.writes, async move {
+                blocking("remove blob", move || names.iter().try_for_each(|name| folder.delete(sync, name))).await
+            }),
+            Backend::Cloud(bucket) => PutHandle::start(&self.writes, async move {
+                let remove_all = async {
+                    for name in &names {
+                        bucket.delete(sync, name).await?;
+                    }
+                    Ok(())
+                };
+                tokio::time::timeout(timeout, remove_all).await.unwrap_or(Err(ArfError::Unanswered(timeout)))
+            }),
+        }
+    }
+
+    fn put(&self, sync: SyncId, relative: String, content: Bytes, timeout: Duration) -> PutHandle {
+        let bytes = u64::try_from(content.len()).unwrap_or(u64::MAX);
+        if bytes > MAX_BLOB_BYTES {
+            let error = ArfError::TooLarge { bytes, max: MAX_BLOB_BYTES };
+            return PutHandle::start(&self.writes, async move { Err(error) });
+        }
+        match self.backend.clone() {
+            Backend::Local { writer, .. } => PutHandle::start(&self.writes, async move {
+                let location = Path::from(format!("{}/{relative}", name::prefix(sync)));
+                writer.put(&location, content.into()).await.map(drop).map_err(ArfError::store("write blob"))
+            }),
+            Backend::Cloud(bucket) => PutHandle::start(&self.writes, async move {
+                let put = bucket.put(sync, &relative, content);
+                tokio::time::timeout(timeout, put).await.unwrap_or(Err(ArfError::Unanswered(timeout)))
+            }),
+        }
+    }
+
+    /// Waits until no write of this store is under way, whoever started it.
+    pub async fn drain(&self) {
+        self.writes.wait().await;
+    }
+
+    /// The sync's manifest, if it has one.
+    ///
+    /// # Errors
+    /// `Manifest` if it can't be read as one, else as any call.
+    pub async fn manifest(&self, sync: SyncId) -> Result<Option<Manifest>, ArfError> {
+        let content = match &self.backend {
+            Backend::Local { folder, .. } => in_folder(folder, "read manifest", move |f| f.manifest(sync)).await?,
+            Backend::Cloud(bucket) => bucket.manifest(sync).await?,
+        };
+        content.map(|content| serde_json::from_slice(&content)).transpose().map_err(ArfError::Manifest)
+    }
+
+    /// How many blobs of each kind the sync has.
+    ///
+    /// # Errors
+    /// Any storage error: never a count of a part.
+    pub async fn list_counts(&self, sync: SyncId) -> Result<BlobCounts, ArfError> {
+        match &self.backend {
+            Backend::Local { folder, .. } => in_folder(folder, "list blobs", move |f| f.counts(sync)).await,
+            Backend::Cloud(bucket) => bucket.counts(sync).await,
+        }
+    }
+
+    /// Whether the sync has no blob at all, verified by listing (DEL-7). Empty folders don't count.
+    ///
+    /// # Errors
+    /// Any storage error: an unreadable or missing store isn't an empty one.
+    pub async fn is_empty(&self, sync: SyncId) -> Result<bool, ArfError> {
+        match &self.backend {
+            Backend::Local { folder, .. } => in_folder(folder, "list blobs", move |f| f.is_empty(sync)).await,
+            Backend::Cloud(bucket) => bucket.is_empty(sync).await,
+        }
+    }
+
+    /// Removes the sync's blobs for about `slice`; call it until it is finished, then verify. Running it twice, or by
+    /// two workers at once, has the effect of one (DEL-6).
+    ///
+    /// # Errors
+    /// Any storage error; what was removed before stays removed.
+    pub async fn purge(&self, sync: SyncId, slice: Duration) -> Result<PurgeStep, ArfError> {
+        match &self.backend {
+            Backend::Local { folder, .. } => {
+                let deadline = Instant::now() + slice;
+                in_folder(folder, "remove blobs", move |f| f.purge(sync, deadline)).await
+            }
+            Backend::Cloud(bucket) => bucket.purge(sync, tokio::time::Instant::now() + slice).await,
+        }
+    }
+
+    /// Which syncs have at least one blob.
+    ///
+    /// # Errors
+    /// Any storage error.
+    pub async fn sync_ids(&self) -> Result<ArfCensus, ArfError> {
+        match &self.backend {
+            Backend::Local { folder, .. } => in_folder(folder, "list syncs", Folder::census).await,
+            Backend::Cloud(bucket) => bucket.census().await,
+        }
+    }
+
+    /// A fingerprint of all blobs of the sync. It reads them all: for tests and demonstrations.
+    ///
+    /// # Errors
+    /// Any storage error.
+    pub async fn checksum(&self, sync: SyncId) -> Result<Checksum, ArfError> {
+        match &self.backend {
+            Backend::Local { folder, .. } => in_folder(folder, "read blobs", move |f| f.checksum(sync)).await,
+            Backend::Cloud(bucket) => bucket.checksum(sync).await,
+        }
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// `Unanswered` after `timeout`, else any storage error.
+    pub async fn ready(&self, timeout: Duration) -> Result<(), ArfError> {
+        let check = async {
+            match &self.backend {
+                Backend::Local { folder, .. } => in_folder(folder, "read folder", Folder::check).await,
+                Backend::Cloud(bucket) => bucket.check().await,
+            }
+        };
+        tokio::time::timeout(timeout, check).await.unwrap_or(Err(ArfError::Unanswered(timeout)))
+    }
+}
+
+async fn in_folder<T, F>(folder: &Folder, action: &'static str, work: F) -> Result<T, ArfError>
+where
+    T: Send + 'static,
+    F: FnOnce(&Folder) -> Result<T, ArfError> + Send + 'static,
+{
+    let folder = folder.clone();
+    blocking(action, move || work(&folder)).await
+}
+
+async fn blocking<T, F>(action: &'static str, work: F) -> Result<T, ArfError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, ArfError> + Send + 'static,
+{
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(ArfError::Aborted(action)))
+}

@@ -1,0 +1,26 @@
+//! Vespa over HTTP: documents are written and removed by id, counted, listed and searched by sync.
+//!
+//! Which facts of Vespa each function rests on is said where it is used. Invariants kept here: DEL-4 (every query and
+//! every removal names one sync's documents), DEL-7 (a count is a number only if the answer was complete).
+
+mod answer;
+mod client;
+mod count;
+mod document;
+mod error;
+mod id;
+mod page;
+mod remove_many;
+mod search;
+mod text;
+mod write;
+
+pub use client::{VespaBuilder, VespaClient};
+pub use count::{Count, SyncCensus};
+pub use document::{Breadcrumb, Document};
+pub use error::{Unreachable, VespaError};
+pub use id::StoredId;
+pub use page::{IdPage, MAX_PAGE};
+pub use remove_many::{RemoveLimits, RemoveOutcome};
+pub use search::{Hit, Hits, SearchRequest};
+pub use text::clean_text;

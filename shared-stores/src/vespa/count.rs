@@ -1,0 +1,124 @@
+//! Counts that may be believed: the verification of a purge rests on them (DEL-7).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+use shared_models::{DocumentType, SyncId};
+
+use super::answer::{Answer, all_types};
+use super::{VespaClient, VespaError};
+
+/// A number of documents that came out of a complete answer; nothing else can make one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Count(u64);
+
+impl Count {
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Whether nothing is left.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Which syncs hold documents.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncCensus {
+    /// Documents by sync.
+    pub syncs: BTreeMap<SyncId, u64>,
+    /// Documents whose sync id isn't a UUID: no deletion can concern them.
+    pub unreadable: u64,
+    /// Whether there are more syncs than fit into one answer; those that are listed are right.
+    pub is_truncated: bool,
+}
+
+impl VespaClient {
+    /// How many documents of all five types carry the sync's id.
+    ///
+    /// # Errors
+    /// `Untrustworthy` if the answer didn't cover everything, else as any call. Never a number from a partial answer.
+    pub async fn count(&self, sync: SyncId, timeout: Duration) -> Result<Count, VespaError> {
+        self.count_in(&all_types(), DocumentType::ALL.len(), sync, timeout).await
+    }
+
+    /// The same for each type, in one query each: Vespa doesn't say which type a total is made of.
+    ///
+    /// # Errors
+    /// As [`VespaClient::count`]: one untrustworthy part spoils the whole.
+    pub async fn counts_by_type(
+        &self,
+        sync: SyncId,
+        timeout: Duration,
+    ) -> Result<BTreeMap<DocumentType, u64>, VespaError> {
+        let count_one = async |kind: &DocumentType| {
+            let count = self.count_in(kind.as_str(), 1, sync, timeout).await?;
+            Ok((*kind, count.get()))
+        };
+        Ok(try_join_all(DocumentType::ALL.iter().map(count_one)).await?.into_iter().collect())
+    }
+
+    async fn count_in(
+        &self,
+        sources: &str,
+        types: usize,
+        sync: SyncId,
+        timeout: Duration,
+    ) -> Result<Count, VespaError> {
+        let yql = format!(
+            "select documentid from sources {sources} where airweave_system_metadata_sync_id contains \"{sync}\" limit 0"
+        );
+        let answer = Answer::read(&self.query(json!({ "yql": yql }), timeout).await?)?;
+        answer.check_complete(types)?;
+        Ok(Count(answer.total()?))
+    }
+
+    /// Which syncs hold documents, and how many.
+    ///
+    /// # Errors
+    /// As [`VespaClient::count`].
+    pub async fn sync_ids(&self, timeout: Duration) -> Result<SyncCensus, VespaError> {
+        let max = self.max_groups;
+        let yql = format!(
+            "select documentid from sources {} where true limit 0 | \
+             all(group(airweave_system_metadata_sync_id) max({max}) each(output(count())))",
+            all_types()
+        );
+        let answer = Answer::read(&self.query(json!({ "yql": yql }), timeout).await?)?;
+        answer.check_complete(DocumentType::ALL.len())?;
+        census(&answer, max)
+    }
+}
+
+fn census(answer: &Answer, max: u64) -> Result<SyncCensus, VespaError> {
+    let mut census = SyncCensus::default();
+    let mut groups: u64 = 0;
+    let lists = answer.children().iter().flat_map(children_of);
+    for group in lists.flat_map(children_of) {
+        let count = group.pointer("/fields/count()").and_then(Value::as_u64);
+        let (Some(count), Some(value)) = (count, group.get("value").and_then(Value::as_str)) else {
+            return Err(VespaError::Malformed("group".to_owned()));
+        };
+        groups += 1;
+        match value.parse() {
+            Ok(sync) => *census.syncs.entry(sync).or_default() += count,
+            Err(_) => census.unreadable += count,
+        }
+    }
+    let listed: u64 = census.syncs.values().sum::<u64>() + census.unreadable;
+    census.is_truncated = groups >= max;
+    if listed < answer.total()? && !census.is_truncated {
+        return Err(VespaError::Untrustworthy("groups don't add up to the total".to_owned()));
+    }
+    Ok(census)
+}
+
+fn children_of(value: &Value) -> impl Iterator<Item = &Value> {
+    value.get("children").and_then(Value::as_array).into_iter().flatten()
+}

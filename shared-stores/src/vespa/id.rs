@@ -1,0 +1,130 @@
+//! Ids of documents as Vespa holds them, whoever wrote them.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use shared_models::{DocumentId, DocumentType};
+
+use super::VespaError;
+
+/// Everything but RFC 3986's unreserved characters.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The id of a document in Vespa, of any form: `id:{namespace}:{type}:[n={number}|g={group}]:{specific}`.
+///
+/// Our own ids have neither number nor group; another system's may, and must be purged all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StoredId {
+    namespace: String,
+    document_type: DocumentType,
+    location: Location,
+    specific: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Location {
+    None,
+    Number(String),
+    Group(String),
+}
+
+impl StoredId {
+    /// Reads a full id as Vespa returns it.
+    ///
+    /// # Errors
+    /// `Malformed` if it isn't a document id, or not of one of the five types.
+    pub fn parse(full: &str) -> Result<Self, VespaError> {
+        Self::read(full).ok_or_else(|| VespaError::Malformed("unreadable document id".to_owned()))
+    }
+
+    fn read(full: &str) -> Option<Self> {
+        let mut parts = full.splitn(5, ':');
+        let (scheme, namespace, kind) = (parts.next()?, parts.next()?, parts.next()?);
+        let (location, specific) = (parts.next()?, parts.next()?);
+        if scheme != "id" || namespace.is_empty() || specific.is_empty() {
+            return None;
+        }
+        let location = match location.split_once('=') {
+            None if location.is_empty() => Location::None,
+            Some(("n", number)) if !number.is_empty() => Location::Number(number.to_owned()),
+            Some(("g", group)) if !group.is_empty() => Location::Group(group.to_owned()),
+            None | Some(_) => return None,
+        };
+        let document_type = kind.parse().ok()?;
+        Some(Self { namespace: namespace.to_owned(), document_type, location, specific: specific.to_owned() })
+    }
+
+    /// The document's type.
+    #[must_use]
+    pub const fn document_type(&self) -> DocumentType {
+        self.document_type
+    }
+
+    /// The path of the document in `/document/v1`, percent-encoded, without a leading slash.
+    pub(super) fn path(&self) -> String {
+        let (namespace, kind, specific) = (encode(&self.namespace), self.document_type, encode(&self.specific));
+        match &self.location {
+            Location::None => format!("document/v1/{namespace}/{kind}/docid/{specific}"),
+            Location::Number(number) => format!("document/v1/{namespace}/{kind}/number/{}/{specific}", encode(number)),
+            Location::Group(group) => format!("document/v1/{namespace}/{kind}/group/{}/{specific}", encode(group)),
+        }
+    }
+}
+
+impl From<&DocumentId> for StoredId {
+    fn from(id: &DocumentId) -> Self {
+        Self {
+            namespace: shared_models::document::NAMESPACE.to_owned(),
+            document_type: id.document_type,
+            location: Location::None,
+            specific: id.specific.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for StoredId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { namespace, document_type, location, specific } = self;
+        match location {
+            Location::None => write!(f, "id:{namespace}:{document_type}::{specific}"),
+            Location::Number(number) => write!(f, "id:{namespace}:{document_type}:n={number}:{specific}"),
+            Location::Group(group) => write!(f, "id:{namespace}:{document_type}:g={group}:{specific}"),
+        }
+    }
+}
+
+fn encode(text: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(text, ENCODED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_every_form_are_read_and_addressed_whole() {
+        for (full, path) in [
+            (
+                "id:airweave:web_entity::http://x:80/a b",
+                "document/v1/airweave/web_entity/docid/http%3A%2F%2Fx%3A80%2Fa%20b",
+            ),
+            ("id:other:base_entity:n=7:x", "document/v1/other/base_entity/number/7/x"),
+            ("id:airweave:file_entity:g=it's:ä", "document/v1/airweave/file_entity/group/it%27s/%C3%A4"),
+        ] {
+            let id = StoredId::parse(full).unwrap();
+            assert_eq!(id.to_string(), full);
+            assert_eq!(id.path(), path);
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_of_ours_is_an_error() {
+        for text in [
+            "",
+            "index:airweave/0/abc",
+            "id:airweave:music::x",
+            "id:airweave:web_entity:q=1:x",
+            "id:airweave:web_entity::",
+        ] {
+            assert!(StoredId::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Removing many documents at once, for a purge.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures::{StreamExt, stream};
+use tokio::time::Instant;
+
+use super::client::WIRE_MARGIN;
+use super::{StoredId, VespaClient, VespaError};
+
+/// Failures (other than overload) after which no further removal is started: the store is down, not one document.
+const MAX_FAILURES: u64 = 64;
+const FIRST_BACKOFF: Duration = Duration::from_millis(20);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+
+/// How hard and how long to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoveLimits {
+    /// Removals under way at the same time; all share one HTTP/2 connection, on which Vespa allows 512.
+    pub in_flight: usize,
+    /// Time for one removal on Vespa's side; the client waits a little longer.
+    pub request_timeout: Duration,
+    /// Time for all. None is started after it, so the call ends at most one request later.
+    pub total: Duration,
+}
+
+impl Default for RemoveLimits {
+    fn default() -> Self {
+        Self { in_flight: 256, request_timeout: Duration::from_secs(5), total: Duration::from_secs(5) }
+    }
+}
+
+/// What became of the ids given. The three numbers add up to how many there were.
+#[derive(Debug, Default)]
+pub struct RemoveOutcome {
+    /// Acknowledged removals, of documents that were there or not.
+    pub removed: u64,
+    /// Removals that failed; they may have been applied all the same.
+    pub failed: u64,
+    /// Removals not started, for lack of time or because too many others failed.
+    pub not_started: u64,
+    /// The first failure.
+    pub first_error: Option<VespaError>,
+}
+
+enum End {
+    Removed,
+    Failed(VespaError),
+    NotStarted,
+}
+
+impl VespaClient {
+    /// Removes the documents, many at a time. Overload (429) slows each removal down with growing, jittered pauses
+    /// until the time is over; any other failure counts as failed and isn't repeated here.
+    ///
+    /// Running it twice, or by two workers at once, has the effect of one (DEL-6).
+    pub async fn remove_many(&self, ids: &[StoredId], limits: RemoveLimits) -> RemoveOutcome {
+        let deadline = Instant::now() + limits.total;
+        let mut outcome = RemoveOutcome::default();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let mut ends = stream::iter(ids)
+            .map(|id| {
+                let is_stopped = stop.load(std::sync::atomic::Ordering::Relaxed);
+                self.remove_with_patience(id, limits.request_timeout, deadline, is_stopped)
+            })
+            .buffer_unordered(limits.in_flight.max(1));
+        while let Some(end) = ends.next().await {
+            match end {
+                End::Removed => outcome.removed += 1,
+                End::NotStarted => outcome.not_started += 1,
+                End::Failed(error) => {
+                    outcome.failed += 1;
+                    let is_hopeless = !error.is_retryable() || outcome.failed >= MAX_FAILURES;
+                    stop.fetch_or(is_hopeless, std::sync::atomic::Ordering::Relaxed);
+                    outcome.first_error.get_or_insert(error);
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn remove_with_patience(&self, id: &StoredId, timeout: Duration, deadline: Instant, is_stopped: bool) -> End {
+        if is_stopped || Instant::now() >= deadline {
+            return End::NotStarted;
+        }
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(FIRST_BACKOFF)
+            .with_max_delay(LONGEST_BACKOFF)
+            .with_jitter()
+            .without_max_times()
+            .build();
+        for pause in pauses {
+            match self.remove_stored(id, timeout, timeout + WIRE_MARGIN).await {
+                Ok(()) => return End::Removed,
+                Err(VespaError::Overloaded) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
+                Err(error) => return End::Failed(error),
+            }
+        }
+        End::Failed(VespaError::Overloaded)
+    }
+}

@@ -1,0 +1,60 @@
+//! Text that Vespa accepts.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+/// Removes what Vespa refuses in a string field: control characters but tab, newline and carriage return, and Unicode
+/// noncharacters.
+///
+/// Vespa's list is `isTextCharacter` in vespajlib's `com.yahoo.text.Text`. It tolerates U+007F to U+009F and some
+/// noncharacters; those go as well, they mean nothing in text.
+#[must_use]
+pub fn clean_text(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_text) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|c| is_text(*c)).collect())
+}
+
+fn is_text(c: char) -> bool {
+    let code = u32::from(c);
+    let is_noncharacter = (0xFDD0..=0xFDEF).contains(&code) || code & 0xFFFE == 0xFFFE;
+    matches!(c, '\t' | '\n' | '\r') || !(c.is_control() || is_noncharacter)
+}
+
+/// Cleans every string inside `value`.
+pub(super) fn clean_value(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Cow::Owned(clean) = clean_text(text) {
+                *text = clean;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(clean_value),
+        Value::Object(fields) => fields.values_mut().for_each(clean_value),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_text_is_not_copied() {
+        assert!(matches!(clean_text("Grüße\tan\r\nalle 🎉"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn controls_and_noncharacters_go() {
+        assert_eq!(clean_text("a\u{0}b\u{1b}c\u{7f}d\u{85}e\u{fdd0}f\u{ffff}g\u{1fffe}h"), "abcdefgh");
+    }
+
+    #[test]
+    fn nested_strings_are_cleaned_too() {
+        let mut value = serde_json::json!({"a": ["x\u{0}"], "b": [{"c": "y\u{ffff}"}], "d": 1});
+        clean_value(&mut value);
+        assert_eq!(value, serde_json::json!({"a": ["x"], "b": [{"c": "y"}], "d": 1}));
+    }
+}
