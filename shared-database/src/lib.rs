@@ -4,11 +4,16 @@
 //! stays open across a network call, and every session carries timeouts so that a frozen process can't hold a lock.
 //! Lock order: collection, connection (by id), sync, job (by id).
 
+pub mod api_keys;
+pub mod cleanup_view;
 pub mod cleanups;
+pub mod collections;
+pub mod connections;
 pub mod credentials;
 pub mod deletion;
 mod error;
 pub mod jobs;
+pub mod organizations;
 pub mod outbox;
 mod pool;
 pub mod schema;

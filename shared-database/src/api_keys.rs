@@ -1,0 +1,174 @@
+//! API keys. Only a key's SHA-256 is stored: 32 random bytes need no salt and no slow hash.
+//!
+//! Keeps DEL-9: every call but the look-up by hash names the organization.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::RunQueryDsl;
+use shared_models::{ApiKeyId, OrganizationId};
+
+use crate::error::Result;
+use crate::pool::Database;
+use crate::schema::api_key;
+
+/// SHA-256 of a key's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyHash(pub [u8; 32]);
+
+/// A row of `api_key`.
+#[derive(Debug, Clone, Queryable, Selectable, QueryableByName)]
+#[diesel(table_name = api_key)]
+#[expect(missing_docs, reason = "the migration says what each column means")]
+pub struct ApiKey {
+    pub id: ApiKeyId,
+    pub organization_id: OrganizationId,
+    pub created_at: DateTime<Utc>,
+    pub modified_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub last_used_at: Option<DateTime<Utc>>,
+    pub created_by_email: Option<String>,
+}
+
+/// What a request's key turned out to be.
+#[derive(Debug, Clone, QueryableByName)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct FoundKey {
+    #[diesel(sql_type = sql_types::Uuid)]
+    pub id: ApiKeyId,
+    #[diesel(sql_type = sql_types::Uuid)]
+    pub organization_id: OrganizationId,
+    /// The stored hash, for the caller to compare in constant time.
+    #[diesel(sql_type = sql_types::Bytea)]
+    pub key_hash: Vec<u8>,
+    #[diesel(sql_type = sql_types::Bool)]
+    pub is_expired: bool,
+    /// Whether the use of the key should be recorded again.
+    #[diesel(sql_type = sql_types::Bool)]
+    pub is_use_stale: bool,
+}
+
+impl Database {
+    /// The key with that hash, by index. Expiry goes by PostgreSQL's clock.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn find_api_key(&self, hash: KeyHash) -> Result<Option<FoundKey>> {
+        let found = diesel::sql_query(
+            "SELECT id, organization_id, key_hash,
+                    coalesce(expires_at <= clock_timestamp(), false) AS is_expired,
+                    coalesce(last_used_at < clock_timestamp() - interval '1 minute', true) AS is_use_stale
+             FROM api_key WHERE key_hash = $1",
+        )
+        .bind::<sql_types::Bytea, _>(hash.0.as_slice())
+        .get_result(&mut self.connection().await?)
+        .await
+        .optional()?;
+        Ok(found)
+    }
+
+    /// Records that a key was used just now.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn record_key_use(&self, key: ApiKeyId) -> Result<()> {
+        diesel::sql_query("UPDATE api_key SET last_used_at = clock_timestamp() WHERE id = $1")
+            .bind::<sql_types::Uuid, _>(key)
+            .execute(&mut self.connection().await?)
+            .await?;
+        Ok(())
+    }
+
+    /// Makes a key that expires after `lifetime`.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn create_api_key(
+        &self,
+        organization: OrganizationId,
+        hash: KeyHash,
+        lifetime: Duration,
+    ) -> Result<ApiKey> {
+        let key = diesel::sql_query(
+            "INSERT INTO api_key (id, organization_id, key_hash, expires_at)
+             VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4)) RETURNING *",
+        )
+        .bind::<sql_types::Uuid, _>(ApiKeyId::random())
+        .bind::<sql_types::Uuid, _>(organization)
+        .bind::<sql_types::Bytea, _>(hash.0.as_slice())
+        .bind::<sql_types::Double, _>(lifetime.as_secs_f64())
+        .get_result(&mut self.connection().await?)
+        .await?;
+        Ok(key)
+    }
+
+    /// An organization's keys, newest first.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn list_api_keys(&self, organization: OrganizationId, skip: i64, limit: i64) -> Result<Vec<ApiKey>> {
+        let keys = api_key::table
+            .filter(api_key::organization_id.eq(organization))
+            .order((api_key::created_at.desc(), api_key::id))
+            .offset(skip)
+            .limit(limit)
+            .select(ApiKey::as_select())
+            .load(&mut self.connection().await?)
+            .await?;
+        Ok(keys)
+    }
+
+    /// One key.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn api_key(&self, organization: OrganizationId, key: ApiKeyId) -> Result<Option<ApiKey>> {
+        let key = api_key::table
+            .filter(api_key::id.eq(key).and(api_key::organization_id.eq(organization)))
+            .select(ApiKey::as_select())
+            .first(&mut self.connection().await?)
+            .await
+            .optional()?;
+        Ok(key)
+    }
+
+    /// Replaces a key's hash: the earlier key is refused from now on. Its lifetime begins anew, if it has one.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn rotate_api_key(
+        &self,
+        organization: OrganizationId,
+        key: ApiKeyId,
+        hash: KeyHash,
+    ) -> Result<Option<ApiKey>> {
+        let key = diesel::sql_query(
+            "UPDATE api_key SET key_hash = $3, expires_at = clock_timestamp() + (expires_at - modified_at),
+                    modified_at = clock_timestamp(), last_used_at = NULL
+             WHERE id = $1 AND organization_id = $2 RETURNING *",
+        )
+        .bind::<sql_types::Uuid, _>(key)
+        .bind::<sql_types::Uuid, _>(organization)
+        .bind::<sql_types::Bytea, _>(hash.0.as_slice())
+        .get_result(&mut self.connection().await?)
+        .await
+        .optional()?;
+        Ok(key)
+    }
+
+    /// Deletes a key; it is refused from now on.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn delete_api_key(&self, organization: OrganizationId, key: ApiKeyId) -> Result<Option<ApiKey>> {
+        let key = diesel::delete(api_key::table)
+            .filter(api_key::id.eq(key).and(api_key::organization_id.eq(organization)))
+            .returning(ApiKey::as_returning())
+            .get_result(&mut self.connection().await?)
+            .await
+            .optional()?;
+        Ok(key)
+    }
+}

@@ -1,0 +1,128 @@
+//! Cleanups and receipts as their organization may read them. Read only.
+//!
+//! Keeps DEL-9: every call names the organization.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use shared_models::{
+    ApiKeyId, CleanupId, CleanupState, CollectionId, OrganizationId, PurgeTarget, RequestId, SourceConnectionId,
+    SyncId, TargetsProgress, WriterEnd,
+};
+
+use crate::error::Result;
+use crate::pool::Database;
+use crate::schema::{cleanup, receipt};
+
+/// A cleanup, as its organization may see it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = cleanup)]
+#[expect(missing_docs, reason = "the migration says what each column means")]
+pub struct CleanupRow {
+    pub id: CleanupId,
+    pub sync_id: SyncId,
+    pub organization_id: OrganizationId,
+    pub collection_id: CollectionId,
+    pub source_connection_id: SourceConnectionId,
+    pub requested_by: Option<ApiKeyId>,
+    pub request_id: Option<RequestId>,
+    pub deletion_requested_at: DateTime<Utc>,
+    pub rows_deleted_at: DateTime<Utc>,
+    pub entity_rows_deleted: i64,
+    pub writer_end: WriterEnd,
+    targets: Vec<String>,
+    progress: Value,
+    pub state: CleanupState,
+    pub next_attempt_at: DateTime<Utc>,
+    pub attempts: i32,
+    pub error_code: Option<String>,
+    pub check_again_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub modified_at: DateTime<Utc>,
+    pub completed_at: Option<DateTime<Utc>>,
+}
+
+impl CleanupRow {
+    /// Progress of every target that must be verified empty. A target that this version doesn't know, written by a
+    /// newer one, is left out.
+    #[must_use]
+    pub fn targets(&self) -> TargetsProgress {
+        let known = self.targets.iter().filter_map(|target| target.parse::<PurgeTarget>().ok());
+        known
+            .map(|target| {
+                let progress = self.progress.get(target.as_str()).cloned();
+                let progress = progress.and_then(|progress| serde_json::from_value(progress).ok());
+                (target, progress.unwrap_or_default())
+            })
+            .collect()
+    }
+}
+
+/// Which cleanups of an organization to list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CleanupFilter {
+    /// Only those of this collection's connections.
+    pub collection: Option<CollectionId>,
+    /// Only those in this state.
+    pub state: Option<CleanupState>,
+}
+
+impl Database {
+    /// An organization's cleanups, newest first.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn list_cleanups(
+        &self,
+        organization: OrganizationId,
+        filter: CleanupFilter,
+        skip: i64,
+        limit: i64,
+    ) -> Result<Vec<CleanupRow>> {
+        let mut query = cleanup::table
+            .filter(cleanup::organization_id.eq(organization))
+            .order((cleanup::created_at.desc(), cleanup::id))
+            .offset(skip)
+            .limit(limit)
+            .select(CleanupRow::as_select())
+            .into_boxed();
+        if let Some(collection) = filter.collection {
+            query = query.filter(cleanup::collection_id.eq(collection));
+        }
+        if let Some(state) = filter.state {
+            query = query.filter(cleanup::state.eq(state));
+        }
+        Ok(query.load(&mut self.connection().await?).await?)
+    }
+
+    /// One cleanup.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn cleanup(&self, organization: OrganizationId, id: CleanupId) -> Result<Option<CleanupRow>> {
+        let row = cleanup::table
+            .filter(cleanup::id.eq(id).and(cleanup::organization_id.eq(organization)))
+            .select(CleanupRow::as_select())
+            .first(&mut self.connection().await?)
+            .await
+            .optional()?;
+        Ok(row)
+    }
+
+    /// The newest signed receipt of a cleanup.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn newest_receipt(&self, organization: OrganizationId, id: CleanupId) -> Result<Option<Value>> {
+        let signed = receipt::table
+            .inner_join(cleanup::table)
+            .filter(cleanup::id.eq(id).and(cleanup::organization_id.eq(organization)))
+            .order((receipt::issued_at.desc(), receipt::id))
+            .select(receipt::signed)
+            .first(&mut self.connection().await?)
+            .await
+            .optional()?;
+        Ok(signed)
+    }
+}

@@ -1,0 +1,278 @@
+//! Source connections, as their organization sees them.
+//!
+//! Keeps DEL-9 (every call names the organization) and DEL-3 (a sync is live only while neither its connection nor its
+//! collection is being deleted). A connection whose deletion is requested is as good as gone in every read, but for
+//! [`Database::find_connection`], which says so.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+use shared_models::job::ErrorCategory;
+use shared_models::wire::source_connection::AuthMethod;
+use shared_models::{CollectionId, JobStatus, OrganizationId, SourceConnectionId, StatusFacts, SyncId};
+
+use crate::error::Result;
+use crate::jobs::SyncJob;
+use crate::pool::Database;
+use crate::schema::{collection, source_connection, sync, sync_job};
+
+mod list;
+mod write;
+
+pub use list::ListedConnection;
+pub use write::{ConnectionChange, CreatedConnection, Credentials, NewConnection, UpdatedConnection};
+
+/// A row of `source_connection`.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = source_connection)]
+#[expect(missing_docs, reason = "the migration says what each column means")]
+pub struct ConnectionRow {
+    pub id: SourceConnectionId,
+    pub organization_id: OrganizationId,
+    pub collection_id: CollectionId,
+    pub short_name: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub config: Value,
+    pub auth_method: AuthMethod,
+    pub is_authenticated: bool,
+    pub authenticated_at: Option<DateTime<Utc>>,
+    pub cron: Option<String>,
+    pub continuous: bool,
+    pub cursor_field: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub modified_at: DateTime<Utc>,
+    deletion_requested_at: Option<DateTime<Utc>>,
+}
+
+impl ConnectionRow {
+    /// Whether somebody asked for its deletion.
+    #[must_use]
+    pub const fn is_being_deleted(&self) -> bool {
+        self.deletion_requested_at.is_some()
+    }
+}
+
+/// How often a connection's sync ran.
+#[derive(Debug, Clone, Copy, Default, QueryableByName)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct RunCounts {
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub total: i64,
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub successful: i64,
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub failed: i64,
+}
+
+/// Entities of one class that a sync has written.
+#[derive(Debug, Clone, QueryableByName)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ClassCount {
+    #[diesel(sql_type = sql_types::Text)]
+    pub entity_class: String,
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub entities: i64,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Timestamptz>)]
+    pub last_updated: Option<DateTime<Utc>>,
+}
+
+/// A connection with all that is shown of it.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ConnectionView {
+    pub row: ConnectionRow,
+    pub readable_collection_id: String,
+    pub sync_id: SyncId,
+    pub cursor: Option<Value>,
+    pub last_job: Option<SyncJob>,
+    pub runs: RunCounts,
+    pub entities: Vec<ClassCount>,
+}
+
+impl ConnectionView {
+    /// What its status is derived from.
+    #[must_use]
+    pub fn facts(&self) -> StatusFacts {
+        StatusFacts {
+            is_authenticated: self.row.is_authenticated,
+            last_job: self.last_job.as_ref().map(|job| job.status),
+            error_category: self.last_job.as_ref().and_then(|job| job.error_category),
+        }
+    }
+}
+
+/// Whether a connection that is being deleted counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// It is as good as gone.
+    Live,
+    /// It counts until its row is gone: a second DELETE helps the first.
+    UntilGone,
+}
+
+impl Database {
+    /// One connection with all that is shown of it.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn view_connection(
+        &self,
+        organization: OrganizationId,
+        connection: SourceConnectionId,
+        visibility: Visibility,
+    ) -> Result<Option<ConnectionView>> {
+        let mut db = self.connection().await?;
+        let view = view(&mut db, organization, connection).await?;
+        Ok(view.filter(|view| visibility == Visibility::UntilGone || !view.row.is_being_deleted()))
+    }
+
+    /// One connection's row, also while it is being deleted.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn find_connection(
+        &self,
+        organization: OrganizationId,
+        connection: SourceConnectionId,
+    ) -> Result<Option<ConnectionRow>> {
+        let row = source_connection::table
+            .filter(source_connection::id.eq(connection))
+            .filter(source_connection::organization_id.eq(organization))
+            .select(ConnectionRow::as_select())
+            .first(&mut self.connection().await?)
+            .await
+            .optional()?;
+        Ok(row)
+    }
+
+    /// The sync of a connection.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn sync_of_connection(
+        &self,
+        organization: OrganizationId,
+        connection: SourceConnectionId,
+    ) -> Result<Option<SyncId>> {
+        let id = source_connection::table
+            .inner_join(sync::table)
+            .filter(source_connection::id.eq(connection))
+            .filter(source_connection::organization_id.eq(organization))
+            .filter(source_connection::deletion_requested_at.is_null())
+            .select(sync::id)
+            .first(&mut self.connection().await?)
+            .await
+            .optional()?;
+        Ok(id)
+    }
+
+    /// A connection's jobs, newest first; `None` if there is no such connection.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn connection_jobs(
+        &self,
+        organization: OrganizationId,
+        connection: SourceConnectionId,
+        limit: i64,
+    ) -> Result<Option<Vec<SyncJob>>> {
+        let Some(sync) = self.sync_of_connection(organization, connection).await? else { return Ok(None) };
+        let jobs = sync_job::table
+            .filter(sync_job::sync_id.eq(sync))
+            .order((sync_job::created_at.desc(), sync_job::id))
+            .limit(limit)
+            .select(SyncJob::as_select())
+            .load(&mut self.connection().await?)
+            .await?;
+        Ok(Some(jobs))
+    }
+
+    /// The syncs of a collection that a search may show (DEL-3).
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn live_syncs(&self, collection: CollectionId) -> Result<Vec<SyncId>> {
+        let ids = live()
+            .filter(collection::id.eq(collection))
+            .order(sync::id)
+            .select(sync::id)
+            .load(&mut self.connection().await?)
+            .await?;
+        Ok(ids)
+    }
+
+    /// Those of `syncs` that are still live (DEL-3).
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn still_live(&self, syncs: &[SyncId]) -> Result<Vec<SyncId>> {
+        let ids = live()
+            .filter(sync::id.eq_any(syncs.iter().map(|id| id.0)))
+            .select(sync::id)
+            .load(&mut self.connection().await?)
+            .await?;
+        Ok(ids)
+    }
+}
+
+#[diesel::dsl::auto_type]
+fn live() -> _ {
+    source_connection::table
+        .inner_join(collection::table)
+        .inner_join(sync::table)
+        .filter(source_connection::deletion_requested_at.is_null())
+        .filter(collection::deletion_requested_at.is_null())
+}
+
+/// Reads a connection with all that is shown of it, also while it is being deleted.
+async fn view(
+    db: &mut AsyncPgConnection,
+    organization: OrganizationId,
+    connection: SourceConnectionId,
+) -> Result<Option<ConnectionView>> {
+    let found: Option<(ConnectionRow, String, SyncId, Option<Value>)> = source_connection::table
+        .inner_join(collection::table)
+        .inner_join(sync::table)
+        .filter(source_connection::id.eq(connection))
+        .filter(source_connection::organization_id.eq(organization))
+        .select((ConnectionRow::as_select(), collection::readable_id, sync::id, sync::cursor))
+        .first(db)
+        .await
+        .optional()?;
+    let Some((row, readable_collection_id, sync_id, cursor)) = found else { return Ok(None) };
+    let last_job = sync_job::table
+        .filter(sync_job::sync_id.eq(sync_id))
+        .order((sync_job::created_at.desc(), sync_job::id))
+        .select(SyncJob::as_select())
+        .first(db)
+        .await
+        .optional()?;
+    let runs = diesel::sql_query(
+        "SELECT count(*) AS total, count(*) FILTER (WHERE status = 'completed') AS successful,
+                count(*) FILTER (WHERE status = 'failed') AS failed
+         FROM sync_job WHERE sync_id = $1",
+    )
+    .bind::<sql_types::Uuid, _>(sync_id)
+    .get_result(db)
+    .await?;
+    let entities = diesel::sql_query(
+        "SELECT entity_class, count(*) AS entities, max(modified_at) AS last_updated
+         FROM entity WHERE sync_id = $1 GROUP BY entity_class ORDER BY entity_class",
+    )
+    .bind::<sql_types::Uuid, _>(sync_id)
+    .load(db)
+    .await?;
+    Ok(Some(ConnectionView { row, readable_collection_id, sync_id, cursor, last_job, runs, entities }))
+}
+
+/// The newest job's state and error category, by which a connection in a list gets its status.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+struct LastJob {
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    last_job: Option<JobStatus>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    error_category: Option<ErrorCategory>,
+}

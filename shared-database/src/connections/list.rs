@@ -1,0 +1,87 @@
+//! Lists of connections, each with its status and entity count, in one statement.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::RunQueryDsl;
+use shared_models::wire::source_connection::AuthMethod;
+use shared_models::{OrganizationId, SourceConnectionId, StatusFacts};
+
+use super::LastJob;
+use crate::error::Result;
+use crate::pool::Database;
+
+/// A connection in a list.
+#[derive(Debug, Clone, QueryableByName)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ListedConnection {
+    #[diesel(sql_type = sql_types::Uuid)]
+    pub id: SourceConnectionId,
+    #[diesel(sql_type = sql_types::Text)]
+    pub name: String,
+    #[diesel(sql_type = sql_types::Text)]
+    pub short_name: String,
+    #[diesel(sql_type = sql_types::Text)]
+    pub readable_collection_id: String,
+    #[diesel(sql_type = sql_types::Timestamptz)]
+    pub created_at: DateTime<Utc>,
+    #[diesel(sql_type = sql_types::Timestamptz)]
+    pub modified_at: DateTime<Utc>,
+    #[diesel(sql_type = sql_types::Bool)]
+    pub is_authenticated: bool,
+    #[diesel(sql_type = sql_types::Text)]
+    pub auth_method: AuthMethod,
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub entity_count: i64,
+    #[diesel(embed)]
+    newest: LastJob,
+}
+
+impl ListedConnection {
+    /// What its status is derived from.
+    #[must_use]
+    pub const fn facts(&self) -> StatusFacts {
+        StatusFacts {
+            is_authenticated: self.is_authenticated,
+            last_job: self.newest.last_job,
+            error_category: self.newest.error_category,
+        }
+    }
+}
+
+impl Database {
+    /// An organization's connections, newest first; those of one collection if `collection` names one.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn list_connections(
+        &self,
+        organization: OrganizationId,
+        collection: Option<&str>,
+        skip: i64,
+        limit: i64,
+    ) -> Result<Vec<ListedConnection>> {
+        // The page is cut first, so that only the entities of its connections are counted.
+        let listed = diesel::sql_query(
+            "SELECT p.*, j.status AS last_job, j.error_category,
+                    (SELECT count(*) FROM entity e WHERE e.sync_id = p.sync_id) AS entity_count
+             FROM (SELECT c.id, c.name, c.short_name, k.readable_id AS readable_collection_id, c.created_at,
+                          c.modified_at, c.is_authenticated, c.auth_method, s.id AS sync_id
+                   FROM source_connection c JOIN collection k ON k.id = c.collection_id
+                   JOIN sync s ON s.source_connection_id = c.id
+                   WHERE c.organization_id = $1 AND c.deletion_requested_at IS NULL
+                     AND ($2::text IS NULL OR k.readable_id = $2)
+                   ORDER BY c.created_at DESC, c.id OFFSET $3 LIMIT $4) p
+             LEFT JOIN LATERAL (SELECT status, error_category FROM sync_job WHERE sync_id = p.sync_id
+                                ORDER BY created_at DESC LIMIT 1) j ON true
+             ORDER BY p.created_at DESC, p.id",
+        )
+        .bind::<sql_types::Uuid, _>(organization)
+        .bind::<sql_types::Nullable<sql_types::Text>, _>(collection)
+        .bind::<sql_types::BigInt, _>(skip)
+        .bind::<sql_types::BigInt, _>(limit)
+        .load(&mut self.connection().await?)
+        .await?;
+        Ok(listed)
+    }
+}

@@ -1,0 +1,211 @@
+//! Creating and changing connections, each in one transaction.
+//!
+//! A connection is created under a share lock of its collection, which D1 of the collection's deletion waits for: a
+//! connection created beside that deletion is either refused here or deleted there.
+
+use std::sync::Arc;
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures::FutureExt as _;
+use serde_json::{Map, Value};
+use shared_models::wire::source_connection::AuthMethod;
+use shared_models::{OrganizationId, RequestId, SourceConnectionId, SyncId};
+
+use super::{ConnectionView, view};
+use crate::credentials::{self, CredentialCipher};
+use crate::error::{DatabaseError, Result};
+use crate::jobs;
+use crate::pool::Database;
+use crate::schema::{source_connection, sync};
+
+/// What a new connection is made of, validated.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct NewConnection {
+    pub readable_collection_id: String,
+    pub short_name: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub config: Map<String, Value>,
+    pub auth_method: AuthMethod,
+    pub credentials: Credentials,
+    pub cron: Option<String>,
+    pub continuous: bool,
+    pub cursor_field: Option<String>,
+    /// Whether its first job is created with it.
+    pub sync_immediately: bool,
+}
+
+/// Credentials on their way into the database; never printed.
+#[derive(Clone)]
+pub struct Credentials(pub Map<String, Value>);
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credentials(…)")
+    }
+}
+
+/// What creating a connection came to.
+#[derive(Debug, Clone)]
+pub enum CreatedConnection {
+    /// It exists, with its first job if one was asked for.
+    Created(Box<ConnectionView>),
+    /// No such collection in this organization, or it is being deleted.
+    NoCollection,
+}
+
+/// What to change; what is `None` stays.
+#[derive(Debug, Clone, Default, AsChangeset)]
+#[diesel(table_name = source_connection)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ConnectionChange {
+    pub name: Option<String>,
+    pub description: Option<Option<String>>,
+    pub config: Option<Value>,
+    pub cron: Option<Option<String>>,
+    pub continuous: Option<bool>,
+    pub cursor_field: Option<Option<String>>,
+}
+
+/// What changing a connection came to.
+#[derive(Debug, Clone)]
+pub enum UpdatedConnection {
+    /// It is changed.
+    Updated(Box<ConnectionView>),
+    /// It is being deleted.
+    BeingDeleted,
+    /// No such connection in this organization.
+    NotFound,
+}
+
+impl Database {
+    /// Creates a connection with its sync and credentials, and its first job if asked for: all or nothing.
+    ///
+    /// # Errors
+    /// Any database error; nothing has happened then.
+    pub async fn create_connection(
+        &self,
+        cipher: &CredentialCipher,
+        organization: OrganizationId,
+        new: NewConnection,
+        request: RequestId,
+    ) -> Result<CreatedConnection> {
+        let (cipher, new) = (cipher.clone(), Arc::new(new));
+        self.transaction(move |db| {
+            let (cipher, new) = (cipher.clone(), Arc::clone(&new));
+            async move { create(db, &cipher, organization, &new, request).await }.boxed()
+        })
+        .await
+    }
+
+    /// Changes a connection, and replaces its credentials if there are new ones: all or nothing.
+    ///
+    /// # Errors
+    /// Any database error; nothing has happened then.
+    pub async fn update_connection(
+        &self,
+        cipher: &CredentialCipher,
+        organization: OrganizationId,
+        connection: SourceConnectionId,
+        change: ConnectionChange,
+        credentials: Option<Credentials>,
+    ) -> Result<UpdatedConnection> {
+        let (cipher, change) = (cipher.clone(), Arc::new((change, credentials)));
+        self.transaction(move |db| {
+            let (cipher, change) = (cipher.clone(), Arc::clone(&change));
+            async move { update(db, &cipher, organization, connection, &change.0, change.1.as_ref()).await }.boxed()
+        })
+        .await
+    }
+}
+
+async fn create(
+    db: &mut AsyncPgConnection,
+    cipher: &CredentialCipher,
+    organization: OrganizationId,
+    new: &NewConnection,
+    request: RequestId,
+) -> Result<CreatedConnection> {
+    let id = SourceConnectionId::random();
+    let rows = diesel::sql_query(
+        "INSERT INTO source_connection (id, organization_id, collection_id, short_name, name, description, config,
+                                        auth_method, is_authenticated, authenticated_at, cron, continuous, cursor_field)
+         SELECT $1, k.organization_id, k.id, $4, $5, $6, $7, $8, true, clock_timestamp(), $9, $10, $11
+         FROM collection k
+         WHERE k.readable_id = $2 AND k.organization_id = $3 AND k.deletion_requested_at IS NULL
+         FOR SHARE OF k",
+    )
+    .bind::<sql_types::Uuid, _>(id)
+    .bind::<sql_types::Text, _>(&new.readable_collection_id)
+    .bind::<sql_types::Uuid, _>(organization)
+    .bind::<sql_types::Text, _>(&new.short_name)
+    .bind::<sql_types::Text, _>(&new.name)
+    .bind::<sql_types::Nullable<sql_types::Text>, _>(&new.description)
+    .bind::<sql_types::Jsonb, _>(Value::Object(new.config.clone()))
+    .bind::<sql_types::Text, _>(new.auth_method)
+    .bind::<sql_types::Nullable<sql_types::Text>, _>(&new.cron)
+    .bind::<sql_types::Bool, _>(new.continuous)
+    .bind::<sql_types::Nullable<sql_types::Text>, _>(&new.cursor_field)
+    .execute(db)
+    .await?;
+    if rows == 0 {
+        return Ok(CreatedConnection::NoCollection);
+    }
+    diesel::insert_into(sync::table)
+        .values((sync::id.eq(SyncId::random()), sync::source_connection_id.eq(id)))
+        .execute(db)
+        .await?;
+    credentials::store(db, cipher, id, &new.credentials.0).await?;
+    if new.sync_immediately {
+        jobs::create(db, id, false, Some(request)).await?;
+    }
+    view_changed(db, organization, id).await.map(CreatedConnection::Created)
+}
+
+async fn update(
+    db: &mut AsyncPgConnection,
+    cipher: &CredentialCipher,
+    organization: OrganizationId,
+    connection: SourceConnectionId,
+    change: &ConnectionChange,
+    credentials: Option<&Credentials>,
+) -> Result<UpdatedConnection> {
+    let rows = diesel::update(source_connection::table)
+        .filter(source_connection::id.eq(connection))
+        .filter(source_connection::organization_id.eq(organization))
+        .filter(source_connection::deletion_requested_at.is_null())
+        .set((change, source_connection::modified_at.eq(sql::<sql_types::Timestamptz>("clock_timestamp()"))))
+        .execute(db)
+        .await?;
+    if rows == 0 {
+        let found = view(db, organization, connection).await?;
+        return Ok(if found.is_some() { UpdatedConnection::BeingDeleted } else { UpdatedConnection::NotFound });
+    }
+    if let Some(credentials) = credentials {
+        credentials::store(db, cipher, connection, &credentials.0).await?;
+        diesel::update(source_connection::table)
+            .filter(source_connection::id.eq(connection))
+            .set((
+                source_connection::is_authenticated.eq(true),
+                source_connection::authenticated_at.eq(sql::<sql_types::Nullable<sql_types::Timestamptz>>(
+                    "clock_timestamp()",
+                )),
+            ))
+            .execute(db)
+            .await?;
+    }
+    view_changed(db, organization, connection).await.map(UpdatedConnection::Updated)
+}
+
+async fn view_changed(
+    db: &mut AsyncPgConnection,
+    organization: OrganizationId,
+    connection: SourceConnectionId,
+) -> Result<Box<ConnectionView>> {
+    let view = view(db, organization, connection).await?;
+    view.map(Box::new).ok_or_else(|| DatabaseError::Corrupt("connection without collection or sync".to_owned()))
+}

@@ -1,0 +1,85 @@
+//! Organizations: the tenants. An empty database gets its first one, with its first key, from the first gateway.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures::FutureExt as _;
+use shared_models::{ApiKeyId, OrganizationId};
+
+use crate::api_keys::KeyHash;
+use crate::error::Result;
+use crate::pool::Database;
+use crate::schema::{api_key, organization};
+
+/// Advisory lock under which the first organization is made: several gateways may start at once. ASCII "unwvorg".
+const FIRST_ORGANIZATION_LOCK: i64 = 0x75_6e_77_76_6f_72_67;
+
+impl Database {
+    /// Makes an organization with one key that doesn't expire.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn create_organization(&self, name: &str, key: KeyHash) -> Result<OrganizationId> {
+        let name = name.to_owned();
+        self.transaction(move |db| {
+            let name = name.clone();
+            async move { insert(db, &name, key).await }.boxed()
+        })
+        .await
+    }
+
+    /// Makes the first organization if there is none yet; `None` if there is one. Run twice, or by several gateways at
+    /// once, it makes one.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn create_first_organization(&self, name: &str, key: KeyHash) -> Result<Option<OrganizationId>> {
+        let name = name.to_owned();
+        self.transaction(move |db| {
+            let name = name.clone();
+            async move {
+                diesel::sql_query("SET LOCAL lock_timeout = '20s'").execute(db).await?;
+                diesel::sql_query(format!("SELECT pg_advisory_xact_lock({FIRST_ORGANIZATION_LOCK})"))
+                    .execute(db)
+                    .await?;
+                let count: i64 = organization::table.count().get_result(db).await?;
+                if count > 0 {
+                    return Ok(None);
+                }
+                insert(db, &name, key).await.map(Some)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// The oldest organization: the one that every request acts for when authentication is switched off.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn first_organization(&self) -> Result<Option<OrganizationId>> {
+        let first = organization::table
+            .order((organization::created_at, organization::id))
+            .select(organization::id)
+            .first(&mut self.connection().await?)
+            .await
+            .optional()?;
+        Ok(first)
+    }
+}
+
+async fn insert(db: &mut AsyncPgConnection, name: &str, key: KeyHash) -> Result<OrganizationId> {
+    let id = OrganizationId::random();
+    diesel::insert_into(organization::table)
+        .values((organization::id.eq(id), organization::name.eq(name)))
+        .execute(db)
+        .await?;
+    diesel::insert_into(api_key::table)
+        .values((
+            api_key::id.eq(ApiKeyId::random()),
+            api_key::organization_id.eq(id),
+            api_key::key_hash.eq(key.0.as_slice()),
+        ))
+        .execute(db)
+        .await?;
+    Ok(id)
+}
