@@ -1,0 +1,211 @@
+//! `/health` and `/metrics`: what orchestrators and Prometheus ask.
+//!
+//! Liveness says only that the process answers. Readiness runs the service's probes, each within 2 s, on `main`'s
+//! runtime: a pooled connection must not be tied to an actix worker's, which ends first.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::http::header::ContentType;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, join_all};
+use serde::Serialize;
+use tokio::runtime::Handle;
+
+use crate::error::ServiceError;
+use crate::metrics::MetricsHandle;
+use crate::tasks::Tasks;
+
+/// Longest time for one probe, and for all collectors together.
+const BOUND: Duration = Duration::from_secs(2);
+
+type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+type Collector = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// What the health and metrics handlers know. Cheap to clone.
+#[derive(Clone)]
+pub struct Health {
+    runtime: Handle,
+    metrics: MetricsHandle,
+    probes: Vec<(&'static str, Probe)>,
+    collectors: Vec<Collector>,
+}
+
+impl Health {
+    /// Without probes: always ready.
+    #[must_use]
+    pub fn new(tasks: &Tasks, metrics: MetricsHandle) -> Self {
+        Self { runtime: tasks.runtime().clone(), metrics, probes: Vec::new(), collectors: Vec::new() }
+    }
+
+    /// Adds a probe that readiness asks. Its error text must hold no secret.
+    #[must_use]
+    pub fn probe<F, Fut, E>(mut self, name: &'static str, probe: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::fmt::Display,
+    {
+        let probe = Arc::new(probe);
+        let probe: Probe = Arc::new(move || {
+            let probing = probe();
+            async move { probing.await.map_err(|error| error.to_string()) }.boxed()
+        });
+        self.probes.push((name, probe));
+        self
+    }
+
+    /// Adds what is run before the metrics are rendered: gauges that are read from PostgreSQL.
+    #[must_use]
+    pub fn collector<F, Fut>(mut self, collector: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.collectors.push(Arc::new(move || collector().boxed()));
+        self
+    }
+
+    /// Registers `/health`, `/health/live`, `/health/ready` and `/metrics`.
+    pub fn configure(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(web::Data::new(self.clone()))
+            .route("/health", web::get().to(live))
+            .route("/health/live", web::get().to(live))
+            .route("/health/ready", web::get().to(ready))
+            .route("/metrics", web::get().to(metrics));
+    }
+
+    /// Asks every probe.
+    pub async fn readiness(&self) -> Readiness {
+        let checks = self.probes.iter().map(|(name, probe)| async move { (*name, self.check(probe).await) });
+        let checks: BTreeMap<_, _> = join_all(checks).await.into_iter().collect();
+        let ready = checks.values().all(|check| check.status == Up::Up);
+        Readiness { status: if ready { Ready::Ready } else { Ready::NotReady }, checks }
+    }
+
+    async fn check(&self, probe: &Probe) -> Check {
+        let started = Instant::now();
+        let probing = self.runtime.spawn(probe());
+        let abort = probing.abort_handle();
+        let error = match tokio::time::timeout(BOUND, probing).await {
+            Ok(Ok(answer)) => answer.err(),
+            Ok(Err(_)) => Some("the probe panicked".to_owned()),
+            Err(_) => {
+                abort.abort();
+                Some("no answer within 2 s".to_owned())
+            }
+        };
+        let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Check { status: if error.is_none() { Up::Up } else { Up::Down }, latency_ms, error }
+    }
+
+    /// The metrics as Prometheus text, after the collectors have run.
+    pub async fn render_metrics(&self) -> String {
+        let runs: Vec<_> = self.collectors.iter().map(|collector| self.runtime.spawn(collector())).collect();
+        let aborts: Vec<_> = runs.iter().map(tokio::task::JoinHandle::abort_handle).collect();
+        if tokio::time::timeout(BOUND, join_all(runs)).await.is_err() {
+            tracing::warn!("collecting metrics took longer than 2 s");
+            aborts.iter().for_each(tokio::task::AbortHandle::abort);
+        }
+        self.metrics.render()
+    }
+}
+
+/// Whether the service can do its work.
+#[derive(Debug, Clone, Serialize)]
+pub struct Readiness {
+    /// Ready if every check is up.
+    pub status: Ready,
+    /// By the probe's name.
+    pub checks: BTreeMap<&'static str, Check>,
+}
+
+/// The sum of all checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ready {
+    /// Every check is up.
+    Ready,
+    /// At least one is down.
+    NotReady,
+}
+
+/// One probe's answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// Up or down.
+    pub status: Up,
+    /// How long the probe took, in milliseconds.
+    pub latency_ms: u64,
+    /// Why it is down.
+    pub error: Option<String>,
+}
+
+/// A check's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Up {
+    /// It answers.
+    Up,
+    /// It doesn't.
+    Down,
+}
+
+/// Answers `{"status":"healthy"}`: the process is alive.
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"status": "healthy"}))
+}
+
+/// Answers the [`Readiness`], with 503 if it isn't ready.
+pub async fn ready(health: web::Data<Health>) -> HttpResponse {
+    let readiness = health.readiness().await;
+    match readiness.status {
+        Ready::Ready => HttpResponse::Ok().json(readiness),
+        Ready::NotReady => HttpResponse::ServiceUnavailable().json(readiness),
+    }
+}
+
+/// Answers the metrics as Prometheus text.
+pub async fn metrics(health: web::Data<Health>) -> HttpResponse {
+    let text = health.render_metrics().await;
+    HttpResponse::Ok().insert_header(ContentType::plaintext()).body(text)
+}
+
+/// Serves [`Health::configure`] on `address` until shutdown. Returns the address bound: port 0 picks a free one.
+///
+/// # Errors
+/// [`ServiceError::Listen`] if the address can't be listened on.
+pub fn serve(address: SocketAddr, health: Health, tasks: &Tasks) -> Result<SocketAddr, ServiceError> {
+    let failed = |source| ServiceError::Listen { address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let _context = tasks.runtime().enter();
+    let server = HttpServer::new(move || App::new().configure(|config| health.configure(config)))
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(2)
+        .listen(listener)
+        .map_err(failed)?
+        .run();
+    let (handle, shutdown) = (server.handle(), tasks.shutdown().clone());
+    tasks.spawn("admin", async move {
+        let mut server = std::pin::pin!(server);
+        tokio::select! {
+            ended = &mut server => tracing::error!(?ended, "the admin endpoint has ended"),
+            () = shutdown.cancelled() => {
+                let stopping = handle.stop(true);
+                let (_, ended) = futures::join!(stopping, server);
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "stop the admin endpoint");
+                }
+            }
+        }
+    });
+    Ok(bound)
+}

@@ -1,0 +1,74 @@
+//! Metrics: one recorder per process, rendered as Prometheus text by the admin endpoint.
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use crate::error::ServiceError;
+
+/// Upper bounds of histogram buckets, in seconds: from a local query to a purge of millions.
+const SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 300.0, 3600.0];
+
+/// What renders this process's metrics. Cheap to clone.
+#[derive(Clone)]
+pub struct MetricsHandle(PrometheusHandle);
+
+impl std::fmt::Debug for MetricsHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MetricsHandle")
+    }
+}
+
+impl MetricsHandle {
+    /// Everything recorded so far, as Prometheus text.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.run_upkeep();
+        self.0.render()
+    }
+}
+
+/// Installs the recorder. Histograms are in seconds. Call it once, before anything is recorded.
+///
+/// # Errors
+/// [`ServiceError::Metrics`] if there is a recorder already.
+pub fn install() -> Result<MetricsHandle, ServiceError> {
+    let recorder = PrometheusBuilder::new().set_buckets(SECONDS)?.build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).map_err(metrics_exporter_prometheus::BuildError::from)?;
+    describe(SHARED);
+    Ok(MetricsHandle(handle))
+}
+
+/// What kind of metric a description is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows; named `…_total`.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution, in seconds; named `…_seconds`.
+    Histogram,
+}
+
+/// A metric's kind, name and one line of help.
+pub type Description = (Kind, &'static str, &'static str);
+
+/// Gives metrics their help text.
+pub fn describe(descriptions: &[Description]) {
+    for (kind, name, help) in descriptions {
+        match kind {
+            Kind::Counter => metrics::describe_counter!(*name, *help),
+            Kind::Gauge => metrics::describe_gauge!(*name, *help),
+            Kind::Histogram => metrics::describe_histogram!(*name, *help),
+        }
+    }
+}
+
+const SHARED: &[Description] = &[
+    (Kind::Counter, "messages_published_total", "Messages that the broker has confirmed, by type"),
+    (Kind::Counter, "publish_failures_total", "Messages that aren't known to be published, by reason"),
+    (Kind::Counter, "messages_consumed_total", "Messages handled, by queue and outcome"),
+    (Kind::Counter, "broker_reconnects_total", "Connections to the broker that were rebuilt, by their use"),
+    (Kind::Counter, "periodic_runs_total", "Runs of periodic tasks, by task and outcome"),
+    (Kind::Counter, "task_panics_total", "Tasks that panicked, by name"),
+];

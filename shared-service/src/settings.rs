@@ -1,0 +1,19 @@
+//! Settings: one clap struct per binary, of the groups in here and its own; from the environment, or as long options.
+//!
+//! A missing, contradictory or misspelt setting stops the start with one line that names it. Secrets appear in no
+//! `--help`, no `Debug` and no error.
+
+mod groups;
+mod keys;
+mod load;
+mod misspelling;
+mod names;
+mod one_line;
+
+pub use groups::{
+    AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, LogFormat, ProtocolSettings,
+    ReceiptKeySettings, TelemetrySettings, VespaSettings, secret,
+};
+pub use keys::{BadKey, KeyRing, NamedKey};
+pub use load::{Validate, load};
+pub use names::EVERY_SERVICE;

@@ -1,0 +1,186 @@
+//! The groups of settings that several services share. `#[command(flatten)]` them into a binary's settings.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use secrecy::SecretString;
+use shared_models::ProtocolTimes;
+use url::Url;
+
+use super::keys::{KeyRing, NamedKey};
+use super::load::Validate;
+
+/// A clap value parser for secrets; pair it with `hide_env_values = true`.
+///
+/// # Errors
+/// Never; clap wants a `Result`.
+pub fn secret(text: &str) -> Result<SecretString, Infallible> {
+    Ok(SecretString::from(text))
+}
+
+/// PostgreSQL.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseSettings {
+    /// PostgreSQL, as postgres://user:password@host:5432/database; a secret
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = postgres_url)]
+    pub database_url: SecretString,
+    /// Largest number of connections to PostgreSQL
+    #[arg(long, env = "DATABASE_POOL_SIZE", value_name = "COUNT", default_value_t = 16)]
+    pub database_pool_size: usize,
+}
+
+/// RabbitMQ.
+#[derive(Debug, Clone, Args)]
+pub struct BrokerSettings {
+    /// RabbitMQ, as amqp://user:password@host:5672/vhost or amqps://…; a secret
+    #[arg(long, env = "AMQP_URL", value_name = "URL", hide_env_values = true, value_parser = amqp_url)]
+    pub amqp_url: SecretString,
+}
+
+/// The times that gateway and sync-worker must agree on.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ProtocolSettings {
+    /// How long a write lease lasts without renewal
+    #[arg(long, env = "LEASE_TTL", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub lease_ttl: Duration,
+    /// How often a write lease is renewed
+    #[arg(long, env = "LEASE_RENEWAL", value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
+    pub lease_renewal: Duration,
+    /// Longest time that one store request may take
+    #[arg(long, env = "STORE_TIMEOUT", value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
+    pub store_timeout: Duration,
+    /// How long after a lease's end nobody assumes yet that the writer is silent
+    #[arg(long, env = "LEASE_GUARD", value_name = "DURATION", default_value = "4s", value_parser = humantime::parse_duration)]
+    pub lease_guard: Duration,
+    /// Longest time that DELETE waits for a writer to stop
+    #[arg(long, env = "CANCEL_WAIT", value_name = "DURATION", default_value = "15s", value_parser = humantime::parse_duration)]
+    pub cancel_wait: Duration,
+}
+
+impl ProtocolSettings {
+    /// The times; they fit once [`Validate::validate`] has said so.
+    #[must_use]
+    pub const fn times(&self) -> ProtocolTimes {
+        ProtocolTimes {
+            lease_ttl: self.lease_ttl,
+            lease_renewal: self.lease_renewal,
+            store_timeout: self.store_timeout,
+            lease_guard: self.lease_guard,
+            cancel_wait: self.cancel_wait,
+        }
+    }
+}
+
+impl Validate for ProtocolSettings {
+    fn validate(&self) -> Result<(), String> {
+        self.times().validate().map_err(|error| error.to_string())
+    }
+}
+
+/// Vespa.
+#[derive(Debug, Clone, Args)]
+pub struct VespaSettings {
+    /// Vespa's container, as http://host:8080
+    #[arg(long, env = "VESPA_URL", value_name = "URL", value_parser = http_url)]
+    pub vespa_url: Url,
+}
+
+/// The store of raw captures.
+#[derive(Debug, Clone, Args)]
+pub struct ArfSettings {
+    /// The ARF store: file:///directory, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix
+    #[arg(long, env = "ARF_URL", value_name = "URL", value_parser = arf_url)]
+    pub arf_url: Url,
+}
+
+/// The keys that encrypt source credentials.
+#[derive(Debug, Clone, Args)]
+pub struct CredentialsKeysSettings {
+    /// Keys that encrypt source credentials, as id:base64-of-32-bytes[,id2:…]; the first encrypts, all decrypt; a secret
+    #[arg(long, env = "CREDENTIALS_KEYS", value_name = "ID:KEY,…", hide_env_values = true)]
+    pub credentials_keys: KeyRing,
+}
+
+/// The key that signs receipts.
+#[derive(Debug, Clone, Args)]
+pub struct ReceiptKeySettings {
+    /// Ed25519 key that signs receipts, as id:base64-of-32-bytes; a secret
+    #[arg(long, env = "RECEIPT_SIGNING_KEY", value_name = "ID:KEY", hide_env_values = true)]
+    pub receipt_signing_key: NamedKey,
+}
+
+/// The endpoint for health and metrics; `PORT` is the service's default.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct AdminSettings<const PORT: u16> {
+    /// Address of /health and /metrics
+    #[arg(long, env = "ADMIN_LISTEN", value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))]
+    pub admin_listen: SocketAddr,
+}
+
+/// What logs look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Args)]
+pub struct TelemetrySettings {
+    /// What is logged, such as info or info,sync_worker=debug
+    #[arg(long, env = "LOG_LEVEL", value_name = "FILTER", default_value = "info", value_parser = log_level)]
+    pub log_level: String,
+    /// How it is logged
+    #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", value_enum, default_value = "json")]
+    pub log_format: LogFormat,
+}
+
+impl Validate for DatabaseSettings {
+    fn validate(&self) -> Result<(), String> {
+        if self.database_pool_size == 0 {
+            return Err("DATABASE_POOL_SIZE must be at least 1".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn log_level(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) if !text.trim().is_empty() => Ok(text.to_owned()),
+        _ => Err("not a filter such as info or info,sync_worker=debug".to_owned()),
+    }
+}
+
+// The texts below never quote the value: it may hold a password.
+
+fn postgres_url(text: &str) -> Result<SecretString, &'static str> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => Ok(SecretString::from(text)),
+        _ => Err("not a URL of the form postgres://user:password@host:5432/database"),
+    }
+}
+
+fn amqp_url(text: &str) -> Result<SecretString, &'static str> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "amqp" | "amqps") && url.has_host() => Ok(SecretString::from(text)),
+        _ => Err("not a URL of the form amqp://user:password@host:5672/vhost"),
+    }
+}
+
+fn http_url(text: &str) -> Result<Url, &'static str> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err("not a URL of the form http://host:8080"),
+    }
+}
+
+fn arf_url(text: &str) -> Result<Url, &'static str> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "file" | "s3" | "gs" | "az" | "abfs" | "abfss") => Ok(url),
+        _ => Err("not a URL of the form file:///directory or s3://bucket/prefix"),
+    }
+}

@@ -1,0 +1,59 @@
+//! A clap error as one line that names the environment variable and never shows a secret.
+
+use std::error::Error as _;
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// One argument: how clap writes it, its variable, and whether its value may be shown.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) shown: String,
+    pub(super) variable: String,
+    pub(super) secret: bool,
+}
+
+/// Every argument of `command` that can come from the environment, subcommands included.
+pub(super) fn variables(command: &Command) -> Vec<Named> {
+    let own = command.get_arguments().filter_map(|argument| {
+        let variable = argument.get_env()?.to_str()?.to_owned();
+        Some(Named { shown: argument.to_string(), variable, secret: argument.is_hide_env_values_set() })
+    });
+    own.chain(command.get_subcommands().flat_map(variables)).collect()
+}
+
+/// The error as one line.
+pub(super) fn render(error: &clap::Error, named: &[Named]) -> String {
+    let arguments = strings(error.get(ContextKind::InvalidArg));
+    let find = |shown: &String| named.iter().find(|named| named.shown == *shown);
+    let name = |shown: &String| find(shown).map_or_else(|| shown.clone(), |named| named.variable.clone());
+    let names = arguments.iter().map(name).collect::<Vec<_>>().join(", ");
+    let value = strings(error.get(ContextKind::InvalidValue)).join(", ");
+    match error.kind() {
+        ErrorKind::MissingRequiredArgument if arguments.len() == 1 => format!("{names} is not set"),
+        ErrorKind::MissingRequiredArgument => format!("{names} are not set"),
+        ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
+            let why = match error.source() {
+                Some(source) => source.to_string(),
+                None => format!("not one of {}", strings(error.get(ContextKind::ValidValue)).join(", ")),
+            };
+            match arguments.first().and_then(find) {
+                Some(named) if !named.secret => format!("{names} is {value:?}: {why}"),
+                _ => format!("{names}: {why}"),
+            }
+        }
+        ErrorKind::UnknownArgument => format!("unknown option {names}"),
+        _ => {
+            let text = error.to_string();
+            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
+    }
+}
+
+fn strings(value: Option<&ContextValue>) -> Vec<String> {
+    match value {
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        _ => Vec::new(),
+    }
+}
