@@ -1,0 +1,44 @@
+//! The little HTTP that is needed to ask whether somebody is ready.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// A client for the loopback interface.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: reqwest::Client,
+}
+
+impl Http {
+    /// Makes a client.
+    ///
+    /// # Errors
+    /// When the TLS library, which is never used here, cannot be set up.
+    pub fn new() -> Result<Self> {
+        // A second call finds the provider there already.
+        let _present = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(2))
+            .build()
+            .context("set up the HTTP client")?;
+        Ok(Self { client })
+    }
+
+    /// Whether a GET is answered with success.
+    pub async fn ready(&self, url: &str) -> bool {
+        self.client.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Whether anything answers a GET as HTTP.
+    pub async fn answers(&self, url: &str) -> bool {
+        self.client.get(url).send().await.is_ok()
+    }
+
+    /// Whether a GET with user and password is answered with success.
+    pub async fn authorized(&self, url: &str, user: &str, password: &str) -> bool {
+        let answer = self.client.get(url).basic_auth(user, Some(password)).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+}
