@@ -1,0 +1,79 @@
+# The two that a new user needs: `make demo` and `make test`. Both set up what they need, below .local and target only.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+stack := target/debug/local-stack
+compose_checker := .local/venv/check-jsonschema-0.39.0
+
+.PHONY: help demo up down status clean-local test lint deps compose-check bench-delete ci \
+        build build-all run-tests not-run-here need-cargo need-lints need-python
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## Set everything up and show a deletion from start to receipt
+	@$(stack) demo
+
+up: build ## Start PostgreSQL, RabbitMQ, the Vespa stand-in and the services in the background
+	@$(stack) up
+
+down: ## Stop what `make up` started
+	@if [[ -x $(stack) ]]; then $(stack) down; else echo "Nothing has been built, so nothing runs."; fi
+
+status: ## Say what runs and how to reach it
+	@if [[ -x $(stack) ]]; then $(stack) status; else echo "Nothing has been built, so nothing runs."; fi
+
+clean-local: ## Remove the data of `make up`
+	@if [[ -x $(stack) ]]; then $(stack) clean; fi
+
+test: build-all compose-check run-tests ## Set everything up and run every test
+	@$(stack) not-run-here
+
+lint: need-lints ## Check format and lints
+	cargo fmt --all -- --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+deps: need-cargo need-python ## Check who depends on whom
+	@bash dev/check-dependencies.sh
+
+compose-check: $(compose_checker) ## Check docker-compose.yml against the Compose specification
+	.local/venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+bench-delete: build ## Measure deletions
+	$(stack) exec -- cargo bench -p system-tests --bench delete
+
+# The tests come last: what reads the outcome reads the closing lines.
+ci: lint deps build-all compose-check not-run-here run-tests ## Everything that must hold before a change is taken
+
+build: need-cargo
+	cargo build --workspace
+
+build-all: need-cargo
+	cargo build --workspace --all-targets
+
+run-tests: build-all
+	@bash dev/run-tests.sh
+
+not-run-here: build-all
+	@$(stack) not-run-here
+
+need-cargo:
+	@command -v cargo > /dev/null || { echo "The Rust toolchain is missing: see https://rustup.rs" >&2; exit 1; }
+	@command -v cc > /dev/null || { echo "A C compiler is missing: install build-essential" >&2; exit 1; }
+
+need-lints: need-cargo
+	@cargo fmt --version > /dev/null && cargo clippy --version > /dev/null || \
+	  { echo "rustfmt or clippy is missing: rustup component add rustfmt clippy" >&2; exit 1; }
+
+need-python:
+	@python3 -c 'import venv, ensurepip' 2> /dev/null || \
+	  { echo "Python's venv is missing: install python3 and python3-venv" >&2; exit 1; }
+
+# The file says that this version has been installed completely.
+$(compose_checker): | need-python
+	@rm -rf .local/venv
+	python3 -m venv .local/venv
+	.local/venv/bin/pip install --quiet --disable-pip-version-check check-jsonschema==$(subst .local/venv/check-jsonschema-,,$@)
+	@touch $@
