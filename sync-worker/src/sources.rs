@@ -1,16 +1,26 @@
 //! Sources: what they yield and how they fail. One file per source.
 //!
 //! A source reads and nothing else: it never writes to a store, knows no sync id and can be dropped at any await.
+//! It ends promptly with [`SourceError::Stopped`] once nobody takes its entities.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use shared_models::DocumentType;
 use shared_models::job::ErrorCategory;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+mod files;
+mod stub;
+#[cfg(test)]
+mod tests;
+mod text;
+mod timed;
 
 /// One thing that a source yields; becomes an entity row, documents and blobs.
 #[derive(Debug, Clone)]
@@ -121,6 +131,28 @@ impl EntitySink {
     pub async fn send(&self, entity: SourceEntity) -> Result<(), SourceError> {
         self.0.send(entity).await.map_err(|_| SourceError::Stopped)
     }
+
+    /// Waits until nobody takes entities any more.
+    pub async fn closed(&self) {
+        self.0.closed().await;
+    }
+
+    /// Whether nobody takes entities any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Sleeps, but not longer than somebody takes entities.
+    ///
+    /// # Errors
+    /// [`SourceError::Stopped`] if the job is stopping.
+    async fn sleep_until(&self, deadline: Instant) -> Result<(), SourceError> {
+        tokio::select! {
+            () = self.closed() => Err(SourceError::Stopped),
+            () = tokio::time::sleep_until(deadline) => Ok(()),
+        }
+    }
 }
 
 /// What the operator allows sources to reach on this machine.
@@ -130,4 +162,34 @@ pub struct SourceLimits {
     pub file_roots: BTreeMap<String, PathBuf>,
     /// Largest raw file that is kept as a blob, bytes.
     pub max_blob_bytes: u64,
+}
+
+/// Reads the source `short_name` from its beginning to its end into `sink`.
+///
+/// `config` and `credentials` are as the catalogue validated them.
+///
+/// # Errors
+/// [`SourceError`]; what was sent until then stays sent.
+pub async fn run(
+    short_name: &str,
+    config: &Map<String, Value>,
+    credentials: &Map<String, Value>,
+    limits: &SourceLimits,
+    sink: EntitySink,
+) -> Result<ReadSummary, SourceError> {
+    match short_name {
+        "files" => files::read(parse_config(config)?, parse_credentials(credentials)?, limits, &sink).await,
+        "stub" => stub::read(&parse_config(config)?, limits, &sink).await,
+        "timed" => timed::read(&parse_config(config)?, &sink).await,
+        unknown => Err(SourceError::Misconfigured(format!("source '{unknown}' is unknown"))),
+    }
+}
+
+fn parse_config<'a, T: Deserialize<'a>>(fields: &'a Map<String, Value>) -> Result<T, SourceError> {
+    T::deserialize(fields).map_err(|error| SourceError::Misconfigured(format!("config is not valid: {error}")))
+}
+
+fn parse_credentials<'a, T: Deserialize<'a>>(fields: &'a Map<String, Value>) -> Result<T, SourceError> {
+    // The parser's own text would quote the value, and with it a secret.
+    T::deserialize(fields).map_err(|_| SourceError::Misconfigured("credentials are not valid".to_owned()))
 }

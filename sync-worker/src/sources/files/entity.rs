@@ -1,0 +1,144 @@
+//! Turns a file that was read into an entity.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use shared_models::DocumentType;
+
+use super::content::Content;
+use super::kinds::NameFacts;
+use crate::sources::text::{MAX_TEXT_BYTES, searchable};
+use crate::sources::{Breadcrumb, RawFile, SourceEntity};
+
+const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// What was read of a file.
+#[derive(Debug)]
+pub(super) struct ReadFile {
+    /// The content, or its beginning.
+    pub(super) bytes: Bytes,
+    /// Whether `bytes` is everything.
+    pub(super) is_whole: bool,
+    /// Size of the whole file, bytes.
+    pub(super) size: u64,
+    /// When it was changed.
+    pub(super) modified: Option<SystemTime>,
+}
+
+/// The entity of the file `path` (below its root). A binary file is found by its name and path.
+pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes: u64) -> SourceEntity {
+    let id = readable(path.as_os_str());
+    let name = path.file_name().map(readable).unwrap_or_default();
+    let facts = NameFacts::of(path);
+    let (text, mime_type) = match Content::of(file.bytes.get(..MAX_TEXT_BYTES).unwrap_or(&file.bytes)) {
+        Content::Text(text) => (Some(text), facts.mime_type.unwrap_or("text/plain")),
+        Content::Binary(told) => (None, told.or(facts.mime_type).unwrap_or("application/octet-stream")),
+    };
+    let language = facts.language.filter(|_| text.is_some());
+    let modified = file.modified.map(DateTime::<Utc>::from);
+
+    let mut fields = Map::new();
+    let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    set("root", root.into());
+    set("path", id.as_str().into());
+    set("size", file.size.into());
+    set("mime_type", mime_type.into());
+    set("extension", facts.extension.into());
+    set("language", language.into());
+    set("modified", modified.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true)).into());
+    set("sha256", file.is_whole.then(|| sha256(&file.bytes)).into());
+
+    let (class, document_type) = match language {
+        Some(_) => ("CodeFileEntity", DocumentType::CodeFile),
+        None => ("FileEntity", DocumentType::File),
+    };
+    let is_kept = file.is_whole && file.size <= max_blob_bytes;
+    SourceEntity {
+        class,
+        document_type,
+        text: searchable(text.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| format!("{name}\n{id}"))),
+        fields,
+        breadcrumbs: folders(path),
+        created_at: None,
+        updated_at: modified,
+        web_url: format!(
+            "file://{}/{}",
+            percent_encode(root.as_bytes(), IN_URL),
+            percent_encode(path.as_os_str().as_bytes(), IN_URL)
+        ),
+        file: is_kept.then(|| RawFile { name: name.clone(), bytes: file.bytes }),
+        id,
+        name,
+    }
+}
+
+fn folders(path: &Path) -> Vec<Breadcrumb> {
+    let mut folders: Vec<Breadcrumb> = path
+        .ancestors()
+        .skip(1)
+        .filter_map(|folder| {
+            let name = readable(folder.file_name()?);
+            Some(Breadcrumb { entity_id: readable(folder.as_os_str()), name, entity_type: "Folder" })
+        })
+        .collect();
+    folders.reverse();
+    folders
+}
+
+/// The text as it is if it is UTF-8, otherwise with its other bytes as `%XX`. No two texts become one: `%` is escaped
+/// where it could be taken for an escape.
+fn readable(text: &OsStr) -> String {
+    let bytes = text.as_bytes();
+    let is_utf8 = std::str::from_utf8(bytes).is_ok();
+    let mut readable = String::with_capacity(bytes.len());
+    let mut at = 0;
+    for chunk in bytes.utf8_chunks() {
+        for (place, character) in chunk.valid().char_indices() {
+            let looks_like_escape = bytes.get(at + place + 1..at + place + 3).is_some_and(is_hex);
+            if character == '%' && (looks_like_escape || !is_utf8) {
+                readable.push_str("%25");
+            } else {
+                readable.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(readable, "%{byte:02X}");
+        }
+        at += chunk.valid().len() + chunk.invalid().len();
+    }
+    readable
+}
+
+fn is_hex(bytes: &[u8]) -> bool {
+    bytes.iter().all(u8::is_ascii_hexdigit)
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_readable_path_belongs_to_one_path_only() {
+        let of = |bytes: &[u8]| readable(OsStr::from_bytes(bytes));
+        assert_eq!(of("a/ä 100%.txt".as_bytes()), "a/ä 100%.txt");
+        assert_eq!(of(b"a\xff"), "a%FF");
+        assert_eq!(of(b"a%FF"), "a%25FF");
+        assert_eq!(of(b"50%\xff"), "50%25%FF");
+        assert_eq!(of(b"50%25%FF"), "50%2525%25FF");
+    }
+}

@@ -1,0 +1,92 @@
+//! Which files to take. A pattern without `/` is matched with the name at any depth, one with `/` with the whole path.
+
+use std::path::Path;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::sources::SourceError;
+
+/// The patterns of a config, compiled.
+#[derive(Debug)]
+pub(super) struct Patterns {
+    include: GlobSet,
+    exclude: GlobSet,
+}
+
+impl Patterns {
+    /// Compiles them.
+    ///
+    /// # Errors
+    /// [`SourceError::Misconfigured`] that names the pattern.
+    pub(super) fn new(include: &[String], exclude: &[String]) -> Result<Self, SourceError> {
+        Ok(Self { include: compile(include)?, exclude: compile(exclude)? })
+    }
+
+    /// Whether to take the file `path`.
+    pub(super) fn takes(&self, path: &Path) -> bool {
+        (self.include.is_empty() || self.include.is_match(path)) && !self.exclude.is_match(path)
+    }
+
+    /// Whether to look into the folder `path`.
+    pub(super) fn enters(&self, path: &Path) -> bool {
+        !self.exclude.is_match(path)
+    }
+}
+
+fn compile(patterns: &[String]) -> Result<GlobSet, SourceError> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let plain = pattern.trim_end_matches('/');
+        let anchored = match plain.strip_prefix('/') {
+            Some(from_the_top) => from_the_top.to_owned(),
+            None if plain.contains('/') => plain.to_owned(),
+            None => format!("**/{plain}"),
+        };
+        let glob =
+            GlobBuilder::new(&anchored).literal_separator(true).build().map_err(|error| wrong(pattern, &error))?;
+        set.add(glob);
+    }
+    set.build().map_err(|error| wrong("", &error))
+}
+
+fn wrong(pattern: &str, error: &globset::Error) -> SourceError {
+    SourceError::Misconfigured(format!("pattern '{pattern}' is not valid: {}", error.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn takes(include: &[&str], exclude: &[&str], path: &str) -> bool {
+        let owned = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>();
+        Patterns::new(&owned(include), &owned(exclude)).unwrap().takes(Path::new(path))
+    }
+
+    #[test]
+    fn a_pattern_without_slash_matches_at_any_depth() {
+        assert!(takes(&["*.md"], &[], "README.md"));
+        assert!(takes(&["*.md"], &[], "docs/deep/a.md"));
+        assert!(!takes(&["*.md"], &[], "docs/a.txt"));
+    }
+
+    #[test]
+    fn a_pattern_with_slash_matches_the_whole_path() {
+        assert!(takes(&["docs/*.md"], &[], "docs/a.md"));
+        assert!(!takes(&["docs/*.md"], &[], "docs/deep/a.md"));
+        assert!(takes(&["docs/**/*.md"], &[], "docs/deep/a.md"));
+        assert!(!takes(&["/*.md"], &[], "docs/a.md"));
+    }
+
+    #[test]
+    fn exclusion_wins_and_covers_folders() {
+        assert!(!takes(&["*.md"], &["draft*"], "draft-1.md"));
+        let patterns = Patterns::new(&[], &["node_modules/".to_owned()]).unwrap();
+        assert!(!patterns.enters(Path::new("web/node_modules")));
+    }
+
+    #[test]
+    fn a_broken_pattern_is_named() {
+        let error = Patterns::new(&["a[".to_owned()], &[]).unwrap_err().to_string();
+        assert!(error.starts_with("pattern 'a[' is not valid"), "{error}");
+    }
+}

@@ -1,0 +1,315 @@
+//! Whole reads of real folders.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, mkdirat, mknodat, openat};
+use serde_json::{Value, json};
+use shared_models::DocumentType;
+use tempfile::TempDir;
+
+use super::beneath::Beneath;
+use super::patterns::Patterns;
+use super::walk::Walk;
+use crate::sources::{EntitySink, ReadSummary, SourceEntity, SourceError, SourceLimits, run};
+
+const MIB: u64 = 1024 * 1024;
+
+/// A root and, beside it, a folder that nobody may see.
+struct Folders {
+    base: TempDir,
+}
+
+impl Folders {
+    fn new() -> Self {
+        let base = tempfile::tempdir().unwrap();
+        fs::create_dir(base.path().join("root")).unwrap();
+        fs::create_dir(base.path().join("outside")).unwrap();
+        fs::write(base.path().join("outside/secret.txt"), "secret").unwrap();
+        Self { base }
+    }
+
+    fn root(&self) -> std::path::PathBuf {
+        self.base.path().join("root")
+    }
+
+    fn write(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+        let path = self.root().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    async fn read(&self, config: Value) -> Result<(Vec<SourceEntity>, ReadSummary), SourceError> {
+        let limits =
+            SourceLimits { file_roots: BTreeMap::from([("docs".to_owned(), self.root())]), max_blob_bytes: MIB };
+        read(&limits, "docs", config).await
+    }
+}
+
+async fn read(
+    limits: &SourceLimits,
+    root: &str,
+    mut config: Value,
+) -> Result<(Vec<SourceEntity>, ReadSummary), SourceError> {
+    for (name, default) in [("path", Value::Null), ("include", json!([])), ("exclude", json!([]))] {
+        config.as_object_mut().unwrap().entry(name).or_insert(default);
+    }
+    let credentials = json!({"root": root});
+    let (sink, mut entities) = EntitySink::new(1);
+    let reading = run("files", config.as_object().unwrap(), credentials.as_object().unwrap(), limits, sink);
+    let collecting = async {
+        let mut all = Vec::new();
+        while let Some(entity) = entities.recv().await {
+            all.push(entity);
+        }
+        all
+    };
+    let (outcome, all) = tokio::join!(reading, collecting);
+    outcome.map(|summary| (all, summary))
+}
+
+fn ids(entities: &[SourceEntity]) -> Vec<&str> {
+    entities.iter().map(|entity| entity.id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn files_come_in_order_with_their_facts() {
+    let folders = Folders::new();
+    folders.write("b/code.rs", "fn main() {}");
+    folders.write("a.md", "hello");
+    folders.write("b/c/ä b.txt", "deep");
+    let (entities, summary) = folders.read(json!({})).await.unwrap();
+    assert_eq!(ids(&entities), ["a.md", "b/c/ä b.txt", "b/code.rs"]);
+    assert_eq!(summary.skipped, 0);
+
+    let deep = &entities[1];
+    assert_eq!((deep.class, deep.document_type), ("FileEntity", DocumentType::File));
+    assert_eq!((deep.name.as_str(), deep.text.as_str()), ("ä b.txt", "deep"));
+    assert_eq!(deep.web_url, "file://docs/b/c/%C3%A4%20b.txt");
+    let crumbs: Vec<_> = deep.breadcrumbs.iter().map(|crumb| (&*crumb.entity_id, &*crumb.name)).collect();
+    assert_eq!(crumbs, [("b", "b"), ("b/c", "c")]);
+    assert_eq!(deep.file.as_ref().unwrap().bytes, "deep");
+    assert!(deep.updated_at.is_some() && deep.created_at.is_none());
+    assert_eq!(deep.fields["size"], 4);
+    assert_eq!(deep.fields["mime_type"], "text/plain");
+
+    let code = &entities[2];
+    assert_eq!((code.class, code.document_type), ("CodeFileEntity", DocumentType::CodeFile));
+    assert_eq!(code.fields["language"], "rust");
+}
+
+#[tokio::test]
+async fn a_second_read_yields_the_same() {
+    let folders = Folders::new();
+    folders.write("a.md", "hello");
+    let (one, _) = folders.read(json!({})).await.unwrap();
+    let (two, _) = folders.read(json!({})).await.unwrap();
+    assert_eq!(format!("{one:?}"), format!("{two:?}"));
+}
+
+#[tokio::test]
+async fn patterns_are_relative_to_the_path_and_ids_to_the_root() {
+    let folders = Folders::new();
+    folders.write("x/keep/a.md", "a");
+    folders.write("x/keep/b.txt", "b");
+    folders.write("x/drop/c.md", "c");
+    folders.write("keep/d.md", "d");
+    let config = json!({"path": "./x/", "include": ["keep/*.md", "*.rs"], "exclude": ["drop"]});
+    let (entities, _) = folders.read(config).await.unwrap();
+    assert_eq!(ids(&entities), ["x/keep/a.md"]);
+}
+
+#[tokio::test]
+async fn a_path_out_of_the_root_is_refused() {
+    let folders = Folders::new();
+    folders.write("in/a.txt", "a");
+    symlink(folders.base.path().join("outside"), folders.root().join("absolute")).unwrap();
+    symlink("../outside", folders.root().join("relative")).unwrap();
+    symlink("loop", folders.root().join("loop")).unwrap();
+    let absolute = folders.base.path().join("outside");
+    for path in
+        ["..", "../outside", "in/../../outside", absolute.to_str().unwrap(), "/", "absolute", "relative", "loop"]
+    {
+        let error = folders.read(json!({"path": path})).await.unwrap_err();
+        assert!(matches!(error, SourceError::Misconfigured(_)));
+        assert_eq!(error.to_string(), format!("path '{path}' is outside of its root"));
+    }
+}
+
+#[tokio::test]
+async fn a_missing_path_or_root_is_named_without_the_machine_path() {
+    let folders = Folders::new();
+    let error = folders.read(json!({"path": "nowhere"})).await.unwrap_err().to_string();
+    assert!(error.starts_with("path 'nowhere' cannot be opened: No such file"), "{error}");
+
+    let gone = folders.root().join("gone");
+    let limits = SourceLimits { file_roots: BTreeMap::from([("gone".to_owned(), gone.clone())]), max_blob_bytes: MIB };
+    let error = read(&limits, "gone", json!({})).await.unwrap_err().to_string();
+    assert!(error.starts_with("root 'gone' cannot be opened"), "{error}");
+    assert!(!error.contains(gone.to_str().unwrap()));
+    let error = read(&limits, "other", json!({})).await.unwrap_err();
+    assert!(matches!(&error, SourceError::Misconfigured(text) if text.contains("'other'")), "{error}");
+}
+
+#[tokio::test]
+async fn links_pipes_and_vanished_names_yield_nothing() {
+    let folders = Folders::new();
+    folders.write("real.txt", "real");
+    symlink(folders.base.path().join("outside/secret.txt"), folders.root().join("file-link.txt")).unwrap();
+    symlink(folders.base.path().join("outside"), folders.root().join("folder-link")).unwrap();
+    symlink("real.txt", folders.root().join("inner-link.txt")).unwrap();
+    mknodat(CWD, folders.root().join("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let (entities, summary) = folders.read(json!({})).await.unwrap();
+    assert_eq!(ids(&entities), ["real.txt"]);
+    assert_eq!(summary.skipped, 0);
+}
+
+/// What a walk opens if names are swapped after it listed them; with and without `openat2`.
+#[test]
+fn a_name_that_became_a_link_or_pipe_is_not_opened() {
+    let folders = Folders::new();
+    folders.write("real.txt", "real");
+    folders.write("inner/file.txt", "inner");
+    symlink(folders.base.path().join("outside/secret.txt"), folders.root().join("link.txt")).unwrap();
+    symlink(folders.base.path().join("outside"), folders.root().join("folder")).unwrap();
+    symlink("inner", folders.root().join("inner-link")).unwrap();
+    mknodat(CWD, folders.root().join("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let root = || Beneath::open_root(&folders.root()).unwrap();
+    for handle in [root(), root().without_openat2()] {
+        for path in ["link.txt", "folder/secret.txt", "inner-link/file.txt", "pipe", "../outside/secret.txt", "gone"] {
+            assert!(handle.open_file(Path::new(path)).unwrap().is_none(), "{path}");
+        }
+        assert!(handle.open_file(Path::new("real.txt")).unwrap().is_some());
+        assert!(handle.open_file(Path::new("inner/file.txt")).unwrap().is_some());
+        assert!(handle.list(Path::new("folder")).is_err());
+        assert_eq!(handle.list(Path::new("")).unwrap().len(), 6);
+    }
+    assert!(root().without_openat2().descend("folder").is_err());
+    assert_eq!(root().without_openat2().descend("inner").unwrap().1, Path::new("inner"));
+}
+
+#[tokio::test]
+async fn an_unreadable_file_is_counted_and_the_rest_goes_on() {
+    let folders = Folders::new();
+    folders.write("a.txt", "a");
+    folders.write("locked.txt", "b");
+    fs::set_permissions(folders.root().join("locked.txt"), fs::Permissions::from_mode(0o0)).unwrap();
+    folders.write("z.txt", "z");
+    let (entities, summary) = folders.read(json!({})).await.unwrap();
+    if rustix::process::geteuid().is_root() {
+        // Nothing is locked for root; the next test covers it.
+        assert_eq!(entities.len(), 3);
+    } else {
+        assert_eq!(ids(&entities), ["a.txt", "z.txt"]);
+        assert_eq!(summary.skipped, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_path_too_long_for_the_system_is_counted_and_the_rest_goes_on() {
+    let folders = Folders::new();
+    folders.write("z.txt", "z");
+    let name = "d".repeat(250);
+    let mut at = openat(CWD, folders.root(), OFlags::DIRECTORY, Mode::empty()).unwrap();
+    for _ in 0..20 {
+        mkdirat(&at, &name, Mode::from_raw_mode(0o700)).unwrap();
+        at = openat(&at, &name, OFlags::DIRECTORY, Mode::empty()).unwrap();
+    }
+    let (entities, summary) = folders.read(json!({})).await.unwrap();
+    assert_eq!(ids(&entities), ["z.txt"]);
+    assert_eq!(summary.skipped, 1);
+}
+
+#[tokio::test]
+async fn binary_files_are_found_by_name_and_text_in_any_encoding_by_content() {
+    let folders = Folders::new();
+    folders.write("img/logo.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
+    folders.write("blob.rs", b"\0\x01\x02");
+    folders.write("empty.txt", "");
+    folders.write("utf16.txt", b"\xff\xfeK\0\xe4\0s\0e\0");
+    folders.write("western.txt", b"K\xe4se");
+    let (entities, summary) = folders.read(json!({})).await.unwrap();
+    assert_eq!(summary.skipped, 0);
+    let texts: Vec<_> = entities.iter().map(|entity| (&*entity.id, &*entity.text)).collect();
+    assert_eq!(
+        texts,
+        [
+            ("blob.rs", "blob.rs\nblob.rs"),
+            ("empty.txt", "empty.txt\nempty.txt"),
+            ("img/logo.png", "logo.png\nimg/logo.png"),
+            ("utf16.txt", "Käse"),
+            ("western.txt", "Käse"),
+        ]
+    );
+    assert_eq!(entities[0].class, "FileEntity");
+    assert_eq!(entities[2].fields["mime_type"], "image/png");
+    assert!(entities[2].file.is_some());
+}
+
+#[tokio::test]
+async fn of_a_huge_file_only_the_beginning_is_read() {
+    let folders = Folders::new();
+    folders.write("huge.txt", "word ".repeat(10));
+    let file = fs::OpenOptions::new().write(true).open(folders.root().join("huge.txt")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    folders.write("long.txt", "word ".repeat(300_000));
+    let (entities, _) = folders.read(json!({})).await.unwrap();
+    let (huge, long) = (&entities[0], &entities[1]);
+    assert_eq!(huge.fields["size"], 1_u64 << 40);
+    assert_eq!(huge.fields["sha256"], Value::Null);
+    assert!(huge.file.is_none());
+    assert_eq!(long.text.len(), 1024 * 1024);
+    assert!(long.file.is_none());
+}
+
+#[tokio::test]
+async fn names_that_are_not_utf8_are_escaped() {
+    let folders = Folders::new();
+    folders.write(OsStr::from_bytes(b"caf\xe9.txt"), "coffee");
+    let (entities, _) = folders.read(json!({})).await.unwrap();
+    assert_eq!(ids(&entities), ["caf%E9.txt"]);
+    assert_eq!(entities[0].web_url, "file://docs/caf%E9.txt");
+    assert_eq!(entities[0].fields["extension"], "txt");
+}
+
+#[test]
+fn a_chunk_is_bounded() {
+    let folders = Folders::new();
+    for number in 0..40 {
+        folders.write(format!("{number:02}.txt"), "x");
+    }
+    let start = Beneath::open_root(&folders.root()).unwrap();
+    let patterns = Patterns::new(&[], &[]).unwrap();
+    let mut walk = Walk::new(start, std::path::PathBuf::new(), "docs".to_owned(), patterns, MIB);
+    let mut seen = 0;
+    while !walk.is_done() {
+        let chunk = walk.next_chunk().unwrap();
+        assert!(chunk.len() <= 16);
+        seen += chunk.len();
+    }
+    assert_eq!(seen, 40);
+}
+
+#[tokio::test]
+async fn reading_stops_when_nobody_takes_entities() {
+    let folders = Folders::new();
+    for number in 0..100 {
+        folders.write(format!("{number}.txt"), "x");
+    }
+    let limits =
+        SourceLimits { file_roots: BTreeMap::from([("docs".to_owned(), folders.root())]), max_blob_bytes: MIB };
+    let config = json!({"path": null, "include": [], "exclude": []});
+    let credentials = json!({"root": "docs"});
+    let (sink, mut entities) = EntitySink::new(1);
+    let reading = run("files", config.as_object().unwrap(), credentials.as_object().unwrap(), &limits, sink);
+    let taking = async {
+        entities.recv().await.unwrap();
+        drop(entities);
+    };
+    let (outcome, ()) = tokio::join!(reading, taking);
+    assert!(matches!(outcome, Err(SourceError::Stopped)));
+}

@@ -1,0 +1,152 @@
+//! `stub`: a container and entities of six kinds, chosen and filled by a seed. For tests.
+//!
+//! The container counts as one of `entity_count`. Everything follows from the config, so a second run yields the same
+//! content. With `fail_after` the source fails by itself once it has yielded that many entities, but at least one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use shared_models::DocumentType;
+use tokio::time::Instant;
+
+use self::kind::Kind;
+use self::random::Random;
+use super::{Breadcrumb, EntitySink, RawFile, ReadSummary, SourceEntity, SourceError, SourceLimits};
+
+mod content;
+mod kind;
+mod random;
+
+const CONTAINER: &str = "StubContainerEntity";
+
+/// What the owner may set.
+#[derive(Debug, Deserialize)]
+pub(super) struct Config {
+    entity_count: u32,
+    seed: i64,
+    generation_delay_ms: u64,
+    small_entity_weight: u32,
+    medium_entity_weight: u32,
+    large_entity_weight: u32,
+    small_file_weight: u32,
+    large_file_weight: u32,
+    code_file_weight: u32,
+    inject_special_tokens: bool,
+    custom_content_prefix: Option<String>,
+    fail_after: i64,
+}
+
+/// Yields `entity_count` entities, the container included.
+pub(super) async fn read(
+    config: &Config,
+    limits: &SourceLimits,
+    sink: &EntitySink,
+) -> Result<ReadSummary, SourceError> {
+    let delay = Duration::from_millis(config.generation_delay_ms);
+    sink.send(container(config)).await?;
+    for index in 0..config.entity_count.saturating_sub(1) {
+        if !delay.is_zero() {
+            sink.sleep_until(Instant::now() + delay).await?;
+        }
+        sink.send(entity(config, index, limits.max_blob_bytes)).await?;
+        fail_if_asked(config.fail_after, i64::from(index) + 1)?;
+    }
+    Ok(ReadSummary::default())
+}
+
+fn fail_if_asked(fail_after: i64, yielded: i64) -> Result<(), SourceError> {
+    if fail_after >= 0 && yielded >= fail_after {
+        return Err(SourceError::Failed(format!(
+            "Stub source simulated failure after {yielded} entities (fail_after={fail_after})"
+        )));
+    }
+    Ok(())
+}
+
+fn container(config: &Config) -> SourceEntity {
+    let id = container_id(config);
+    SourceEntity {
+        class: CONTAINER,
+        name: container_name(config),
+        document_type: DocumentType::Base,
+        text: format!("Holds {} made-up entities of seed {}.", config.entity_count, config.seed),
+        fields: Map::from_iter([
+            ("seed".to_owned(), Value::from(config.seed)),
+            ("entity_count".to_owned(), Value::from(config.entity_count)),
+        ]),
+        breadcrumbs: Vec::new(),
+        created_at: None,
+        updated_at: None,
+        web_url: format!("stub://container/{id}"),
+        file: None,
+        id,
+    }
+}
+
+fn entity(config: &Config, index: u32, max_blob_bytes: u64) -> SourceEntity {
+    let mut random = Random::new(config.seed.wrapping_add(i64::from(index)));
+    let kind = Kind::choose(config, &mut random);
+    let prefix = kind.prefix();
+    let id = format!("{prefix}-{}-{index}", config.seed);
+    let title = content::title(&mut random);
+    let (mut text, extension) = kind.content(&mut random);
+    if config.inject_special_tokens {
+        text = content::inject_tokens(&text, &mut random);
+    }
+    if let Some(given) = &config.custom_content_prefix {
+        text = format!("{given}\n\n{text}");
+    }
+
+    let mut fields = Map::from_iter([
+        ("seed".to_owned(), Value::from(config.seed)),
+        ("sequence".to_owned(), Value::from(index)),
+        ("kind".to_owned(), Value::from(prefix)),
+    ]);
+    let mut file = None;
+    if let Some(extension) = extension {
+        fields.insert("size".to_owned(), Value::from(text.len()));
+        fields.insert("extension".to_owned(), Value::from(extension));
+        fields.insert("mime_type".to_owned(), Value::from(mime_type(extension)));
+        if u64::try_from(text.len()).is_ok_and(|size| size <= max_blob_bytes) {
+            file = Some(RawFile { name: format!("{id}.{extension}"), bytes: Bytes::from(text.clone()) });
+        }
+    }
+    SourceEntity {
+        class: kind.class(),
+        name: extension.map_or_else(|| format!("{title} #{}", index + 1), |extension| format!("{id}.{extension}")),
+        document_type: kind.document_type(),
+        text,
+        fields,
+        breadcrumbs: vec![Breadcrumb {
+            entity_id: container_id(config),
+            name: container_name(config),
+            entity_type: CONTAINER,
+        }],
+        created_at: None,
+        updated_at: None,
+        web_url: match extension {
+            Some(_) => format!("stub://file/{prefix}/{id}"),
+            None => format!("stub://entity/{prefix}/{id}"),
+        },
+        file,
+        id,
+    }
+}
+
+fn mime_type(extension: &str) -> &'static str {
+    match extension {
+        "py" => "text/x-python",
+        "js" => "text/javascript",
+        _ => "text/plain",
+    }
+}
+
+fn container_id(config: &Config) -> String {
+    format!("stub-container-{}", config.seed)
+}
+
+fn container_name(config: &Config) -> String {
+    format!("Stub container (seed {})", config.seed)
+}
