@@ -16,10 +16,11 @@ use shared_service::tasks::Tasks;
 
 use crate::relay::RelayBell;
 
+pub mod background;
 mod commit;
-pub mod finisher;
+mod finisher;
 mod request;
-pub mod stops;
+mod stops;
 mod wait;
 mod watch;
 
@@ -68,10 +69,10 @@ impl Deletions {
         publisher: Publisher,
         times: ProtocolTimes,
         relay: RelayBell,
-        stops: StopHub,
         tasks: Tasks,
     ) -> Self {
-        let parts = Parts { database, publisher, times, relay, stops, watch: DeletionWatch::default(), tasks };
+        let (stops, watch) = (StopHub::default(), DeletionWatch::default());
+        let parts = Parts { database, publisher, times, relay, stops, watch, tasks };
         Self { parts: Arc::new(parts) }
     }
 

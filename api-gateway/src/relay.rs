@@ -10,12 +10,17 @@ use futures::StreamExt as _;
 use shared_database::outbox::DueMessage;
 use shared_database::{Database, DatabaseError};
 use shared_messaging::Publisher;
+use shared_service::periodic::periodic;
+use shared_service::tasks::Tasks;
 use tokio::sync::Notify;
 
 const BATCH: i64 = 200;
 const IN_FLIGHT: usize = 32;
 /// Longer than any publish may take.
 const VISIBILITY: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(1);
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+const KEEP_PUBLISHED: Duration = Duration::from_secs(24 * 3600);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
@@ -29,17 +34,29 @@ impl RelayBell {
         self.0.notify_one();
     }
 
-    /// Until the bell is rung.
-    pub async fn rung(&self) {
-        self.0.notified().await;
-    }
+}
+
+/// Starts the relay of this process: it runs when rung, and by itself every second.
+pub fn start(tasks: &Tasks, database: &Database, publisher: &Publisher, bell: &RelayBell) {
+    let (relay_database, publisher) = (database.clone(), publisher.clone());
+    let relay = periodic("relay", IDLE, Arc::clone(&bell.0), tasks.shutdown().clone(), move || {
+        let (database, publisher) = (relay_database.clone(), publisher.clone());
+        async move { drain(&database, &publisher).await }
+    });
+    tasks.spawn("relay", relay);
+    let database = database.clone();
+    let pruning = periodic("prune outbox", PRUNE_EVERY, Arc::default(), tasks.shutdown().clone(), move || {
+        let database = database.clone();
+        async move { database.prune_outbox(KEEP_PUBLISHED).await.map(drop) }
+    });
+    tasks.spawn("prune outbox", pruning);
 }
 
 /// Publishes until nothing is due.
 ///
 /// # Errors
 /// PostgreSQL failed; rows claimed meanwhile become due again.
-pub async fn drain(database: &Database, publisher: &Publisher) -> Result<(), DatabaseError> {
+async fn drain(database: &Database, publisher: &Publisher) -> Result<(), DatabaseError> {
     loop {
         let due = database.claim_outbox(BATCH, VISIBILITY).await?;
         if due.is_empty() {

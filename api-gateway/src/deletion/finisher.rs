@@ -11,10 +11,7 @@ use super::commit::{Committed, Subject};
 
 impl Deletions {
     /// One tick: watches every deletion in progress, and commits those requested longer than `age` ago.
-    ///
-    /// # Errors
-    /// PostgreSQL failed; the next tick tries again.
-    pub async fn finish(&self, age: Duration) -> Result<(), DatabaseError> {
+    pub(super) async fn finish(&self, age: Duration) -> Result<(), DatabaseError> {
         let parts = &self.parts;
         let connections = parts.database.deletions_in_progress().await?;
         let collections = parts.database.collection_deletions_in_progress().await?;

@@ -11,17 +11,17 @@ use shared_models::SyncJobId;
 use tokio::sync::Notify;
 
 /// How often the jobs of all waits are looked up, in one query.
-pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Who waits for which job. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct StopHub {
+pub(super) struct StopHub {
     waits: Arc<Mutex<HashMap<SyncJobId, Vec<Arc<Notify>>>>>,
 }
 
 impl StopHub {
     /// Tells everybody who waits for `job` to look.
-    pub fn stopped(&self, job: SyncJobId) {
+    pub(super) fn stopped(&self, job: SyncJobId) {
         if let Some(waits) = self.lock().get(&job) {
             // A permit is kept for a wait that isn't awaiting right now.
             waits.iter().for_each(|wait| wait.notify_one());
@@ -46,11 +46,13 @@ impl StopHub {
         self.lock().keys().copied().collect()
     }
 
+    /// Whether nobody waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// Looks once whether jobs that somebody waits for have ended.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn poll(&self, database: &Database) -> Result<(), shared_database::DatabaseError> {
+    pub(super) async fn poll(&self, database: &Database) -> Result<(), shared_database::DatabaseError> {
         let jobs = self.jobs();
         if jobs.is_empty() {
             return Ok(());

@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use metrics::histogram;
 use shared_database::DatabaseError;
 use shared_models::{Envelope, Message, RequestId, SyncJobId};
 
@@ -29,8 +30,14 @@ impl Parts {
             // At the bound the outcome is known by the clock; until then an event, or the poll, wakes.
             let until = if Instant::now() < silent_at { silent_at.min(bound) } else { bound };
             let timed_out = tokio::time::timeout_at(until.into(), wait.stopped()).await.is_err();
+            let woken_after = began.elapsed();
             let failure = match self.try_commit(subject, watched_since).await {
-                Ok(Committed::Done(cleanups)) => return Ok(owned(is_owner, cleanups)),
+                Ok(Committed::Done(cleanups)) => {
+                    if Instant::now() < silent_at {
+                        histogram!("unweave_stop_acknowledgement_seconds").record(woken_after);
+                    }
+                    return Ok(owned(is_owner, cleanups));
+                }
                 Ok(Committed::AlreadyGone) => {
                     let cleanups = if is_owner { self.cleanups_of(subject).await.unwrap_or_default() } else { vec![] };
                     return Ok(owned(is_owner, cleanups));

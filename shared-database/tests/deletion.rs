@@ -1,0 +1,303 @@
+//! D1 and D3.
+
+use std::time::Duration;
+
+use serde_json::json;
+use shared_database::credentials::{self, CredentialCipher};
+use shared_database::deletion::{CollectionCommit, CollectionRequest, Commit, DeletionRequest, Watched};
+use shared_database::jobs::{Claim, JobCounts, JobOutcome, NewJob};
+use shared_models::{CollectionId, JobStatus, LeaseOwner, OrganizationId, SourceConnectionId};
+
+use crate::fixture::{Fixture, TTL};
+
+/// Every table below a connection, and how its rows are found.
+async fn rows_of(fixture: &Fixture, connection: SourceConnectionId, sync: shared_models::SyncId) -> [i64; 5] {
+    [
+        fixture.count(&format!("source_connection WHERE id = '{connection}'")).await,
+        fixture.count(&format!("credential WHERE source_connection_id = '{connection}'")).await,
+        fixture.count(&format!("sync WHERE id = '{sync}'")).await,
+        fixture.count(&format!("sync_job WHERE sync_id = '{sync}'")).await,
+        fixture.count(&format!("entity WHERE sync_id = '{sync}'")).await,
+    ]
+}
+
+#[tokio::test]
+async fn del_1_rows_cleanup_and_messages_commit_together() {
+    let fixture = Fixture::new().await;
+    let (connection, sync) = fixture.connection().await;
+    let (other, other_sync) = fixture.connection().await;
+    for (id, sync) in [(connection, sync), (other, other_sync)] {
+        fixture.add_entities(sync, 100).await;
+        let cipher = CredentialCipher::new([("k".to_owned(), [1; 32])]).unwrap();
+        let secret = json!({"password": "x"}).as_object().unwrap().clone();
+        credentials::store(&mut fixture.database.connection().await.unwrap(), &cipher, id, &secret).await.unwrap();
+        let (job, owner) = fixture.running_job(id).await;
+        fixture.database.end_job(job, owner, JobOutcome::Completed, JobCounts::default()).await.unwrap();
+    }
+    fixture.sql("DELETE FROM outbox").await;
+    assert_eq!(rows_of(&fixture, connection, sync).await, [1, 1, 1, 1, 100]);
+
+    let requester = fixture.requester();
+    let answer = fixture.database.request_deletion(fixture.organization, connection, requester).await.unwrap();
+    assert!(matches!(answer, DeletionRequest::Committed { is_owner: true, .. }), "{answer:?}");
+
+    assert_eq!(rows_of(&fixture, connection, sync).await, [0; 5]);
+    assert_eq!(rows_of(&fixture, other, other_sync).await, [1, 1, 1, 1, 100]);
+    assert_eq!(fixture.count(&format!("cleanup WHERE sync_id = '{sync}' AND entity_rows_deleted = 100")).await, 1);
+    assert_eq!(fixture.count("cleanup").await, 1);
+    let request = requester.request;
+    assert_eq!(fixture.count(&format!("outbox WHERE request_id = '{request}'")).await, 2);
+    assert_eq!(fixture.count("outbox WHERE message->>'type' = 'CleanupRequested'").await, 1);
+}
+
+#[tokio::test]
+async fn del_1_a_failing_commit_leaves_everything_as_it_was() {
+    let fixture = Fixture::new().await;
+    let (connection, sync) = fixture.connection().await;
+    fixture.add_entities(sync, 10).await;
+    // The last statement of D3 fails: rows, cleanup and messages must all be as before.
+    fixture
+        .sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
+        .await;
+    fixture.sql("CREATE TRIGGER refuse BEFORE DELETE ON entity FOR EACH ROW EXECUTE FUNCTION refuse()").await;
+    fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap_err();
+    assert_eq!(rows_of(&fixture, connection, sync).await, [1, 0, 1, 0, 10]);
+    assert_eq!(fixture.count("cleanup").await + fixture.count("outbox").await, 0);
+}
+
+#[tokio::test]
+async fn del_2_nothing_commits_while_a_job_may_write() {
+    let fixture = Fixture::new().await;
+    let (connection, _) = fixture.connection().await;
+    let (job, owner) = fixture.running_job(connection).await;
+
+    let answer =
+        fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
+    assert_eq!(answer, DeletionRequest::Waiting { is_owner: true, stopping: vec![job] });
+    assert!(!fixture.database.renew_lease(job, owner, TTL).await.unwrap(), "a cancelling job can't be renewed");
+    assert_eq!(fixture.database.try_commit(connection, Watched::Briefly).await.unwrap(), Commit::NotYet);
+
+    let ended = fixture.database.end_job(job, owner, JobOutcome::Completed, JobCounts::default()).await.unwrap();
+    assert_eq!(ended, Some(JobStatus::Cancelled), "completion that finds cancelling takes the cancel path");
+    let commit = fixture.database.try_commit(connection, Watched::Briefly).await.unwrap();
+    assert!(matches!(commit, Commit::Done(_)), "{commit:?}");
+    assert_eq!(fixture.count("cleanup WHERE writer_end = 'acknowledged'").await, 1);
+}
+
+#[tokio::test]
+async fn del_2_a_silent_writer_is_waited_out_and_said_so() {
+    let fixture = Fixture::new().await;
+    let (connection, _) = fixture.connection().await;
+    fixture.running_job(connection).await;
+    fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
+    assert_eq!(fixture.database.try_commit(connection, Watched::Briefly).await.unwrap(), Commit::NotYet);
+    let commit = fixture.database.try_commit(connection, Watched::PastEveryLease).await.unwrap();
+    assert!(matches!(commit, Commit::Done(_)), "{commit:?}");
+    assert_eq!(fixture.count("cleanup WHERE writer_end = 'lease'").await, 1);
+}
+
+#[tokio::test]
+async fn del_2_a_job_can_be_neither_created_nor_claimed_after_d1() {
+    let fixture = Fixture::new().await;
+    let (connection, _) = fixture.connection().await;
+    let (running, _) = fixture.running_job(connection).await;
+    fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
+    let run = fixture.database.run_connection(connection, false, None).await.unwrap();
+    assert_eq!(run, NewJob::BeingDeleted);
+    let claim = fixture.database.claim_job(Claim::Named(running), LeaseOwner::random(), TTL).await.unwrap();
+    assert!(claim.is_none());
+}
+
+#[tokio::test]
+async fn del_2_a_pending_job_is_cancelled_and_doesnt_hold_the_deletion_up() {
+    let fixture = Fixture::new().await;
+    let (connection, _) = fixture.connection().await;
+    let job = fixture.pending_job(connection).await;
+    let answer =
+        fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
+    assert!(matches!(answer, DeletionRequest::Committed { .. }), "{answer:?}");
+    assert!(fixture.database.claim_job(Claim::Named(job), LeaseOwner::random(), TTL).await.unwrap().is_none());
+}
+
+/// A run and D1 at once, many times: whichever is first, no job is left that nobody was told of.
+#[tokio::test]
+async fn del_2_a_run_that_races_d1_is_refused_or_cancelled() {
+    let fixture = Fixture::new().await;
+    for _ in 0..60 {
+        let (connection, sync) = fixture.connection().await;
+        let (run, deletion) = tokio::join!(
+            fixture.database.run_connection(connection, false, None),
+            fixture.database.request_deletion(fixture.organization, connection, fixture.requester()),
+        );
+        let deletion = deletion.unwrap();
+        assert!(matches!(deletion, DeletionRequest::Committed { is_owner: true, .. }), "{deletion:?}");
+        assert!(matches!(run.unwrap(), NewJob::Created(_) | NewJob::BeingDeleted));
+        assert_eq!(fixture.count(&format!("sync_job WHERE sync_id = '{sync}'")).await, 0);
+    }
+}
+
+/// A claim and D1 at once, many times: the job is cancelled before it ran, or told to stop.
+#[tokio::test]
+async fn del_2_a_claim_that_races_d1_is_told_to_stop() {
+    let fixture = Fixture::new().await;
+    for _ in 0..60 {
+        let (connection, _) = fixture.connection().await;
+        let job = fixture.pending_job(connection).await;
+        let owner = LeaseOwner::random();
+        let (claim, deletion) = tokio::join!(
+            fixture.database.claim_job(Claim::Named(job), owner, TTL),
+            fixture.database.request_deletion(fixture.organization, connection, fixture.requester()),
+        );
+        match (claim.unwrap(), deletion.unwrap()) {
+            (None, DeletionRequest::Committed { .. }) => {}
+            (Some(_), DeletionRequest::Waiting { stopping, .. }) => {
+                assert_eq!(stopping, [job]);
+                assert!(!fixture.database.renew_lease(job, owner, TTL).await.unwrap());
+            }
+            other => panic!("a running job was overlooked: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn del_6_many_commits_at_once_make_one_cleanup_and_one_owner() {
+    let fixture = Fixture::new().await;
+    for _ in 0..20 {
+        let (connection, sync) = fixture.connection().await;
+        let (job, owner) = fixture.running_job(connection).await;
+        let (one, two) = tokio::join!(
+            fixture.database.request_deletion(fixture.organization, connection, fixture.requester()),
+            fixture.database.request_deletion(fixture.organization, connection, fixture.requester()),
+        );
+        let owners = [one.unwrap(), two.unwrap()]
+            .iter()
+            .filter(|answer| matches!(answer, DeletionRequest::Waiting { is_owner: true, .. }))
+            .count();
+        assert_eq!(owners, 1);
+        fixture.database.end_job(job, owner, JobOutcome::Cancelled, JobCounts::default()).await.unwrap();
+        let (a, b, c) = tokio::join!(
+            fixture.database.try_commit(connection, Watched::Briefly),
+            fixture.database.try_commit(connection, Watched::Briefly),
+            fixture.database.try_commit(connection, Watched::Briefly),
+        );
+        let done = [a.unwrap(), b.unwrap(), c.unwrap()].iter().filter(|c| matches!(c, Commit::Done(_))).count();
+        assert_eq!(done, 1);
+        assert_eq!(fixture.count(&format!("cleanup WHERE sync_id = '{sync}'")).await, 1);
+        let messages = format!(
+            "outbox WHERE message->>'type' = 'CleanupRequested'
+             AND message->>'cleanup_id' = (SELECT id::text FROM cleanup WHERE sync_id = '{sync}')"
+        );
+        assert_eq!(fixture.count(&messages).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn nobody_commits_what_nobody_requested() {
+    let fixture = Fixture::new().await;
+    let (connection, _) = fixture.connection().await;
+    let commit = fixture.database.try_commit(connection, Watched::PastEveryLease).await.unwrap();
+    assert_eq!(commit, Commit::AlreadyGone);
+    assert_eq!(fixture.count("source_connection").await, 1);
+}
+
+#[tokio::test]
+async fn del_9_another_organization_deletes_nothing() {
+    let fixture = Fixture::new().await;
+    let (connection, _) = fixture.connection().await;
+    let (job, owner) = fixture.running_job(connection).await;
+    let stranger = OrganizationId::random();
+    let answer = fixture.database.request_deletion(stranger, connection, fixture.requester()).await.unwrap();
+    assert_eq!(answer, DeletionRequest::NotFound);
+    let answer = fixture
+        .database
+        .request_collection_deletion(stranger, fixture.collection, fixture.requester())
+        .await
+        .unwrap();
+    assert_eq!(answer, CollectionRequest::NotFound);
+    assert!(fixture.database.renew_lease(job, owner, TTL).await.unwrap(), "the job goes on");
+    assert_eq!(fixture.count("source_connection WHERE deletion_requested_at IS NULL").await, 1);
+}
+
+#[tokio::test]
+async fn a_collection_goes_with_all_its_connections_one_cleanup_each() {
+    let fixture = Fixture::new().await;
+    let spared = CollectionId::random();
+    fixture.add_collection(spared).await;
+    fixture.connection_in(spared).await;
+    let mut running = Vec::new();
+    for _ in 0..3 {
+        let (connection, _) = fixture.connection().await;
+        running.push(fixture.running_job(connection).await);
+    }
+    let requester = fixture.requester();
+    let request = fixture
+        .database
+        .request_collection_deletion(fixture.organization, fixture.collection, requester)
+        .await
+        .unwrap();
+    let CollectionRequest::Requested { is_owner: true, connections, stopping } = request else {
+        panic!("{request:?}")
+    };
+    assert_eq!((connections.len(), stopping.len()), (3, 3));
+    let commit = fixture.database.try_commit_collection(fixture.collection, Watched::Briefly).await.unwrap();
+    assert_eq!(commit, CollectionCommit::NotYet);
+    for (job, owner) in running {
+        fixture.database.end_job(job, owner, JobOutcome::Cancelled, JobCounts::default()).await.unwrap();
+    }
+    let commit = fixture.database.try_commit_collection(fixture.collection, Watched::Briefly).await.unwrap();
+    assert!(matches!(&commit, CollectionCommit::Done(cleanups) if cleanups.len() == 3), "{commit:?}");
+    assert_eq!(fixture.count("cleanup").await, 3);
+    assert_eq!(fixture.count("collection").await, 1);
+    assert_eq!(fixture.count("source_connection").await, 1);
+    let again = fixture.database.try_commit_collection(fixture.collection, Watched::Briefly).await.unwrap();
+    assert_eq!(again, CollectionCommit::AlreadyGone);
+}
+
+#[tokio::test]
+async fn deletions_in_progress_are_listed_with_their_age() {
+    let fixture = Fixture::new().await;
+    let (connection, _) = fixture.connection().await;
+    fixture.running_job(connection).await;
+    assert!(fixture.database.deletions_in_progress().await.unwrap().is_empty());
+    fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
+    let listed = fixture.database.deletions_in_progress().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].id, connection);
+    assert!(listed[0].age < Duration::from_secs(30));
+}
+
+/// A frozen client inside a transaction: its session is ended by PostgreSQL, and D3 goes on.
+#[tokio::test]
+async fn del_8_a_frozen_transaction_doesnt_hold_a_deletion_up() {
+    use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
+    let fixture = Fixture::new().await;
+    let (connection, sync) = fixture.connection().await;
+    let mut frozen = fixture.database.connection().await.unwrap();
+    let lock = format!("SELECT id FROM sync WHERE id = '{sync}' FOR SHARE");
+    let (locked, is_locked) = tokio::sync::oneshot::channel();
+    let hold = async {
+        frozen
+            .transaction::<(), diesel::result::Error, _>(async |db| {
+                diesel::sql_query(&lock).execute(db).await?;
+                let _ = locked.send(());
+                std::future::pending::<()>().await;
+                Ok(())
+            })
+            .await
+    };
+    let delete = async {
+        is_locked.await.unwrap();
+        loop {
+            let request = fixture.database.request_deletion(fixture.organization, connection, fixture.requester());
+            match request.await {
+                Ok(answer) => return answer,
+                Err(error) => assert!(error.is_retryable(), "{error}"),
+            }
+        }
+    };
+    let answer = tokio::select! {
+        _ = hold => panic!("the frozen client went on"),
+        answer = tokio::time::timeout(Duration::from_secs(15), delete) => answer.unwrap(),
+    };
+    assert!(matches!(answer, DeletionRequest::Committed { .. }), "{answer:?}");
+}
