@@ -1,2 +1,90 @@
-//! Placeholder.
-fn main() {}
+//! The cleanup-worker: purges what deleted syncs left in Vespa and the ARF store, on its own schedule, and signs receipts.
+//!
+//! Several may run at once. Each claims due rows in PostgreSQL; whatever dies, the claim runs out and another goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use cleanup_worker::bell::BellHandler;
+use cleanup_worker::figures;
+use cleanup_worker::schedule::Pace;
+use cleanup_worker::settings::Settings;
+use cleanup_worker::slots::{self, Bell};
+use cleanup_worker::targets::Stores;
+use cleanup_worker::work::Worker;
+use shared_database::Database;
+use shared_messaging::{Broker, Subscription, WorkQueue};
+use shared_models::receipt::ReceiptSigner;
+use shared_service::admin::{self, Health};
+use shared_service::{Tasks, metrics, settings, telemetry};
+use shared_stores::{ArfStore, VespaClient};
+
+/// How long shutdown waits for the slices under way.
+const DRAIN: Duration = Duration::from_secs(24);
+const STORE_PROBE: Duration = Duration::from_millis(1_500);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    shared_service::install_tls_provider();
+    let settings: Settings = settings::load();
+    telemetry::init("cleanup-worker", &settings.telemetry)?;
+    let metrics = metrics::install()?;
+    metrics::describe(figures::DESCRIPTIONS);
+    figures::start_at_zero();
+    let tasks = Tasks::new();
+    tasks.shutdown_on_signals()?;
+
+    let database = Database::new(&settings.database.database_url, settings.database.database_pool_size)?;
+    let vespa = VespaClient::new(&settings.vespa.vespa_url).context("set up the Vespa client")?;
+    let arf = ArfStore::from_url(&settings.arf.arf_url).context("open the ARF store")?;
+    let key = &settings.receipt_key.receipt_signing_key;
+    let signer = ReceiptSigner::new(key.id().to_owned(), key.secret());
+    tracing::info!(key_id = key.id(), public_key = signer.public_key(), "receipts are signed with this key");
+    let worker = Arc::new(Worker {
+        database: database.clone(),
+        stores: Stores::new(vespa, arf, Pace::new(settings.cleanup.cleanup_documents_per_second)),
+        signer,
+        policy: settings.cleanup.policy(),
+        tasks: tasks.clone(),
+    });
+
+    let bell = Arc::new(Bell::default());
+    let broker = Broker::new(&settings.broker.amqp_url, "cleanup-worker", tasks.tracker(), tasks.shutdown())?;
+    let publisher = broker.publisher();
+    let requests = Subscription::Work { queue: WorkQueue::CleanupRequests, prefetch: 1 };
+    broker.consume(requests, &publisher, BellHandler { bell: bell.clone(), database: database.clone() });
+
+    let health = health(&tasks, metrics, &database, &worker);
+    let address = admin::serve(settings.admin.admin_listen, health, &tasks)?;
+    tracing::info!(%address, "cleanup-worker started");
+
+    let (slots, poll) = (settings.cleanup.cleanup_slots, settings.cleanup.cleanup_poll_interval);
+    tasks.spawn("slots", slots::fill(worker, slots, poll, bell));
+    tasks.shutdown().cancelled().await;
+    anyhow::ensure!(tasks.drain(DRAIN).await, "work was still under way at the end of the drain");
+    tracing::info!("cleanup-worker stopped");
+    Ok(())
+}
+
+/// Ready without the broker: the timers do the work then.
+fn health(tasks: &Tasks, metrics: metrics::MetricsHandle, database: &Database, worker: &Arc<Worker>) -> Health {
+    let (probed, read, worker) = (database.clone(), database.clone(), worker.clone());
+    Health::new(tasks, metrics)
+        .probe("database", move || {
+            let database = probed.clone();
+            async move { database.ping().await }
+        })
+        .probe("stores", move || {
+            let worker = worker.clone();
+            async move { worker.stores.ready(STORE_PROBE).await }
+        })
+        .collector(move || {
+            let database = read.clone();
+            async move {
+                if let Err(error) = figures::read_gauges(&database).await {
+                    tracing::warn!(%error, "read the figures of cleanups");
+                }
+            }
+        })
+}

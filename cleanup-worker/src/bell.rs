@@ -1,0 +1,44 @@
+//! The consumer of `cleanup.requests`. A message is a bell: it is acknowledged at once, whatever becomes of it.
+//!
+//! While PostgreSQL is down nothing is consumed: the bells stay in their queue, and none is requeued. Losing one costs at
+//! most the poll interval.
+
+use std::sync::Arc;
+
+use shared_database::Database;
+use shared_messaging::{Delivery, Handler, Outcome};
+use shared_models::Message;
+
+use crate::slots::Bell;
+
+/// Handles the messages of `cleanup.requests`.
+pub struct BellHandler {
+    /// What to ring.
+    pub bell: Arc<Bell>,
+    /// What must answer before consuming goes on.
+    pub database: Database,
+}
+
+impl Handler for BellHandler {
+    async fn handle(&self, delivery: Delivery) -> Outcome {
+        match delivery.envelope.message {
+            Message::CleanupRequested { cleanup_id } => {
+                tracing::debug!(%cleanup_id, "asked to look for due cleanups");
+                self.bell.ring();
+            }
+            Message::RunSync { .. }
+            | Message::CancelSync { .. }
+            | Message::JobStopped { .. }
+            | Message::JobProgress { .. }
+            | Message::SourceConnectionDeleted { .. }
+            | Message::CleanupCompleted { .. } => {
+                tracing::warn!(kind = delivery.envelope.message.kind(), "message of another queue, ignored");
+            }
+        }
+        if self.bell.is_database_down() { Outcome::DoneAndPause } else { Outcome::Done }
+    }
+
+    async fn ready(&self) -> bool {
+        self.database.ping().await.is_ok()
+    }
+}

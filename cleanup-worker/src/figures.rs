@@ -1,0 +1,65 @@
+//! The worker's metrics, by the names that dashboards and alarms use.
+
+use std::time::Duration;
+
+use shared_database::{Database, DatabaseError};
+use shared_models::PurgeTarget;
+use shared_service::metrics::{Description, Kind};
+
+use crate::work::End;
+
+/// What each metric means.
+pub const DESCRIPTIONS: &[Description] = &[
+    (Kind::Gauge, "unweave_cleanups", "Cleanups by state"),
+    (Kind::Gauge, "unweave_cleanup_oldest_open_age_seconds", "Age of the oldest open cleanup, 0 if none is open"),
+    (Kind::Counter, "unweave_cleanup_attempts_total", "Claims that were worked on, by how that ended"),
+    (Kind::Counter, "unweave_purged_total", "Removals that a store acknowledged, by target"),
+    (
+        Kind::Counter,
+        "unweave_cleanup_refused_total",
+        "Cleanups refused because their sync is live (DEL-4): look at once",
+    ),
+    (Kind::Histogram, "unweave_cleanup_duration_seconds", "Time from the end of the rows to the first receipt"),
+];
+
+/// Makes the counters that alarms watch exist before their first event.
+pub fn start_at_zero() {
+    metrics::counter!("unweave_cleanup_refused_total").increment(0);
+    for target in PurgeTarget::ALL {
+        purged(*target, 0);
+    }
+}
+
+/// Work on a claim ended.
+pub fn attempt_ended(end: End) {
+    metrics::counter!("unweave_cleanup_attempts_total", "outcome" => end.as_str()).increment(1);
+}
+
+/// A slice removed so many.
+pub fn purged(target: PurgeTarget, removed: u64) {
+    metrics::counter!("unweave_purged_total", "target" => target.as_str()).increment(removed);
+}
+
+/// A live sync was found.
+pub fn refused() {
+    metrics::counter!("unweave_cleanup_refused_total").increment(1);
+}
+
+/// A cleanup got its first receipt.
+pub fn done_after(time: Duration) {
+    metrics::histogram!("unweave_cleanup_duration_seconds").record(time);
+}
+
+/// Reads the gauges from PostgreSQL.
+///
+/// # Errors
+/// Any database error; the gauges then stay as they are.
+pub async fn read_gauges(database: &Database) -> Result<(), DatabaseError> {
+    let stats = database.cleanup_stats().await?;
+    for (state, cleanups) in stats.by_state {
+        let cleanups = u32::try_from(cleanups).map_or(f64::INFINITY, f64::from);
+        metrics::gauge!("unweave_cleanups", "state" => state.as_str()).set(cleanups);
+    }
+    metrics::gauge!("unweave_cleanup_oldest_open_age_seconds").set(stats.oldest_open_age_seconds);
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! Purges of deleted syncs: claim, guard, purge in slices, verify, settle, verify again, receipt.
+//!
+//! `machine` decides and does no I/O, `targets` do I/O and decide nothing, `work` puts the two together under a claim,
+//! `slots` finds the work. Keeps DEL-4 to DEL-7; each module says which and how.
+
+pub mod bell;
+pub mod figures;
+pub mod heartbeat;
+pub mod machine;
+pub mod receipt;
+pub mod schedule;
+pub mod settings;
+pub mod slots;
+pub mod targets;
+pub mod verify;
+pub mod work;

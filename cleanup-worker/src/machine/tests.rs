@@ -1,0 +1,318 @@
+//! The machine against a table of transitions, and against model stores that answer in any order and any mood.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const BOTH: [PurgeTarget; 2] = [PurgeTarget::Vespa, PurgeTarget::Arf];
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(second, 0).unwrap()
+}
+
+fn documents(count: u64) -> BTreeMap<String, u64> {
+    BTreeMap::from([("file_entity".to_owned(), count)])
+}
+
+fn machine(state: CleanupState) -> Machine {
+    Machine::new(state, BOTH.to_vec(), TargetsProgress::new())
+}
+
+fn removed(target: PurgeTarget, removed: u64, end: SliceEnd) -> Observed {
+    Observed::Removed { target, removed, end }
+}
+
+#[test]
+fn each_state_and_observation_leads_to_its_step() {
+    use CleanupState as S;
+    use PurgeTarget::{Arf, Vespa};
+    let table: [(&str, CleanupState, Vec<Observed>, Step); 17] = [
+        ("scheduled begins", S::Scheduled, vec![], Step::Begin),
+        ("purging looks first", S::Purging, vec![], Step::Look(Vespa)),
+        ("settling looks first", S::Settling, vec![], Step::Look(Vespa)),
+        ("done is closed", S::Done, vec![], Step::Nothing),
+        ("refused is closed", S::Refused, vec![], Step::Nothing),
+        ("begun looks", S::Scheduled, vec![Observed::Begun], Step::Look(Vespa)),
+        ("what is held is purged", S::Purging, vec![Observed::Holds(Vespa, documents(3))], Step::Purge(Vespa)),
+        ("one empty, the other next", S::Purging, vec![Observed::Empty(Vespa, at(1))], Step::Look(Arf)),
+        (
+            "both empty settle",
+            S::Purging,
+            vec![Observed::Empty(Vespa, at(1)), Observed::Empty(Arf, at(2))],
+            Step::Settle,
+        ),
+        (
+            "time over goes on",
+            S::Purging,
+            vec![Observed::Holds(Vespa, documents(3)), removed(Vespa, 2, SliceEnd::TimeOver)],
+            Step::Purge(Vespa),
+        ),
+        (
+            "held back goes on",
+            S::Purging,
+            vec![Observed::Holds(Vespa, documents(3)), removed(Vespa, 0, SliceEnd::HeldBack)],
+            Step::Purge(Vespa),
+        ),
+        (
+            "exhausted is verified, not believed",
+            S::Purging,
+            vec![Observed::Holds(Vespa, documents(3)), removed(Vespa, 3, SliceEnd::Exhausted)],
+            Step::Look(Vespa),
+        ),
+        (
+            "there again is purged again",
+            S::Purging,
+            vec![
+                Observed::Holds(Vespa, documents(3)),
+                removed(Vespa, 3, SliceEnd::Exhausted),
+                Observed::Holds(Vespa, documents(1)),
+            ],
+            Step::Purge(Vespa),
+        ),
+        ("settled and both empty finish", S::Settling, BOTH.map(|t| Observed::Empty(t, at(1))).to_vec(), Step::Finish),
+        ("one empty doesn't finish", S::Settling, vec![Observed::Empty(Vespa, at(1))], Step::Look(Arf)),
+        (
+            "there again while settling begins anew",
+            S::Settling,
+            vec![Observed::Empty(Vespa, at(1)), Observed::Holds(Arf, documents(1))],
+            Step::Begin,
+        ),
+        (
+            "and both are verified again",
+            S::Settling,
+            vec![
+                Observed::Empty(Vespa, at(1)),
+                Observed::Holds(Arf, documents(1)),
+                Observed::Begun,
+                removed(Arf, 1, SliceEnd::Exhausted),
+            ],
+            Step::Look(Vespa),
+        ),
+    ];
+    for (name, state, observations, step) in table {
+        let mut machine = machine(state);
+        for observed in observations {
+            machine.observe(observed).unwrap();
+        }
+        assert_eq!(machine.next(), step, "{name}");
+    }
+}
+
+#[test]
+fn a_round_counts_what_it_found_once() {
+    let mut machine = machine(CleanupState::Purging);
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, documents(5))).unwrap();
+    machine.observe(removed(PurgeTarget::Vespa, 2, SliceEnd::TimeOver)).unwrap();
+    // Another worker goes on from the stored progress.
+    let mut next = Machine::new(CleanupState::Purging, BOTH.to_vec(), machine.progress().clone());
+    assert_eq!(next.next(), Step::Purge(PurgeTarget::Vespa));
+    next.observe(removed(PurgeTarget::Vespa, 3, SliceEnd::Exhausted)).unwrap();
+    next.observe(Observed::Empty(PurgeTarget::Vespa, at(9))).unwrap();
+    let known = &next.progress()[&PurgeTarget::Vespa];
+    assert_eq!((known.found, known.removed, known.rounds), (5, 5, 1));
+    assert_eq!((known.found_by_type.clone(), known.verified_empty_at), (documents(5), Some(at(9))));
+}
+
+#[test]
+fn a_round_in_vain_is_an_error_and_counts_nothing_twice() {
+    let mut machine = machine(CleanupState::Purging);
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, documents(5))).unwrap();
+    machine.observe(removed(PurgeTarget::Vespa, 0, SliceEnd::Exhausted)).unwrap();
+    let vain = machine.observe(Observed::Holds(PurgeTarget::Vespa, documents(5)));
+    assert_eq!(vain, Err(NoHeadway(PurgeTarget::Vespa)));
+    assert_eq!(machine.progress()[&PurgeTarget::Vespa].found, 5);
+}
+
+#[test]
+fn slices_that_remove_nothing_are_bounded() {
+    let mut machine = machine(CleanupState::Purging);
+    machine.observe(Observed::Holds(PurgeTarget::Arf, documents(5))).unwrap();
+    let idle = removed(PurgeTarget::Arf, 0, SliceEnd::TimeOver);
+    machine.observe(idle.clone()).unwrap();
+    machine.observe(idle.clone()).unwrap();
+    assert!(machine.observe(idle).is_err());
+}
+
+#[test]
+fn removals_that_never_end_are_bounded() {
+    let mut machine = machine(CleanupState::Purging);
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, documents(5))).unwrap();
+    let mut slices = 0;
+    while machine.observe(removed(PurgeTarget::Vespa, 1_000, SliceEnd::TimeOver)).is_ok() {
+        slices += 1;
+        assert!(slices < 100);
+    }
+}
+
+#[test]
+fn waiting_for_the_limit_is_no_lack_of_headway() {
+    let mut machine = machine(CleanupState::Purging);
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, documents(5))).unwrap();
+    for _ in 0..100 {
+        machine.observe(removed(PurgeTarget::Vespa, 0, SliceEnd::HeldBack)).unwrap();
+    }
+}
+
+/// What happens around one step of the worker.
+#[derive(Debug, Clone)]
+enum Mood {
+    Fine,
+    /// A late write lands before the step.
+    LateWrite(PurgeTarget, u64),
+    /// The store fails: the attempt ends, the row goes back to scheduled.
+    Fails,
+    /// The worker dies after the step's effect and before its progress is stored.
+    Dies,
+}
+
+fn mood() -> impl Strategy<Value = Mood> {
+    let target = prop_oneof![Just(PurgeTarget::Vespa), Just(PurgeTarget::Arf)];
+    prop_oneof![
+        4 => Just(Mood::Fine),
+        1 => (target, 1_u64..50).prop_map(|(target, count)| Mood::LateWrite(target, count)),
+        1 => Just(Mood::Fails),
+        1 => Just(Mood::Dies),
+    ]
+}
+
+fn any_state() -> impl Strategy<Value = CleanupState> {
+    prop_oneof![Just(CleanupState::Scheduled), Just(CleanupState::Purging), Just(CleanupState::Settling)]
+}
+
+fn any_progress() -> impl Strategy<Value = TargetsProgress> {
+    let known = (0_u64..100, 0_u64..100, any::<bool>()).prop_map(|(found, removed, round_open)| TargetProgress {
+        found,
+        removed,
+        round_open,
+        rounds: 1,
+        ..TargetProgress::default()
+    });
+    prop::collection::btree_map(prop_oneof![Just(PurgeTarget::Vespa), Just(PurgeTarget::Arf)], known, 0..=2)
+}
+
+/// The row and the stores, and what the worker does with them.
+struct World {
+    held: BTreeMap<PurgeTarget, u64>,
+    row: (CleanupState, TargetsProgress),
+    machine: Machine,
+    /// When each target was seen empty by the present holder in the present state, by a clock of steps.
+    seen_empty: BTreeMap<PurgeTarget, u64>,
+    settled_at: Option<u64>,
+    claimed_at: u64,
+    clock: u64,
+}
+
+impl World {
+    fn claim(&mut self) {
+        self.machine = Machine::new(self.row.0, BOTH.to_vec(), self.row.1.clone());
+        self.seen_empty.clear();
+        self.claimed_at = self.clock;
+    }
+
+    fn fail(&mut self) {
+        self.row = (CleanupState::Scheduled, self.machine.progress().clone());
+        self.claim();
+    }
+
+    /// One step. True when done.
+    fn step(&mut self, mood: &Mood, slice: u64) -> bool {
+        self.clock += 1;
+        if let Mood::LateWrite(target, count) = mood {
+            *self.held.entry(*target).or_default() += count;
+        }
+        let step = self.machine.next();
+        if matches!(mood, Mood::Fails) && matches!(step, Step::Look(_) | Step::Purge(_)) {
+            self.fail();
+            return false;
+        }
+        let observed = match step {
+            Step::Begin => {
+                self.row = (CleanupState::Purging, self.machine.progress().clone());
+                self.seen_empty.clear();
+                Observed::Begun
+            }
+            Step::Look(target) => match self.held.get(&target).copied().unwrap_or_default() {
+                0 => {
+                    self.seen_empty.insert(target, self.clock);
+                    Observed::Empty(target, at(i64::try_from(self.clock).unwrap()))
+                }
+                count => Observed::Holds(target, documents(count)),
+            },
+            Step::Purge(target) => {
+                let held = self.held.entry(target).or_default();
+                let removed = slice.min(*held);
+                *held -= removed;
+                let end = if *held == 0 { SliceEnd::Exhausted } else { SliceEnd::TimeOver };
+                Observed::Removed { target, removed, end }
+            }
+            Step::Settle => {
+                assert_eq!(self.row.0, CleanupState::Purging);
+                self.row = (CleanupState::Settling, self.machine.progress().clone());
+                self.settled_at = Some(self.clock);
+                self.clock += 1_000;
+                self.claim();
+                return false;
+            }
+            Step::Finish => {
+                assert_eq!(self.row.0, CleanupState::Settling, "done comes after settling only");
+                for target in BOTH {
+                    let seen = self.seen_empty.get(&target).copied().expect("both seen empty under this claim");
+                    assert!(seen > self.claimed_at && self.settled_at.is_none_or(|settled| seen >= settled + 1_000));
+                }
+                return true;
+            }
+            Step::Nothing => panic!("an open row has a step"),
+        };
+        if matches!(mood, Mood::Dies) {
+            self.claim();
+            return false;
+        }
+        if self.machine.observe(observed).is_err() {
+            self.fail();
+            return false;
+        }
+        self.row.1 = self.machine.progress().clone();
+        false
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// DEL-5 and DEL-7: whatever happens, once the stores answer and nobody writes, the cleanup is done within a bound,
+    /// and it is never done before both targets were seen empty by one holder after the settle delay.
+    #[test]
+    fn from_any_state_it_reaches_done_and_never_too_early(
+        state in any_state(),
+        progress in any_progress(),
+        vespa in 0_u64..200,
+        arf in 0_u64..200,
+        slice in 1_u64..60,
+        moods in prop::collection::vec(mood(), 0..60),
+    ) {
+        let mut world = World {
+            held: BTreeMap::from([(PurgeTarget::Vespa, vespa), (PurgeTarget::Arf, arf)]),
+            row: (state, progress),
+            machine: machine(state),
+            seen_empty: BTreeMap::new(),
+            settled_at: None,
+            claimed_at: 0,
+            clock: 0,
+        };
+        world.claim();
+        let mut is_done = false;
+        for mood in &moods {
+            is_done = is_done || world.step(mood, slice);
+            if is_done {
+                break;
+            }
+        }
+        for _ in 0..10_000 {
+            is_done = is_done || world.step(&Mood::Fine, slice);
+            if is_done {
+                break;
+            }
+        }
+        prop_assert!(is_done);
+    }
+}

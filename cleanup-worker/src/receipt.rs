@@ -1,0 +1,75 @@
+//! Builds a receipt from what is known of a cleanup, and signs it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use shared_database::cleanups::ClaimedCleanup;
+use shared_models::receipt::{FORM, Receipt, ReceiptError, ReceiptSigner, SignedReceipt, TargetReceipt, out_of_reach};
+use shared_models::{PurgeTarget, ReceiptId, TargetsProgress, WriterEnd};
+
+/// When the cleanup is verified once more: a while after the first `done`, if a writer ended by its lease.
+#[must_use]
+pub fn check_again_at(
+    cleanup: &ClaimedCleanup,
+    now: DateTime<Utc>,
+    late_write_check: chrono::TimeDelta,
+) -> Option<DateTime<Utc>> {
+    if cleanup.is_check_again {
+        return None;
+    }
+    match (cleanup.writer_end, cleanup.completed_at) {
+        (WriterEnd::Lease, None) => Some(now + late_write_check),
+        (WriterEnd::Lease | WriterEnd::Acknowledged, _) => cleanup.check_again_at,
+    }
+}
+
+/// Builds and signs the receipt. `None` if a target has never been verified empty: there is nothing to certify then.
+///
+/// # Errors
+/// [`ReceiptError`] if the receipt has no canonical form.
+pub fn issue(
+    cleanup: &ClaimedCleanup,
+    progress: &TargetsProgress,
+    check_again_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+    signer: &ReceiptSigner,
+) -> Result<Option<(ReceiptId, SignedReceipt)>, ReceiptError> {
+    let Some(targets) = targets(&cleanup.targets, progress) else { return Ok(None) };
+    let receipt = Receipt {
+        form: FORM,
+        receipt_id: ReceiptId::random(),
+        cleanup_id: cleanup.claim.cleanup_id,
+        organization_id: cleanup.organization_id,
+        collection_id: cleanup.collection_id,
+        source_connection_id: cleanup.source_connection_id,
+        sync_id: cleanup.sync_id,
+        requested_by: cleanup.requested_by,
+        request_id: cleanup.request_id,
+        deletion_requested_at: cleanup.deletion_requested_at,
+        rows_deleted_at: cleanup.rows_deleted_at,
+        entity_rows_deleted: cleanup.entity_rows_deleted,
+        writer_end: cleanup.writer_end,
+        // On the receipt of that later check itself: when it was due.
+        checked_again_at: check_again_at.or(cleanup.check_again_at),
+        targets,
+        out_of_reach: out_of_reach(),
+        issued_at: now,
+    };
+    Ok(Some((receipt.receipt_id, signer.sign(&receipt)?)))
+}
+
+fn targets(required: &[PurgeTarget], progress: &TargetsProgress) -> Option<BTreeMap<PurgeTarget, TargetReceipt>> {
+    let entry = |target: &PurgeTarget| {
+        let known = progress.get(target)?;
+        let receipt = TargetReceipt {
+            found: known.found,
+            found_by_type: known.found_by_type.clone(),
+            removed: known.removed,
+            rounds: known.rounds,
+            verified_empty_at: known.verified_empty_at?,
+            verified_by: target.verification(),
+        };
+        Some((*target, receipt))
+    };
+    required.iter().map(entry).collect()
+}

@@ -1,0 +1,136 @@
+//! The worker's settings: from the environment, or as long options.
+
+use std::time::Duration;
+
+use clap::Parser;
+use shared_database::cleanups::AllowedHours;
+use shared_service::settings::{
+    AdminSettings, ArfSettings, BrokerSettings, DatabaseSettings, ReceiptKeySettings, TelemetrySettings, Validate,
+    VespaSettings,
+};
+
+use crate::heartbeat::ClaimTimes;
+use crate::schedule::parse_allowed_hours;
+use crate::work::Policy;
+
+/// Removes the data of deleted syncs from Vespa and the ARF store, and signs a receipt for each
+#[derive(Debug, Parser)]
+#[command(name = "cleanup-worker", version)]
+#[expect(missing_docs, reason = "the groups document themselves, and a text here would become the help of each")]
+pub struct Settings {
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    #[command(flatten)]
+    pub broker: BrokerSettings,
+    #[command(flatten)]
+    pub vespa: VespaSettings,
+    #[command(flatten)]
+    pub arf: ArfSettings,
+    #[command(flatten)]
+    pub receipt_key: ReceiptKeySettings,
+    #[command(flatten)]
+    pub cleanup: CleanupSettings,
+    #[command(flatten)]
+    pub admin: AdminSettings<9003>,
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
+}
+
+/// When, how fast and how often.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CleanupSettings {
+    /// Cleanups worked on at the same time
+    #[arg(long, env = "CLEANUP_SLOTS", value_name = "COUNT", default_value_t = 4)]
+    pub cleanup_slots: usize,
+    /// When purges may run: always, or daily windows such as 22:00-06:00,12:00-13:00; times are UTC
+    #[arg(long, env = "CLEANUP_ALLOWED_HOURS", value_name = "WINDOWS", default_value = "always", value_parser = parse_allowed_hours)]
+    pub cleanup_allowed_hours: AllowedHours,
+    /// Documents removed per second by all slots together; 0 is no limit
+    #[arg(long, env = "CLEANUP_DOCUMENTS_PER_SECOND", value_name = "COUNT", default_value_t = 0)]
+    pub cleanup_documents_per_second: u32,
+    /// How often to look for due cleanups without being asked to
+    #[arg(long, env = "CLEANUP_POLL_INTERVAL", value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub cleanup_poll_interval: Duration,
+    /// How long after the first empty verification the one that counts is made
+    #[arg(long, env = "SETTLE_DELAY", value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub settle_delay: Duration,
+    /// When to verify once more if a writer ended by its lease
+    #[arg(long, env = "LATE_WRITE_CHECK", value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub late_write_check: Duration,
+    /// How long a claim lasts without renewal
+    #[arg(long, env = "CLAIM_TTL", value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub claim_ttl: Duration,
+    /// How often a claim is renewed
+    #[arg(long, env = "CLAIM_RENEWAL", value_name = "DURATION", default_value = "15s", value_parser = humantime::parse_duration)]
+    pub claim_renewal: Duration,
+    /// How long a purge goes on before it stores its progress and asks whether it may go on
+    #[arg(long, env = "PURGE_SLICE", value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub purge_slice: Duration,
+    /// Delay after a first failure; it doubles with each further one
+    #[arg(long, env = "RETRY_BASE_DELAY", value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    pub retry_base_delay: Duration,
+    /// Longest delay after failures
+    #[arg(long, env = "RETRY_MAX_DELAY", value_name = "DURATION", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub retry_max_delay: Duration,
+}
+
+/// A slice must end, with its last removal, within the time that shutdown allows.
+const LONGEST_SLICE: Duration = Duration::from_secs(10);
+
+impl CleanupSettings {
+    /// The times and limits that work keeps to.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy {
+            allowed_hours: self.cleanup_allowed_hours.clone(),
+            settle_delay: self.settle_delay,
+            late_write_check: self.late_write_check,
+            claim: ClaimTimes { ttl: self.claim_ttl, renewal: self.claim_renewal },
+            slice: self.purge_slice,
+            retry_base: self.retry_base_delay,
+            retry_longest: self.retry_max_delay,
+        }
+    }
+}
+
+impl Validate for CleanupSettings {
+    fn validate(&self) -> Result<(), String> {
+        if self.cleanup_slots == 0 || self.cleanup_slots > 1_000 {
+            return Err("CLEANUP_SLOTS must be 1 to 1000".to_owned());
+        }
+        let positive = [
+            ("CLAIM_RENEWAL", self.claim_renewal),
+            ("CLEANUP_POLL_INTERVAL", self.cleanup_poll_interval),
+            ("PURGE_SLICE", self.purge_slice),
+            ("RETRY_BASE_DELAY", self.retry_base_delay),
+        ];
+        if let Some((name, _)) = positive.into_iter().find(|(_, value)| value.is_zero()) {
+            return Err(format!("{name} must be more than 0s"));
+        }
+        if self.claim_renewal * 2 >= self.claim_ttl {
+            let (twice, ttl) = (self.claim_renewal * 2, self.claim_ttl);
+            return Err(format!("2 * CLAIM_RENEWAL is {twice:?}, not less than CLAIM_TTL {ttl:?}"));
+        }
+        if self.retry_base_delay > self.retry_max_delay {
+            let (base, longest) = (self.retry_base_delay, self.retry_max_delay);
+            return Err(format!("RETRY_BASE_DELAY is {base:?}, more than RETRY_MAX_DELAY {longest:?}"));
+        }
+        if self.purge_slice > LONGEST_SLICE {
+            return Err(format!("PURGE_SLICE is {:?}, more than {LONGEST_SLICE:?}", self.purge_slice));
+        }
+        Ok(())
+    }
+}
+
+impl Validate for Settings {
+    fn validate(&self) -> Result<(), String> {
+        self.database.validate()?;
+        self.cleanup.validate()?;
+        // Each slot needs a connection for its heartbeat and one for its steps; the rest look for work.
+        let (needed, size) = (self.cleanup.cleanup_slots + 2, self.database.database_pool_size);
+        if size < needed {
+            return Err(format!("DATABASE_POOL_SIZE is {size}, less than CLEANUP_SLOTS + 2, which is {needed}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,324 @@
+//! Works on one claimed cleanup: asks the machine for the next step, does it, stores what it brought to light.
+//!
+//! The guard is asked before every step, so before every slice (DEL-4). Whatever is stored is stored under the claim;
+//! a claim that is lost ends the work at once and leaves the row to its new holder (DEL-6, DEL-7). Dying at any point
+//! repeats at most one slice.
+
+use std::time::Duration;
+
+use shared_database::cleanups::{AllowedHours, ClaimError, ClaimedCleanup, Finished, Guard};
+use shared_database::{Database, DatabaseError};
+use shared_models::PurgeTarget;
+use shared_models::receipt::{ReceiptError, ReceiptSigner};
+use shared_service::Tasks;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::heartbeat::{self, ClaimTimes};
+use crate::machine::{Machine, NoHeadway, Observed, Step};
+use crate::schedule::retry_delay;
+use crate::targets::{KNOWN, SliceLimits, StoreError, Stores};
+use crate::{figures, receipt, verify};
+
+/// How long a purge keeps its slot while other cleanups wait.
+const YIELD_AFTER: Duration = Duration::from_mins(1);
+/// Pause between attempts to give a claim back while PostgreSQL is down.
+const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
+
+/// The times and limits that work keeps to.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// When purges may run.
+    pub allowed_hours: AllowedHours,
+    /// Time between the first empty verification and the one that counts.
+    pub settle_delay: Duration,
+    /// When to verify once more if a writer ended by its lease.
+    pub late_write_check: Duration,
+    /// Time of the claims.
+    pub claim: ClaimTimes,
+    /// Length of a slice.
+    pub slice: Duration,
+    /// First delay after a failure.
+    pub retry_base: Duration,
+    /// Longest delay after failures.
+    pub retry_longest: Duration,
+}
+
+/// How work on a claim ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Verified empty; the settle delay runs.
+    Settled,
+    /// Done, with a receipt.
+    Done,
+    /// Given back without a failure: shutdown, end of the allowed hours, or others wait.
+    Released,
+    /// The sync is live.
+    Refused,
+    /// Given back with a delay.
+    Failed,
+    /// Dropped: the claim is somebody else's.
+    Lost,
+}
+
+impl End {
+    /// The metric's label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Settled => "settled",
+            Self::Done => "done",
+            Self::Released => "released",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+enum AttemptError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    NoHeadway(#[from] NoHeadway),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error("sign receipt: {0}")]
+    Receipt(#[from] ReceiptError),
+    #[error("a target was never verified")]
+    Unverified,
+    #[error("claim on the cleanup is lost")]
+    Lost,
+}
+
+impl AttemptError {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::NoHeadway(NoHeadway(PurgeTarget::Vespa)) => "vespa_no_headway",
+            Self::NoHeadway(NoHeadway(PurgeTarget::Arf)) => "arf_no_headway",
+            Self::Database(_) => "database",
+            Self::Receipt(_) => "receipt",
+            Self::Unverified => "unverified",
+            Self::Lost => "claim_lost",
+        }
+    }
+}
+
+impl From<ClaimError> for AttemptError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Lost(_) => Self::Lost,
+            ClaimError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+/// What all slots of a process share.
+pub struct Worker {
+    /// PostgreSQL.
+    pub database: Database,
+    /// The stores.
+    pub stores: Stores,
+    /// Signs receipts.
+    pub signer: ReceiptSigner,
+    /// Times and limits.
+    pub policy: Policy,
+    /// Where heartbeats run; its token stops the work at the end of a slice.
+    pub tasks: Tasks,
+}
+
+/// One claim being worked on.
+struct Attempt<'a> {
+    worker: &'a Worker,
+    cleanup: &'a ClaimedCleanup,
+    machine: Machine,
+    /// Failures in a row before this one; a removal begins a new row.
+    failures: u32,
+    began: Instant,
+}
+
+impl Worker {
+    /// Works on a cleanup that was claimed at `taken` until its claim is given back or lost.
+    pub async fn work(&self, cleanup: ClaimedCleanup, taken: Instant) -> End {
+        let request_id = cleanup.request_id.map(|id| id.to_string()).unwrap_or_default();
+        let cleanup_id = cleanup.claim.cleanup_id;
+        let span = tracing::info_span!("cleanup", %cleanup_id, sync_id = %cleanup.sync_id, request_id);
+        let end = self.under_claim(&cleanup, taken).instrument(span).await;
+        figures::attempt_ended(end);
+        end
+    }
+
+    async fn under_claim(&self, cleanup: &ClaimedCleanup, taken: Instant) -> End {
+        tracing::info!(state = cleanup.state.as_str(), claim = cleanup.claim.number, "cleanup claimed");
+        let (lost, ended) = (CancellationToken::new(), CancellationToken::new());
+        let beat = heartbeat::beat(
+            self.database.clone(),
+            cleanup.claim,
+            taken,
+            self.policy.claim,
+            ended.clone(),
+            lost.clone(),
+        );
+        self.tasks.spawn("claim heartbeat", beat.in_current_span());
+        let _stops_the_heartbeat = ended.drop_guard();
+        let mut attempt = Attempt {
+            worker: self,
+            cleanup,
+            machine: Machine::new(cleanup.state, cleanup.targets.clone(), cleanup.progress.clone()),
+            failures: cleanup.attempts,
+            began: taken,
+        };
+        let end = lost.run_until_cancelled(Box::pin(attempt.run())).await.unwrap_or(End::Lost);
+        if end == End::Lost {
+            tracing::warn!("claim lost, everything dropped");
+        }
+        end
+    }
+}
+
+impl Attempt<'_> {
+    async fn run(&mut self) -> End {
+        let outcome = loop {
+            match Box::pin(self.step()).await {
+                Ok(None) => {}
+                other => break other,
+            }
+        };
+        match outcome {
+            Ok(end) => end.unwrap_or(End::Released),
+            Err(AttemptError::Lost) => End::Lost,
+            Err(error) => self.give_back(&error).await,
+        }
+    }
+
+    /// One step; `Some` ends the attempt.
+    async fn step(&mut self) -> Result<Option<End>, AttemptError> {
+        let (database, policy) = (&self.worker.database, &self.worker.policy);
+        let guard = database.cleanup_guard(self.cleanup.sync_id, KNOWN, &policy.allowed_hours).await?;
+        if guard.is_live {
+            return self.refuse().await.map(Some);
+        }
+        if self.worker.tasks.shutdown().is_cancelled() {
+            return self.release("shutdown").await.map(Some);
+        }
+        match self.machine.next() {
+            Step::Begin => {
+                database.begin_purge(self.cleanup.claim, self.machine.progress()).await?;
+                self.machine.observe(Observed::Begun)?;
+                Ok(None)
+            }
+            Step::Look(target) => self.look(target, guard).await.map(|()| None),
+            Step::Purge(target) => self.purge(target, guard).await,
+            Step::Settle => self.settle().await.map(Some),
+            Step::Finish => self.finish(guard).await.map(Some),
+            Step::Nothing => self.release("closed").await.map(Some),
+        }
+    }
+
+    async fn look(&mut self, target: PurgeTarget, guard: Guard) -> Result<(), AttemptError> {
+        let look = verify::look(&self.worker.stores, target, self.cleanup.sync_id, guard.now);
+        // A look changes nothing: at shutdown it is dropped, and the next step gives the claim back.
+        let Some(observed) = self.worker.tasks.shutdown().run_until_cancelled(look).await else { return Ok(()) };
+        self.machine.observe(observed?)?;
+        self.save().await
+    }
+
+    async fn purge(&mut self, target: PurgeTarget, guard: Guard) -> Result<Option<End>, AttemptError> {
+        if !guard.is_allowed {
+            return self.release("outside of the allowed hours").await.map(Some);
+        }
+        if guard.others_wait && self.began.elapsed() >= YIELD_AFTER {
+            return self.release("others wait").await.map(Some);
+        }
+        let deadline = Instant::now() + self.worker.policy.slice;
+        let limits = SliceLimits { deadline, stop: self.worker.tasks.shutdown() };
+        let slice = self.worker.stores.purge(target, self.cleanup.sync_id, limits).await;
+        figures::purged(target, slice.removed);
+        if slice.removed > 0 {
+            self.failures = 0;
+        }
+        // Removals before a failure count too: `give_back` stores them.
+        let (end, error) = match slice.end {
+            Ok(end) => (end, None),
+            Err(error) => (crate::machine::SliceEnd::HeldBack, Some(error)),
+        };
+        let observed = self.machine.observe(Observed::Removed { target, removed: slice.removed, end });
+        if let Some(error) = error {
+            return Err(error.into());
+        }
+        observed?;
+        tracing::debug!(target = target.as_str(), removed = slice.removed, ?end, "slice done");
+        self.save().await.map(|()| None)
+    }
+
+    async fn save(&self) -> Result<(), AttemptError> {
+        Ok(self.worker.database.save_progress(self.cleanup.claim, self.machine.progress()).await?)
+    }
+
+    async fn settle(&self) -> Result<End, AttemptError> {
+        let (database, delay) = (&self.worker.database, self.worker.policy.settle_delay);
+        database.settle(self.cleanup.claim, self.machine.progress(), delay).await?;
+        tracing::info!(?delay, "all targets verified empty; settling");
+        Ok(End::Settled)
+    }
+
+    async fn finish(&self, guard: Guard) -> Result<End, AttemptError> {
+        let (cleanup, progress) = (self.cleanup, self.machine.progress());
+        let late = chrono::TimeDelta::from_std(self.worker.policy.late_write_check).unwrap_or(chrono::TimeDelta::MAX);
+        let check_again_at = receipt::check_again_at(cleanup, guard.now, late);
+        let issued = receipt::issue(cleanup, progress, check_again_at, guard.now, &self.worker.signer)?;
+        let (receipt_id, receipt) = issued.ok_or(AttemptError::Unverified)?;
+        let finished = Finished {
+            organization_id: cleanup.organization_id,
+            request_id: cleanup.request_id,
+            progress: progress.clone(),
+            verified: self.machine.verified(),
+            receipt_id,
+            receipt,
+            check_again_at,
+        };
+        self.worker.database.finish(cleanup.claim, &finished).await?;
+        if cleanup.completed_at.is_none() {
+            figures::done_after((guard.now - cleanup.rows_deleted_at).to_std().unwrap_or_default());
+        }
+        tracing::info!(%receipt_id, "cleanup done");
+        Ok(End::Done)
+    }
+
+    async fn refuse(&self) -> Result<End, AttemptError> {
+        self.worker.database.refuse(self.cleanup.claim, self.machine.progress()).await?;
+        figures::refused();
+        tracing::error!(invariant = "DEL-4", "refused to purge: the sync is live in PostgreSQL");
+        Ok(End::Refused)
+    }
+
+    async fn release(&self, reason: &'static str) -> Result<End, AttemptError> {
+        self.worker.database.release_claim(self.cleanup.claim, self.machine.progress()).await?;
+        tracing::info!(reason, "claim given back");
+        Ok(End::Released)
+    }
+
+    /// Back to `scheduled` after a failure. While PostgreSQL is down this goes on until the claim is lost.
+    async fn give_back(&self, error: &AttemptError) -> End {
+        let (policy, failures) = (&self.worker.policy, self.failures.saturating_add(1));
+        let delay = retry_delay(failures, policy.retry_base, policy.retry_longest);
+        let (code, text) = (error.code(), error.to_string());
+        tracing::warn!(code, error = text, failures, ?delay, "attempt failed, to be retried");
+        let (claim, progress) = (self.cleanup.claim, self.machine.progress());
+        loop {
+            match self.worker.database.fail_attempt(claim, progress, failures, code, &text, delay).await {
+                Ok(()) => return End::Failed,
+                Err(ClaimError::Lost(_)) => return End::Lost,
+                Err(ClaimError::Database(error)) => tracing::warn!(%error, "give claim back"),
+            }
+            let pause = tokio::time::sleep(GIVE_BACK_PAUSE);
+            if self.worker.tasks.shutdown().run_until_cancelled(pause).await.is_none() {
+                return End::Failed;
+            }
+        }
+    }
+}
