@@ -1,5 +1,6 @@
 //! One connection to the broker: address, deadlines, and noticing its end.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -23,7 +24,14 @@ const HEARTBEAT_SECONDS: u16 = 10;
 #[derive(Clone)]
 pub(crate) struct Address {
     uri: AMQPUri,
-    pub(crate) service: &'static str,
+    service: &'static str,
+}
+
+impl fmt::Debug for Address {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{} as {}", self.uri.authority.host, self.uri.authority.port, self.service)
+    }
 }
 
 impl Address {
@@ -80,8 +88,15 @@ impl Events {
     }
 }
 
-/// Opens a connection and declares the topology on it. `role` tells one process's connections apart.
+/// Opens a connection and declares the topology on it.
 pub(crate) async fn open(address: &Address, role: &str) -> Result<(Connection, Events), MessagingError> {
+    let (connection, events) = connect(address, role).await?;
+    crate::topology::declare(&connection).await?;
+    Ok((connection, events))
+}
+
+/// Opens a connection. `role` tells one process's connections apart.
+pub(crate) async fn connect(address: &Address, role: &str) -> Result<(Connection, Events), MessagingError> {
     let name = LongString::from(format!("{} {role}", address.service));
     let properties = ConnectionProperties::default().with_connection_name(name);
     let connect = Connection::connect_uri(address.uri.clone(), properties);
@@ -90,7 +105,6 @@ pub(crate) async fn open(address: &Address, role: &str) -> Result<(Connection, E
         Err(_) => return Err(MessagingError::Deadline("connect")),
     };
     let events = Events(Box::pin(connection.events_listener()));
-    crate::topology::declare(&connection).await?;
     Ok((connection, events))
 }
 

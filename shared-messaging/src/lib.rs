@@ -10,6 +10,7 @@ mod backoff;
 mod connection;
 mod consumer;
 mod error;
+pub mod operator;
 mod publisher;
 pub mod topology;
 

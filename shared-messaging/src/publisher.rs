@@ -73,6 +73,11 @@ impl Publisher {
         self.inner.link.borrow().as_ref().is_some_and(|link| link.connection.status().connected())
     }
 
+    /// Waits for a connection, at most for `bound`. Whether there is one.
+    pub async fn connected_within(&self, bound: Duration) -> bool {
+        self.link_within(bound).await.is_ok()
+    }
+
     /// Publishes a message where [`topology::route`] says. Answers within 6 s, and within 1 s while the broker is known
     /// to be down.
     ///
@@ -92,6 +97,17 @@ impl Publisher {
         let properties = BasicProperties::default().with_delivery_mode(PERSISTENT).with_headers(headers);
         let route = Route { exchange: "", routing_key: topology::DEAD.to_owned(), mandatory: true };
         self.send("dead", &route, body, properties).await
+    }
+
+    /// Publishes a dead message's body and properties to `queue` again.
+    pub(crate) async fn publish_again(
+        &self,
+        queue: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> Result<(), PublishError> {
+        let route = Route { exchange: "", routing_key: queue.to_owned(), mandatory: true };
+        self.send("replayed", &route, body, properties.with_delivery_mode(PERSISTENT)).await
     }
 
     async fn send(
@@ -115,7 +131,7 @@ impl Publisher {
     }
 
     async fn try_send(&self, route: &Route, body: &[u8], properties: BasicProperties) -> Result<(), PublishError> {
-        let link = self.link().await?;
+        let link = self.link_within(LINK_WAIT).await?;
         let started = tokio::time::Instant::now();
         let taking = tokio::time::timeout(PUBLISH_DEADLINE, link.take());
         let (_slot, channel) = match taking.await {
@@ -137,10 +153,10 @@ impl Publisher {
         outcome
     }
 
-    async fn link(&self) -> Result<Arc<Link>, PublishError> {
+    async fn link_within(&self, bound: Duration) -> Result<Arc<Link>, PublishError> {
         let mut link = self.inner.link.clone();
         let usable = link.wait_for(|link| link.as_ref().is_some_and(|link| link.connection.status().connected()));
-        match tokio::time::timeout(LINK_WAIT, usable).await {
+        match tokio::time::timeout(bound, usable).await {
             Ok(Ok(link)) => link.clone().ok_or(PublishError::Unavailable),
             Ok(Err(_)) | Err(_) => Err(PublishError::Unavailable),
         }

@@ -6,7 +6,7 @@
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, LongString};
-use lapin::{Connection, ErrorKind, ExchangeKind};
+use lapin::{BasicProperties, Connection, ErrorKind, ExchangeKind};
 use shared_models::Message;
 
 use crate::connection::within;
@@ -126,6 +126,15 @@ fn unless_different(name: &str, declared: Result<(), MessagingError>) -> Result<
 fn is_different(error: &lapin::Error) -> bool {
     matches!(error.kind(), ErrorKind::ProtocolError(amqp)
         if *amqp.kind() == AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED))
+}
+
+/// A header's text.
+pub(crate) fn header(properties: &BasicProperties, name: &str) -> Option<String> {
+    match properties.headers().as_ref()?.inner().get(name)? {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
+    }
 }
 
 pub(crate) fn text(value: &str) -> AMQPValue {

@@ -1,1 +1,47 @@
-//! Placeholder.
+//! The harness of everybody's tests: a database and a virtual host for each test, services as processes, waiting on facts.
+//!
+//! It panics where a test can't go on, and says why.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test harness panics"
+)]
+
+mod broker;
+mod database;
+mod management;
+mod service;
+mod standin;
+mod wait;
+
+pub use broker::{BrokerMessage, TestBroker};
+pub use database::TestDatabase;
+pub use service::{Service, free_port, service_binary};
+pub use standin::StandIn;
+pub use wait::wait_until;
+
+/// An environment variable that the test run must provide.
+#[expect(clippy::disallowed_methods, reason = "tests get their servers from the environment, not from settings")]
+pub(crate) fn server(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run the tests with `make test` or `local-stack exec -- cargo test`")
+    })
+}
+
+/// Makes ring the TLS provider, without which no HTTP client can be built.
+pub fn install_tls_provider() {
+    let _installed_before = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Runs `work` to its end on a thread of its own, whatever runtime the caller is in: for `Drop`.
+pub(crate) fn finish(work: impl Future<Output = ()> + Send + 'static) {
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let _too_slow = tokio::time::timeout(std::time::Duration::from_secs(10), work).await;
+        });
+    });
+    let _panicked = thread.join();
+}

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use lapin::Channel;
 use lapin::message::Delivery as Raw;
 use lapin::options::{BasicAckOptions, BasicCancelOptions};
-use lapin::types::{AMQPValue, ShortString};
+use lapin::types::ShortString;
 use shared_models::message::Decoded;
 use shared_models::{Envelope, Message, MessageId, RequestId};
 use tracing::Instrument as _;
@@ -133,16 +133,9 @@ impl<H: Handler> Supervisor<H> {
 
 fn envelope(raw: &Raw, message: Message) -> Envelope {
     let id = raw.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
-    let request_id = header(raw, topology::HEADER_REQUEST_ID)
+    let header = |name: &str| topology::header(&raw.properties, name);
+    let request_id = header(topology::HEADER_REQUEST_ID)
         .and_then(|id| id.parse().ok())
-        .or_else(|| RequestId::from_traceparent(&header(raw, topology::HEADER_TRACEPARENT)?));
+        .or_else(|| RequestId::from_traceparent(&header(topology::HEADER_TRACEPARENT)?));
     Envelope { message_id: id.unwrap_or_else(MessageId::random), request_id, message }
-}
-
-fn header(raw: &Raw, name: &str) -> Option<String> {
-    match raw.properties.headers().as_ref()?.inner().get(name)? {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        AMQPValue::ShortString(text) => Some(text.to_string()),
-        _ => None,
-    }
 }

@@ -1,0 +1,154 @@
+//! A database per test, copied from a template that is migrated once per version of the migrations.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use tokio_postgres::{Client, NoTls};
+use url::Url;
+use uuid::Uuid;
+
+/// Held while the template is made: tests of several processes start at once. ASCII "template".
+const TEMPLATE_LOCK: i64 = 0x74_65_6d_70_6c_61_74_65;
+
+/// An empty, migrated database; dropped with this value.
+#[derive(Debug)]
+pub struct TestDatabase {
+    /// Where it is.
+    pub url: String,
+    name: String,
+    server: Url,
+}
+
+impl TestDatabase {
+    /// A new database on the server of `DATABASE_URL`, whose user must be a superuser.
+    pub async fn create() -> Self {
+        let server: Url = crate::server("DATABASE_URL").parse().expect("DATABASE_URL is a URL");
+        let admin = connect(server.as_str()).await;
+        let template = template(&admin, &server).await;
+        let name = format!("unweave_test_{}", Uuid::new_v4().simple());
+        run(&admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        Self { url: at(&server, &name), name, server }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A new plain connection to it.
+    pub async fn client(&self) -> Client {
+        connect(&self.url).await
+    }
+
+    /// Runs SQL statements, separated by semicolons.
+    pub async fn execute(&self, sql: &str) {
+        run(&self.client().await, sql).await;
+    }
+
+    /// The first column of the first row of a query that counts.
+    pub async fn count(&self, sql: &str) -> i64 {
+        let row = self.client().await.query_one(sql, &[]).await;
+        row.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+    }
+
+    /// Ends every session in the database, as a restart of the server would.
+    pub async fn disconnect_everyone(&self) {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+        connect(self.server.as_str()).await.execute(sql, &[&self.name]).await.unwrap();
+    }
+
+    /// Refuses (or allows again) connections: PostgreSQL is "down" for this test alone.
+    pub async fn allow_connections(&self, allowed: bool) {
+        let admin = connect(self.server.as_str()).await;
+        run(&admin, &format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {allowed}", self.name)).await;
+        if !allowed {
+            self.disconnect_everyone().await;
+        }
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        crate::finish(async move {
+            if let Ok(admin) = try_connect(server.as_str()).await {
+                let _best_effort = admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+            }
+        });
+    }
+}
+
+/// The template's name; makes it if this version of the migrations has none.
+async fn template(admin: &Client, server: &Url) -> String {
+    let name = format!("unweave_template_{:016x}", migrations_hash());
+    admin.execute("SELECT pg_advisory_lock($1)", &[&TEMPLATE_LOCK]).await.unwrap();
+    let known = admin.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await.unwrap();
+    if known.is_none() {
+        // Renamed only when it is whole: a test that is killed here leaves no half-made template.
+        let unfinished = format!("{name}_unfinished");
+        run(admin, &format!("DROP DATABASE IF EXISTS {unfinished} WITH (FORCE)")).await;
+        run(admin, &format!("CREATE DATABASE {unfinished}")).await;
+        let url = SecretString::from(at(server, &unfinished));
+        shared_database::migrate(&url).await.expect("the migrations run");
+        disconnect(admin, &unfinished).await;
+        run(admin, &format!("ALTER DATABASE {unfinished} RENAME TO {name}")).await;
+    }
+    admin.execute("SELECT pg_advisory_unlock($1)", &[&TEMPLATE_LOCK]).await.unwrap();
+    name
+}
+
+/// A database with sessions can be neither renamed nor copied, and a closed session takes a moment to go.
+async fn disconnect(admin: &Client, database: &str) {
+    let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1";
+    loop {
+        let left: i64 = admin.query_one(sql, &[&database]).await.unwrap().get(0);
+        if left == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+fn migrations_hash() -> u64 {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared-database/migrations");
+    let mut files = Vec::new();
+    collect(&folder, &mut files);
+    assert!(!files.is_empty(), "no migrations in {}", folder.display());
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        file.hash(&mut hasher);
+        std::fs::read(&file).unwrap().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("read {}: {error}", folder.display())) {
+        let path = entry.unwrap().path();
+        if path.is_dir() { collect(&path, files) } else { files.push(path) }
+    }
+}
+
+fn at(server: &Url, database: &str) -> String {
+    let mut url = server.clone();
+    url.set_path(database);
+    url.into()
+}
+
+async fn run(client: &Client, sql: &str) {
+    client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+}
+
+async fn connect(url: &str) -> Client {
+    try_connect(url).await.unwrap_or_else(|error| panic!("connect to the tests' PostgreSQL: {error:?}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the connection lives as long as its client, outside of any service")]
+async fn try_connect(url: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}

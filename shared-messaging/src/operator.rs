@@ -1,0 +1,122 @@
+//! What an operator looks at: how deep a queue is, and what is dead.
+//!
+//! A dead message is replayed by publishing its body to the queue that it came from; consumers are idempotent (DEL-6).
+
+use std::time::Duration;
+
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, ErrorKind};
+use secrecy::SecretString;
+
+use crate::connection::{self, Address, within};
+use crate::error::{MessagingError, PublishError};
+use crate::publisher::Publisher;
+use crate::topology;
+
+/// Longest wait for the connection that replays.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// A message in `dead`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadMessage {
+    /// The queue that it came from, if it says so.
+    pub queue: Option<String>,
+    /// Why it is dead, if it says so: the broker's own dead-lettering gives `x-first-death-reason`.
+    pub reason: Option<String>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// A connection for looking at queues by hand.
+#[derive(Debug)]
+pub struct Operator {
+    address: Address,
+    connection: Connection,
+}
+
+impl Operator {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`MessagingError`] if the broker can't be reached.
+    pub async fn connect(url: &SecretString) -> Result<Self, MessagingError> {
+        let address = Address::parse(url, "operator")?;
+        let (connection, _) = connection::connect(&address, "operator").await?;
+        Ok(Self { address, connection })
+    }
+
+    /// The messages that wait in a queue; `None` if there is no such queue.
+    ///
+    /// # Errors
+    /// [`MessagingError`] if the broker doesn't answer.
+    pub async fn depth(&self, queue: &str) -> Result<Option<u32>, MessagingError> {
+        let channel = self.channel().await?;
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        match within("look at a queue", channel.queue_declare(queue.into(), options, FieldTable::default())).await {
+            Ok(found) => Ok(Some(found.message_count())),
+            Err(MessagingError::Broker(error)) if matches!(error.kind(), ErrorKind::ProtocolError(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Up to `limit` dead messages; they stay in the queue.
+    ///
+    /// # Errors
+    /// [`MessagingError`] if the broker doesn't answer.
+    pub async fn dead(&self, limit: usize) -> Result<Vec<DeadMessage>, MessagingError> {
+        let channel = self.channel().await?;
+        let mut dead = Vec::new();
+        while dead.len() < limit {
+            let options = BasicGetOptions::default();
+            let Some(got) = within("get a message", channel.basic_get(topology::DEAD.into(), options)).await? else {
+                break;
+            };
+            dead.push(read(&got));
+        }
+        // Closing the channel returns all of them.
+        within("close the channel", channel.close(200, "OK".into())).await?;
+        Ok(dead)
+    }
+
+    /// Publishes up to `limit` dead messages to where they came from, and removes each once it is confirmed there.
+    /// Returns how many. Those that don't say where they came from stay.
+    ///
+    /// # Errors
+    /// The first [`PublishError`]; that message and the rest stay dead.
+    pub async fn replay(&self, limit: usize) -> Result<usize, PublishError> {
+        let publisher = Publisher::start(self.address.clone());
+        publisher.connected_within(CONNECT).await;
+        let unknown = PublishError::Unknown;
+        let channel = self.channel().await.map_err(unknown)?;
+        let mut replayed = 0;
+        for _ in 0..limit {
+            let options = BasicGetOptions::default();
+            let got =
+                within("get a message", channel.basic_get(topology::DEAD.into(), options)).await.map_err(unknown)?;
+            let Some(got) = got else { break };
+            let dead = read(&got);
+            let Some(queue) = dead.queue else { continue };
+            if let Err(error) = publisher.publish_again(&queue, &dead.body, got.properties.clone()).await {
+                let nack = got.acker.nack(BasicNackOptions { requeue: true, multiple: false });
+                within("give a message back", nack).await.map_err(unknown)?;
+                return Err(error);
+            }
+            within("acknowledge", got.acker.ack(BasicAckOptions::default())).await.map_err(unknown)?;
+            replayed += 1;
+        }
+        within("close the channel", channel.close(200, "OK".into())).await.map_err(unknown)?;
+        Ok(replayed)
+    }
+
+    async fn channel(&self) -> Result<Channel, MessagingError> {
+        within("open a channel", self.connection.create_channel()).await
+    }
+}
+
+fn read(message: &lapin::message::BasicGetMessage) -> DeadMessage {
+    let header = |name: &str| topology::header(&message.properties, name);
+    let queue = header(topology::HEADER_DEAD_QUEUE).or_else(|| header("x-first-death-queue"));
+    let reason = header(topology::HEADER_DEAD_REASON).or_else(|| header("x-first-death-reason"));
+    DeadMessage { queue, reason, body: message.data.clone() }
+}
