@@ -41,4 +41,14 @@ impl Http {
         let answer = self.client.get(url).basic_auth(user, Some(password)).send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
     }
+
+    /// Posts a JSON text. User and password may stand in the URL.
+    ///
+    /// # Errors
+    /// When the answer is not a success.
+    pub async fn post_json(&self, url: &str, text: String) -> Result<()> {
+        let request = self.client.post(url).header("content-type", "application/json").body(text);
+        let answer = request.send().await.context("post")?;
+        answer.error_for_status().map(|_| ()).context("post")
+    }
 }

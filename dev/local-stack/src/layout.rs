@@ -54,6 +54,12 @@ impl Layout {
         self.data.join("stack.env")
     }
 
+    /// The broker's policies as they are deployed.
+    #[must_use]
+    pub fn definitions(&self) -> PathBuf {
+        self.home.with_file_name("deploy").join("rabbitmq/definitions.json")
+    }
+
     /// Where the log of a process goes.
     #[must_use]
     pub fn log(&self, name: &str) -> PathBuf {

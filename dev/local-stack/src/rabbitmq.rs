@@ -39,6 +39,16 @@ pub struct Addresses {
     pub management: String,
 }
 
+/// Gives the broker the limits that it has where it is deployed. A clone without the file does without.
+///
+/// # Errors
+/// When the broker refuses them.
+pub async fn apply_policies(addresses: &Addresses, definitions: &Path) -> Result<()> {
+    let Ok(text) = std::fs::read_to_string(definitions) else { return Ok(()) };
+    let url = format!("{}/api/definitions", addresses.management);
+    Http::new()?.post_json(&url, text).await.with_context(|| format!("apply {}", definitions.display()))
+}
+
 /// The broker's ports.
 #[derive(Debug, Clone, Copy)]
 pub struct BrokerPorts {

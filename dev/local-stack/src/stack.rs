@@ -146,6 +146,9 @@ impl Stack {
         let installed = self.packages().rabbitmq().await?;
         let step = progress.begin("RabbitMQ");
         let addresses = rabbitmq::start(&self.run, &self.processes, &installed, layout, environment, ports).await?;
+        if self.options.scope == Scope::Everything {
+            rabbitmq::apply_policies(&addresses, &layout.definitions()).await?;
+        }
         step.done(&format!("on port {}", ports.amqp));
         Ok((addresses.amqp, Some(addresses.management)))
     }
