@@ -190,18 +190,20 @@ impl Database {
         Ok(Some(jobs))
     }
 
-    /// The syncs of a collection that a search may show (DEL-3).
+    /// The syncs of a collection that a search may show (DEL-3); those of `only` some connections if it names them.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn live_syncs(&self, collection: CollectionId) -> Result<Vec<SyncId>> {
-        let ids = live()
-            .filter(collection::id.eq(collection))
-            .order(sync::id)
-            .select(sync::id)
-            .load(&mut self.connection().await?)
-            .await?;
-        Ok(ids)
+    pub async fn live_syncs(
+        &self,
+        collection: CollectionId,
+        only: Option<&[SourceConnectionId]>,
+    ) -> Result<Vec<SyncId>> {
+        let mut query = live().filter(collection::id.eq(collection)).order(sync::id).select(sync::id).into_boxed();
+        if let Some(only) = only {
+            query = query.filter(source_connection::id.eq_any(only.iter().map(|id| id.0)));
+        }
+        Ok(query.load(&mut self.connection().await?).await?)
     }
 
     /// Those of `syncs` that are still live (DEL-3).

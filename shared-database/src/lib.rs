@@ -11,6 +11,7 @@ pub mod collections;
 pub mod connections;
 pub mod credentials;
 pub mod deletion;
+pub mod entities;
 mod error;
 pub mod jobs;
 pub mod organizations;

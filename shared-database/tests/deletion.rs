@@ -56,9 +56,7 @@ async fn del_1_a_failing_commit_leaves_everything_as_it_was() {
     let (connection, sync) = fixture.connection().await;
     fixture.add_entities(sync, 10).await;
     // The last statement of D3 fails: rows, cleanup and messages must all be as before.
-    fixture
-        .sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
-        .await;
+    fixture.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$").await;
     fixture.sql("CREATE TRIGGER refuse BEFORE DELETE ON entity FOR EACH ROW EXECUTE FUNCTION refuse()").await;
     fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap_err();
     assert_eq!(rows_of(&fixture, connection, sync).await, [1, 0, 1, 0, 10]);
@@ -208,11 +206,8 @@ async fn del_9_another_organization_deletes_nothing() {
     let stranger = OrganizationId::random();
     let answer = fixture.database.request_deletion(stranger, connection, fixture.requester()).await.unwrap();
     assert_eq!(answer, DeletionRequest::NotFound);
-    let answer = fixture
-        .database
-        .request_collection_deletion(stranger, fixture.collection, fixture.requester())
-        .await
-        .unwrap();
+    let answer =
+        fixture.database.request_collection_deletion(stranger, fixture.collection, fixture.requester()).await.unwrap();
     assert_eq!(answer, CollectionRequest::NotFound);
     assert!(fixture.database.renew_lease(job, owner, TTL).await.unwrap(), "the job goes on");
     assert_eq!(fixture.count("source_connection WHERE deletion_requested_at IS NULL").await, 1);
@@ -235,9 +230,7 @@ async fn a_collection_goes_with_all_its_connections_one_cleanup_each() {
         .request_collection_deletion(fixture.organization, fixture.collection, requester)
         .await
         .unwrap();
-    let CollectionRequest::Requested { is_owner: true, connections, stopping } = request else {
-        panic!("{request:?}")
-    };
+    let CollectionRequest::Requested { is_owner: true, connections, stopping } = request else { panic!("{request:?}") };
     assert_eq!((connections.len(), stopping.len()), (3, 3));
     let commit = fixture.database.try_commit_collection(fixture.collection, Watched::Briefly).await.unwrap();
     assert_eq!(commit, CollectionCommit::NotYet);

@@ -8,9 +8,7 @@ use secrecy::SecretString;
 use shared_database::Database;
 use shared_database::deletion::Requester;
 use shared_database::jobs::{Claim, NewJob};
-use shared_models::{
-    CollectionId, LeaseOwner, OrganizationId, RequestId, SourceConnectionId, SyncId, SyncJobId,
-};
+use shared_models::{CollectionId, LeaseOwner, OrganizationId, RequestId, SourceConnectionId, SyncId, SyncJobId};
 use test_support::TestDatabase;
 
 pub const TTL: Duration = Duration::from_secs(10);

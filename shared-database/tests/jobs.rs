@@ -11,7 +11,8 @@ use crate::fixture::{Fixture, TTL};
 async fn a_sync_has_one_active_job() {
     let fixture = Fixture::new().await;
     let (connection, _) = fixture.connection().await;
-    let runs = futures::future::join_all((0..8).map(|_| fixture.database.run_connection(connection, false, None))).await;
+    let runs =
+        futures::future::join_all((0..8).map(|_| fixture.database.run_connection(connection, false, None))).await;
     let created = runs.into_iter().filter(|run| matches!(run, Ok(NewJob::Created(_)))).count();
     assert_eq!(created, 1);
     let again = fixture.database.run_connection(connection, false, None).await.unwrap();

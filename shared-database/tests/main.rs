@@ -1,4 +1,5 @@
 //! The transactions that the protocol rests on, on a real PostgreSQL. Names say the property; DEL-n the invariant.
+#![expect(clippy::unwrap_used, reason = "tests panic, and their tasks end with them")]
 
 mod deletion;
 mod fixture;

@@ -33,10 +33,8 @@ async fn a_message_comes_out_as_it_went_in() {
 async fn two_relays_at_once_share_the_messages() {
     let fixture = Fixture::new().await;
     enqueue_some(&fixture, 40).await;
-    let (one, two) = tokio::join!(
-        fixture.database.claim_outbox(25, VISIBILITY),
-        fixture.database.claim_outbox(25, VISIBILITY)
-    );
+    let (one, two) =
+        tokio::join!(fixture.database.claim_outbox(25, VISIBILITY), fixture.database.claim_outbox(25, VISIBILITY));
     let mut ids: Vec<i64> = one.unwrap().into_iter().chain(two.unwrap()).map(|message| message.id).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -90,7 +90,13 @@ impl Api {
     }
 
     /// Creates a connection; answers the full object.
-    pub async fn create_connection(&self, collection: &str, short_name: &str, credentials: Value, config: Value) -> Value {
+    pub async fn create_connection(
+        &self,
+        collection: &str,
+        short_name: &str,
+        credentials: Value,
+        config: Value,
+    ) -> Value {
         let body = json!({
             "short_name": short_name,
             "readable_collection_id": collection,

@@ -1,17 +1,11 @@
 //! Harness of the whole-system tests and benches: our services as processes, each test with its own database, virtual
 //! host, stand-in and ARF folder.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test harness panics, and says what it saw"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test harness panics")]
 
-mod api;
+pub mod api;
 mod facts;
 mod system;
 
 pub use api::{Answer, Api};
 pub use facts::Footprint;
-pub use system::{Gateway, System, fast_times};
+pub use system::{Gateway, System, Worker, fast_times, metric, metrics, write_file};

@@ -1,4 +1,19 @@
 //! Tests of the whole system: real services, real PostgreSQL and RabbitMQ, the Vespa stand-in. Names say the property and
 //! the invariant (DEL-n) that it belongs to; docs/reliability.md lists the change to our code that makes each one fail.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests panic, and their tasks end with them"
+)]
 
+mod bad_input;
+mod broker_lost;
+mod collections;
 mod compose;
+mod deletion;
+mod exact;
+mod frozen_worker;
+mod gateway_lost;
+mod traced;

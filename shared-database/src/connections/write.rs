@@ -191,9 +191,8 @@ async fn update(
             .filter(source_connection::id.eq(connection))
             .set((
                 source_connection::is_authenticated.eq(true),
-                source_connection::authenticated_at.eq(sql::<sql_types::Nullable<sql_types::Timestamptz>>(
-                    "clock_timestamp()",
-                )),
+                source_connection::authenticated_at
+                    .eq(sql::<sql_types::Nullable<sql_types::Timestamptz>>("clock_timestamp()")),
             ))
             .execute(db)
             .await?;

@@ -1,0 +1,277 @@
+//! One system: the services that a test asks for, with everything of its own behind them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use test_support::{Service, StandIn, TestBroker, TestDatabase, free_port, service_binary, wait_until};
+
+use crate::api::Api;
+use crate::facts::Footprint;
+
+const KEY: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA";
+const SECRET: &str = "test:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+
+/// Times short enough for tests that wait them out; they fit together like the defaults.
+#[must_use]
+pub fn fast_times() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("LEASE_TTL", "4s"),
+        ("LEASE_RENEWAL", "1s"),
+        ("STORE_TIMEOUT", "1s"),
+        ("LEASE_GUARD", "1s"),
+        ("CANCEL_WAIT", "7s"),
+        ("FINISHER_INTERVAL", "1s"),
+        ("FINISHER_AGE", "8s"),
+        ("SETTLE_DELAY", "2s"),
+        ("REAPER_INTERVAL", "1s"),
+        ("CLEANUP_POLL_INTERVAL", "1s"),
+    ]
+}
+
+/// A gateway process.
+pub struct Gateway {
+    /// The process.
+    pub service: Service,
+    /// A client with the first organization's key.
+    pub api: Api,
+    /// Where it serves health and metrics.
+    pub admin_url: String,
+}
+
+/// Everything of one test.
+pub struct System {
+    /// Its database.
+    pub database: TestDatabase,
+    /// Its virtual host, unless the test brought a broker of its own.
+    broker: Option<TestBroker>,
+    /// Its stand-in.
+    pub vespa: StandIn,
+    arf: TempDir,
+    /// A folder that the source `files` may read as root `test`.
+    pub files: TempDir,
+    settings: BTreeMap<String, String>,
+}
+
+impl System {
+    /// A system without services; `settings` are given to each of them on top of what they need.
+    pub async fn new(settings: &[(&str, &str)]) -> Self {
+        let broker = TestBroker::create().await;
+        let url = broker.amqp_url.clone();
+        let mut system = Self::on_broker(&url, settings).await;
+        system.broker = Some(broker);
+        system
+    }
+
+    /// A system without services on a broker that the test made.
+    pub async fn on_broker(amqp_url: &str, settings: &[(&str, &str)]) -> Self {
+        let (database, vespa) = (TestDatabase::create().await, StandIn::spawn().await);
+        let (arf, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut all: BTreeMap<String, String> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        for (name, value) in [
+            ("DATABASE_URL", database.url.clone()),
+            ("AMQP_URL", amqp_url.to_owned()),
+            ("LOG_LEVEL", "info".to_owned()),
+        ] {
+            all.entry(name.to_owned()).or_insert(value);
+        }
+        Self { database, broker: None, vespa, arf, files, settings: all }
+    }
+
+    /// Its virtual host.
+    ///
+    /// # Panics
+    /// If the test brought a broker of its own.
+    #[must_use]
+    pub fn broker(&self) -> &TestBroker {
+        self.broker.as_ref().expect("a virtual host of this test")
+    }
+
+    /// The folder of the ARF store.
+    #[must_use]
+    pub fn arf(&self) -> PathBuf {
+        self.arf.path().to_owned()
+    }
+
+    fn environment(&self, more: &[(&str, String)]) -> Vec<(String, String)> {
+        let mut all = self.settings.clone();
+        for (name, value) in more {
+            all.entry((*name).to_owned()).or_insert_with(|| value.clone());
+        }
+        all.into_iter().collect()
+    }
+
+    /// Starts a gateway and waits until it is ready.
+    pub async fn gateway(&self) -> Gateway {
+        let (port, admin) = (free_port(), free_port());
+        let listen = format!("127.0.0.1:{port}");
+        let environment = self.environment(&[
+            ("LISTEN", listen.clone()),
+            ("ADMIN_LISTEN", format!("127.0.0.1:{admin}")),
+            ("VESPA_URL", self.vespa.url.clone()),
+            ("CREDENTIALS_KEYS", SECRET.to_owned()),
+            ("INITIAL_API_KEY", KEY.to_owned()),
+            ("ENABLE_INTERNAL_SOURCES", "true".to_owned()),
+        ]);
+        let mut service = Service::spawn("api-gateway", environment);
+        let api = Api::new(&format!("http://{listen}"), KEY);
+        service.wait_until_ready(&format!("http://{listen}/health/ready"), BOUND).await;
+        Gateway { service, api, admin_url: format!("http://127.0.0.1:{admin}") }
+    }
+
+    /// Starts a sync-worker and waits until it is ready.
+    pub async fn sync_worker(&self) -> Worker {
+        let admin = format!("127.0.0.1:{}", free_port());
+        let environment = self.environment(&[
+            ("ADMIN_LISTEN", admin.clone()),
+            ("VESPA_URL", self.vespa.url.clone()),
+            ("ARF_URL", self.arf_url()),
+            ("CREDENTIALS_KEYS", SECRET.to_owned()),
+            ("FILES_ROOTS", format!("test={}", self.files.path().display())),
+            ("ENABLE_INTERNAL_SOURCES", "true".to_owned()),
+        ]);
+        Worker::start("sync-worker", environment, &admin).await
+    }
+
+    /// Starts a cleanup-worker and waits until it is ready.
+    pub async fn cleanup_worker(&self) -> Worker {
+        let admin = format!("127.0.0.1:{}", free_port());
+        let environment = self.environment(&[
+            ("ADMIN_LISTEN", admin.clone()),
+            ("VESPA_URL", self.vespa.url.clone()),
+            ("ARF_URL", self.arf_url()),
+            ("RECEIPT_SIGNING_KEY", SECRET.to_owned()),
+        ]);
+        Worker::start("cleanup-worker", environment, &admin).await
+    }
+
+    fn arf_url(&self) -> String {
+        url::Url::from_file_path(self.arf.path()).unwrap().to_string()
+    }
+
+    /// What the stores hold of a sync.
+    pub async fn footprint(&self, sync: &str) -> Footprint {
+        Footprint::of(&self.vespa.url, self.arf.path(), sync).await
+    }
+
+    /// A session of the test's own.
+    pub async fn sql(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.database.url, tokio_postgres::NoTls).await.unwrap();
+        let mut driver = tokio::task::JoinSet::new();
+        driver.spawn(connection);
+        driver.detach_all();
+        client
+    }
+
+    /// Makes a second organization; answers a client with its key.
+    pub async fn second_organization(&self, gateway: &Gateway) -> Api {
+        let environment = self.environment(&[]);
+        let output = tokio::process::Command::new(service_binary("api-gateway"))
+            .args(["create-organization", "--name", "Stranger"])
+            .env_clear()
+            .envs(environment)
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let key = text.split_whitespace().rfind(|word| word.len() == 43).expect("a key").to_owned();
+        Api::new(&gateway.api.url, &key)
+    }
+
+    /// One number from the database.
+    pub async fn count(&self, from: &str) -> i64 {
+        self.sql().await.query_one(&format!("SELECT count(*) FROM {from}"), &[]).await.unwrap().get(0)
+    }
+
+    /// Rows in every table, tombstones and messages excepted, that name one of `ids` anywhere.
+    pub async fn rows_naming(&self, ids: &[&str]) -> BTreeMap<String, i64> {
+        let sql = self.sql().await;
+        let tables = sql
+            .query(
+                "SELECT table_name FROM information_schema.tables
+                 WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
+                   AND table_name NOT IN ('cleanup', 'receipt', 'outbox')",
+                &[],
+            )
+            .await
+            .unwrap();
+        let mut rows = BTreeMap::new();
+        for table in tables {
+            let table: String = table.get(0);
+            let pattern = ids.join("|");
+            let query = format!("SELECT count(*) FROM \"{table}\" t WHERE t::text ~ $1");
+            rows.insert(table, sql.query_one(&query, &[&pattern]).await.unwrap().get(0));
+        }
+        rows
+    }
+
+    /// Waits until a connection's newest job is in this state.
+    pub async fn wait_for_job(&self, api: &Api, connection: &str, status: &str) {
+        wait_until(&format!("job of {connection} is {status}"), BOUND, async || {
+            let job = api.last_job(connection).await;
+            assert!(status == "failed" || job["status"] != "failed", "{job}");
+            job["status"] == status
+        })
+        .await;
+    }
+
+    /// Waits until a connection's newest job has written something and goes on.
+    pub async fn wait_until_writing(&self, api: &Api, connection: &str, sync: &str) {
+        wait_until(&format!("job of {connection} is writing"), BOUND, async || {
+            let running = api.last_job(connection).await["status"] == "running";
+            running && self.footprint(sync).await.documents > 0
+        })
+        .await;
+    }
+
+    /// Waits until every cleanup is done.
+    pub async fn wait_for_cleanups(&self, expected: i64) {
+        wait_until(&format!("{expected} cleanups are done"), BOUND, async || {
+            self.count("cleanup WHERE state = 'done'").await == expected
+        })
+        .await;
+        assert_eq!(self.count("cleanup").await, expected);
+    }
+}
+
+/// The longest that anything in these tests may take.
+const BOUND: Duration = Duration::from_secs(90);
+
+/// A worker process.
+pub struct Worker {
+    /// The process.
+    pub service: Service,
+    /// Where it serves health and metrics.
+    pub admin_url: String,
+}
+
+impl Worker {
+    async fn start(name: &str, environment: Vec<(String, String)>, admin: &str) -> Self {
+        let admin_url = format!("http://{admin}");
+        let mut service = Service::spawn(name, environment);
+        service.wait_until_ready(&format!("{admin_url}/health/ready"), BOUND).await;
+        Self { service, admin_url }
+    }
+}
+
+/// What a service shows at `/metrics`.
+pub async fn metrics(admin_url: &str) -> String {
+    reqwest::get(format!("{admin_url}/metrics")).await.unwrap().text().await.unwrap()
+}
+
+/// A metric without labels, 0 if it isn't there yet.
+pub async fn metric(admin_url: &str, name: &str) -> f64 {
+    let all = metrics(admin_url).await;
+    let value = all.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0.0, |value| value.parse().unwrap())
+}
+
+/// A file below `folder`, with its parents.
+pub fn write_file(folder: &Path, path: &str, text: &str) {
+    let file = folder.join(path);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, text).unwrap();
+}
