@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
-use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
-use object_store::{ClientConfigKey, ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig};
+use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig};
 use shared_models::SyncId;
 use tokio::time::Instant;
 use url::Url;
@@ -20,10 +20,6 @@ use super::{ArfCensus, ArfError, BlobCounts, Checksum, PurgeStep, name};
 use crate::tls;
 
 type Result<T> = std::result::Result<T, ArfError>;
-
-/// Longest time of one request of a listing or purge.
-const REQUEST_TIMEOUT: &str = "10 seconds";
-const CONNECT_TIMEOUT: &str = "2 seconds";
 
 /// Blobs listed and removed at a time: S3 takes as many keys in one bulk request.
 const BATCH: usize = 1000;
@@ -36,40 +32,20 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Opens the bucket that the URL names, with credentials from the environment variables usual for its cloud.
-    pub(super) fn open(url: &Url) -> Result<Self> {
+    /// Opens the bucket that the URL names. Settings override the environment variables of the same names.
+    pub(super) fn open(url: &Url, settings: &[(&str, &str)]) -> Result<Self> {
         if !tls::is_provider_installed() {
             return Err(ArfError::Setup(tls::MISSING_PROVIDER.to_owned()));
         }
         let (scheme, root) =
             ObjectStoreScheme::parse(url).map_err(|_| ArfError::Setup("unknown kind of blob store URL".to_owned()))?;
-        let retry = RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() };
-        let (timeout, connect) = (ClientConfigKey::Timeout, ClientConfigKey::ConnectTimeout);
         let store = match scheme {
-            ObjectStoreScheme::AmazonS3 => AmazonS3Builder::from_env()
-                .with_url(url.as_str())
-                .with_retry(retry)
-                .with_config(AmazonS3ConfigKey::Client(timeout), REQUEST_TIMEOUT)
-                .with_config(AmazonS3ConfigKey::Client(connect), CONNECT_TIMEOUT)
-                .build()
-                .map(shared),
-            ObjectStoreScheme::GoogleCloudStorage => GoogleCloudStorageBuilder::from_env()
-                .with_url(url.as_str())
-                .with_retry(retry)
-                .with_config(GoogleConfigKey::Client(timeout), REQUEST_TIMEOUT)
-                .with_config(GoogleConfigKey::Client(connect), CONNECT_TIMEOUT)
-                .build()
-                .map(shared),
-            ObjectStoreScheme::MicrosoftAzure => MicrosoftAzureBuilder::from_env()
-                .with_url(url.as_str())
-                .with_retry(retry)
-                .with_config(AzureConfigKey::Client(timeout), REQUEST_TIMEOUT)
-                .with_config(AzureConfigKey::Client(connect), CONNECT_TIMEOUT)
-                .build()
-                .map(shared),
+            ObjectStoreScheme::AmazonS3 => s3(url, settings)?,
+            ObjectStoreScheme::GoogleCloudStorage => gcs(url, settings)?,
+            ObjectStoreScheme::MicrosoftAzure => azure(url, settings)?,
             _ => return Err(ArfError::Setup("blob store URLs start with file, s3, gs or az".to_owned())),
         };
-        Ok(Self { store: store.map_err(ArfError::store("set up"))?, root })
+        Ok(Self { store, root })
     }
 
     /// The object store behind it, for tests with one in memory.
@@ -205,11 +181,98 @@ impl Bucket {
     }
 }
 
-fn shared(store: impl ObjectStore) -> Arc<dyn ObjectStore> {
-    Arc::new(store)
+fn s3(url: &Url, settings: &[(&str, &str)]) -> Result<Arc<dyn ObjectStore>> {
+    let mut builder = AmazonS3Builder::from_env().with_url(url.as_str()).with_retry(no_retry());
+    for (key, value) in client_settings().iter().chain(settings) {
+        builder = builder.with_config(key.parse().map_err(ArfError::store("set up"))?, *value);
+    }
+    Ok(Arc::new(builder.build().map_err(ArfError::store("set up"))?))
+}
+
+fn gcs(url: &Url, settings: &[(&str, &str)]) -> Result<Arc<dyn ObjectStore>> {
+    let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str()).with_retry(no_retry());
+    for (key, value) in client_settings().iter().chain(settings) {
+        builder = builder.with_config(key.parse().map_err(ArfError::store("set up"))?, *value);
+    }
+    Ok(Arc::new(builder.build().map_err(ArfError::store("set up"))?))
+}
+
+fn azure(url: &Url, settings: &[(&str, &str)]) -> Result<Arc<dyn ObjectStore>> {
+    let mut builder = MicrosoftAzureBuilder::from_env().with_url(url.as_str()).with_retry(no_retry());
+    for (key, value) in client_settings().iter().chain(settings) {
+        builder = builder.with_config(key.parse().map_err(ArfError::store("set up"))?, *value);
+    }
+    Ok(Arc::new(builder.build().map_err(ArfError::store("set up"))?))
+}
+
+fn no_retry() -> RetryConfig {
+    RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() }
+}
+
+/// Longest time of one request, and of connecting.
+const fn client_settings() -> [(&'static str, &'static str); 2] {
+    [("timeout", "10 seconds"), ("connect_timeout", "2 seconds")]
 }
 
 fn relative_to(prefix: &Path, location: &Path) -> String {
     let parts: Vec<_> = location.prefix_match(prefix).into_iter().flatten().collect();
     parts.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    async fn filled(sync: SyncId, entities: usize) -> Bucket {
+        let bucket = Bucket::over(Arc::new(InMemory::new()), Path::from("team/unweave"));
+        bucket.put(sync, name::MANIFEST, "{}".into()).await.unwrap();
+        for n in 0..entities {
+            bucket.put(sync, &format!("entities/{n}.json"), "{}".into()).await.unwrap();
+        }
+        bucket.put(sync, "files/0_a.txt", "a".into()).await.unwrap();
+        bucket
+    }
+
+    #[tokio::test]
+    async fn more_blobs_than_one_bulk_request_takes_are_purged_and_others_stay() {
+        let (sync, other) = (SyncId::random(), SyncId::random());
+        let bucket = filled(sync, 2500).await;
+        bucket.put(other, name::MANIFEST, "{}".into()).await.unwrap();
+        let before = bucket.checksum(other).await.unwrap();
+        let counts = bucket.counts(sync).await.unwrap();
+        assert_eq!((counts.manifest, counts.entities, counts.files, counts.total()), (1, 2500, 1, 2502));
+        assert_eq!(bucket.census().await.unwrap().syncs.len(), 2);
+
+        let step = bucket.purge(sync, later()).await.unwrap();
+        assert_eq!(step, PurgeStep { removed: 2502, finished: true });
+        assert!(bucket.is_empty(sync).await.unwrap());
+        assert_eq!(bucket.checksum(other).await.unwrap(), before);
+        assert_eq!(bucket.census().await.unwrap().syncs.into_iter().collect::<Vec<_>>(), [other]);
+    }
+
+    #[tokio::test]
+    async fn a_purge_that_is_cut_short_keeps_the_manifest_and_is_resumed() {
+        let sync = SyncId::random();
+        let bucket = filled(sync, 1500).await;
+        let step = bucket.purge(sync, Instant::now()).await.unwrap();
+        assert!(step.removed > 0 && !step.finished);
+        assert!(bucket.manifest(sync).await.unwrap().is_some());
+        assert!(bucket.purge(sync, later()).await.unwrap().finished);
+        assert_eq!(bucket.manifest(sync).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn removing_what_is_not_there_is_no_error() {
+        let sync = SyncId::random();
+        let bucket = filled(sync, 1).await;
+        for _ in 0..2 {
+            bucket.delete(sync, "entities/0.json").await.unwrap();
+        }
+    }
 }

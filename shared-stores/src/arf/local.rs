@@ -63,8 +63,7 @@ impl Folder {
         blobs.sort_by(|a, b| a.relative.cmp(&b.relative));
         let mut fingerprint = Fingerprint::default();
         for blob in blobs {
-            let content = fs::read(&blob.path).map_err(ArfError::folder("read blob"))?;
-            fingerprint.add(&blob.relative, &content);
+            fingerprint.add(&blob.relative, &read(&blob.path).map_err(ArfError::folder("read blob"))?);
         }
         Ok(fingerprint.finish())
     }
@@ -163,6 +162,14 @@ fn join(relative: &str, entry: &DirEntry) -> String {
     let file_name = entry.file_name();
     let file_name = file_name.to_string_lossy();
     if relative.is_empty() { file_name.into_owned() } else { format!("{relative}/{file_name}") }
+}
+
+/// A file's content, or where a link points to.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if fs::symlink_metadata(path)?.is_symlink() {
+        return Ok(fs::read_link(path)?.into_os_string().into_encoded_bytes());
+    }
+    fs::read(path)
 }
 
 /// Removes a file or link; returns how many were there.

@@ -40,13 +40,22 @@ impl ArfStore {
     /// # Errors
     /// `Setup` for a URL or setting that can't be used, `Folder` if the folder can't be made.
     pub fn from_url(url: &Url) -> Result<Self, ArfError> {
+        Self::from_url_with(url, &[])
+    }
+
+    /// The same, with settings of the bucket's client that override the environment, by the names that `object_store`
+    /// gives them (`aws_endpoint`, `aws_region`, `allow_http`, …). A local folder has none.
+    ///
+    /// # Errors
+    /// As [`ArfStore::from_url`].
+    pub fn from_url_with(url: &Url, settings: &[(&str, &str)]) -> Result<Self, ArfError> {
         let backend = if url.scheme() == "file" {
             let root = url.to_file_path().map_err(|()| ArfError::Setup("not the URL of a local folder".to_owned()))?;
             let folder = Folder::open(&root)?;
             let writer = LocalFileSystem::new_with_prefix(&root).map_err(ArfError::store("open folder"))?;
             Backend::Local { folder, writer: Arc::new(writer) }
         } else {
-            Backend::Cloud(Bucket::open(url)?)
+            Backend::Cloud(Bucket::open(url, settings)?)
         };
         Ok(Self::over(backend))
     }
@@ -112,7 +121,9 @@ impl ArfStore {
             return PutHandle::start(&self.writes, async move { Err(error) });
         }
         match self.backend.clone() {
-            Backend::Local { writer, .. } => PutHandle::start(&self.writes, async move {
+            Backend::Local { folder, writer } => PutHandle::start(&self.writes, async move {
+                // The writer would make missing folders, and so fill the mount point of a volume that went away.
+                blocking("write blob", move || folder.check()).await?;
                 let location = Path::from(format!("{}/{relative}", name::prefix(sync)));
                 writer.put(&location, content.into()).await.map(drop).map_err(ArfError::store("write blob"))
             }),

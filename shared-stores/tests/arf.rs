@@ -1,0 +1,300 @@
+//! The blob store on a local folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::DateTime;
+use shared_models::{CollectionId, EntityKey, OrganizationId, SyncId, SyncJobId};
+use shared_stores::arf::{ArfError, ArfStore, BlobCounts, MAX_BLOB_BYTES, Manifest};
+use tempfile::TempDir;
+use url::Url;
+
+use crate::support::{TIMEOUT, install_tls};
+
+const SLICE: Duration = Duration::from_secs(60);
+
+struct Fixture {
+    folder: TempDir,
+    store: ArfStore,
+    sync: SyncId,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = ArfStore::from_url(&Url::from_file_path(folder.path()).unwrap()).unwrap();
+        Self { folder, store, sync: SyncId::random() }
+    }
+
+    fn raw(&self) -> PathBuf {
+        self.folder.path().join("raw")
+    }
+
+    fn prefix(&self) -> PathBuf {
+        self.raw().join(self.sync.to_string())
+    }
+
+    /// A manifest, two entities and one file.
+    async fn fill(&self, sync: SyncId) {
+        self.store.put_manifest(&manifest(sync), TIMEOUT).await.unwrap();
+        for entity in ["a", "b"] {
+            self.store.put_entity(sync, key(entity), Bytes::from_static(b"{}"), TIMEOUT).await.unwrap();
+        }
+        self.store.put_file(sync, key("a"), "a.txt", Bytes::from_static(b"hello"), TIMEOUT).await.unwrap();
+    }
+
+    async fn purge(&self) -> u64 {
+        let step = self.store.purge(self.sync, SLICE).await.unwrap();
+        assert!(step.finished);
+        step.removed
+    }
+}
+
+fn key(entity: &str) -> EntityKey {
+    EntityKey::new("StubEntity", entity)
+}
+
+fn manifest(sync: SyncId) -> Manifest {
+    let time = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+    Manifest {
+        sync_id: sync,
+        source_short_name: "stub".to_owned(),
+        collection_id: CollectionId::random(),
+        collection_readable_id: "demo".to_owned(),
+        organization_id: OrganizationId::random(),
+        created_at: time,
+        updated_at: time,
+        sync_jobs: vec![SyncJobId::random()],
+    }
+}
+
+/// Every file and link below `path`, relative to it.
+fn files_below(path: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files_below(&entry.path()).into_iter().map(|below| format!("{name}/{below}")));
+        } else {
+            found.push(name);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn blobs_lie_where_the_layout_says() {
+    let fixture = Fixture::new();
+    fixture.fill(fixture.sync).await;
+    let (a, b) = (key("a"), key("b"));
+    let mut expected = vec![
+        format!("entities/{a}.json"),
+        format!("entities/{b}.json"),
+        format!("files/{a}_a.txt"),
+        "manifest.json".to_owned(),
+    ];
+    expected.sort();
+    assert_eq!(files_below(&fixture.prefix()), expected);
+    let counts = fixture.store.list_counts(fixture.sync).await.unwrap();
+    assert_eq!(counts, BlobCounts { manifest: 1, entities: 2, files: 1, staging: 0, other: 0 });
+    let read = fixture.store.manifest(fixture.sync).await.unwrap().unwrap();
+    assert_eq!(read.sync_id, fixture.sync);
+    assert_eq!(fixture.store.manifest(SyncId::random()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_purge_empties_one_sync_and_touches_no_other() {
+    let fixture = Fixture::new();
+    let other = SyncId::random();
+    fixture.fill(fixture.sync).await;
+    fixture.fill(other).await;
+    let before = fixture.store.checksum(other).await.unwrap();
+    assert_eq!((before.blobs, fixture.store.sync_ids().await.unwrap().syncs.len()), (4, 2));
+
+    assert_eq!(fixture.purge().await, 4);
+    assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
+    assert!(!fixture.prefix().exists(), "empty folders go too");
+    assert_eq!(fixture.store.checksum(other).await.unwrap(), before);
+    assert_eq!(fixture.store.sync_ids().await.unwrap().syncs.into_iter().collect::<Vec<_>>(), [other]);
+    assert_eq!(fixture.purge().await, 0, "a second purge finds nothing and is no error");
+}
+
+#[tokio::test]
+async fn what_a_killed_write_left_is_counted_purged_and_no_empty_store() {
+    let fixture = Fixture::new();
+    fs::create_dir_all(fixture.prefix().join("entities")).unwrap();
+    fs::write(fixture.prefix().join("entities/x.json#1"), b"half").unwrap();
+    assert_eq!(
+        fixture.store.list_counts(fixture.sync).await.unwrap(),
+        BlobCounts { staging: 1, ..BlobCounts::default() }
+    );
+    assert!(!fixture.store.is_empty(fixture.sync).await.unwrap());
+    assert_eq!(fixture.store.sync_ids().await.unwrap().syncs.len(), 1);
+    assert_eq!(fixture.purge().await, 1);
+    assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_symbolic_link_is_removed_and_never_followed() {
+    let fixture = Fixture::new();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("precious.txt"), b"keep").unwrap();
+    fs::create_dir(outside.path().join("empty")).unwrap();
+    fs::create_dir_all(fixture.prefix()).unwrap();
+    std::os::unix::fs::symlink(outside.path(), fixture.prefix().join("files")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", fixture.prefix().join("broken")).unwrap();
+    assert_eq!(fixture.store.list_counts(fixture.sync).await.unwrap().total(), 2);
+    assert_eq!(fixture.store.checksum(fixture.sync).await.unwrap().blobs, 2);
+    assert_eq!(fixture.purge().await, 2);
+
+    // The sync's folder itself may be a link.
+    std::os::unix::fs::symlink(outside.path(), fixture.prefix()).unwrap();
+    assert!(!fixture.store.is_empty(fixture.sync).await.unwrap());
+    assert_eq!(fixture.purge().await, 1);
+    assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
+    assert_eq!(fs::read(outside.path().join("precious.txt")).unwrap(), b"keep");
+    assert!(outside.path().join("empty").exists());
+}
+
+#[tokio::test]
+async fn a_dropped_write_still_ends_and_drain_waits_for_it() {
+    let fixture = Fixture::new();
+    let mut ends = Vec::new();
+    for n in 0..200 {
+        let handle =
+            fixture.store.put_entity(fixture.sync, key(&n.to_string()), Bytes::from(vec![b'x'; 100_000]), TIMEOUT);
+        ends.push(handle.finished());
+        drop(handle);
+    }
+    fixture.store.drain().await;
+    assert_eq!(fixture.store.list_counts(fixture.sync).await.unwrap().entities, 200);
+    tokio::time::timeout(TIMEOUT, futures::future::join_all(ends)).await.unwrap();
+    assert_eq!(fixture.store.list_counts(fixture.sync).await.unwrap().staging, 0);
+}
+
+#[tokio::test]
+async fn a_caller_that_stops_waiting_can_still_learn_the_end() {
+    let fixture = Fixture::new();
+    let mut handle = fixture.store.put_entity(fixture.sync, key("a"), Bytes::from_static(b"{}"), TIMEOUT);
+    let _ = tokio::time::timeout(Duration::ZERO, &mut handle).await;
+    handle.finished().await;
+    assert!(handle.is_finished());
+    assert_eq!(fixture.store.list_counts(fixture.sync).await.unwrap().entities, 1);
+}
+
+#[tokio::test]
+async fn an_unreadable_store_is_an_error_and_not_empty() {
+    // Root reads every folder, so a file where a folder is expected stands for one that can't be read.
+    let fixture = Fixture::new();
+    fs::remove_dir(fixture.raw()).unwrap();
+    let is_error = |error: ArfError| matches!(error, ArfError::Folder { .. }) && error.is_retryable();
+    for broken in [None, Some(b"no folder")] {
+        if let Some(content) = broken {
+            fs::write(fixture.raw(), content).unwrap();
+        }
+        let (store, sync) = (&fixture.store, fixture.sync);
+        assert!(is_error(store.is_empty(sync).await.unwrap_err()));
+        assert!(is_error(store.list_counts(sync).await.unwrap_err()));
+        assert!(is_error(store.purge(sync, SLICE).await.unwrap_err()));
+        assert!(is_error(store.checksum(sync).await.unwrap_err()));
+        assert!(is_error(store.manifest(sync).await.unwrap_err()));
+        assert!(is_error(store.sync_ids().await.unwrap_err()));
+        assert!(is_error(store.ready(TIMEOUT).await.unwrap_err()));
+        assert!(is_error(store.put_entity(sync, key("a"), Bytes::from_static(b"{}"), TIMEOUT).await.unwrap_err()));
+    }
+}
+
+#[tokio::test]
+async fn a_file_in_place_of_a_sync_is_a_blob() {
+    let fixture = Fixture::new();
+    fs::write(fixture.prefix(), b"odd").unwrap();
+    assert!(!fixture.store.is_empty(fixture.sync).await.unwrap());
+    assert_eq!(fixture.purge().await, 1);
+    assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
+}
+
+#[tokio::test]
+async fn no_name_leaves_its_prefix() {
+    let fixture = Fixture::new();
+    let long = "ü".repeat(4000);
+    let names = [
+        "../../../escape.txt",
+        "/etc/passwd",
+        "a/b/c.txt",
+        "..",
+        ".",
+        "",
+        "x#1",
+        "naïve résumé.pdf",
+        "a\nb",
+        long.as_str(),
+    ];
+    for name in names {
+        fixture.store.put_file(fixture.sync, key(name), name, Bytes::from_static(b"x"), TIMEOUT).await.unwrap();
+    }
+    let found = files_below(fixture.folder.path());
+    assert_eq!(found.len(), names.len());
+    let prefix = format!("raw/{}/files/", fixture.sync);
+    for file in &found {
+        let rest = file.strip_prefix(&prefix).unwrap();
+        assert!(!rest.contains('/') && rest.len() <= 160, "{rest}");
+    }
+    for name in names {
+        fixture.store.delete_entity(fixture.sync, key(name), Some(name), TIMEOUT).await.unwrap();
+    }
+    assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_purge_stops_at_its_deadline_goes_on_later_and_takes_the_manifest_last() {
+    let fixture = Fixture::new();
+    fixture.fill(fixture.sync).await;
+    let step = fixture.store.purge(fixture.sync, Duration::ZERO).await.unwrap();
+    assert_eq!((step.removed, step.finished), (0, false));
+    assert_eq!(fixture.store.list_counts(fixture.sync).await.unwrap().manifest, 1);
+    assert_eq!(fixture.purge().await, 4);
+}
+
+#[tokio::test]
+async fn an_empty_folder_is_no_data() {
+    let fixture = Fixture::new();
+    fs::create_dir_all(fixture.prefix().join("entities")).unwrap();
+    fs::create_dir_all(fixture.raw().join("not-a-sync")).unwrap();
+    let census = fixture.store.sync_ids().await.unwrap();
+    assert_eq!((census.syncs.len(), census.unreadable), (0, 0));
+    assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
+    fs::write(fixture.raw().join("not-a-sync/x"), b"").unwrap();
+    assert_eq!(fixture.store.sync_ids().await.unwrap().unreadable, 1);
+}
+
+#[tokio::test]
+async fn a_blob_over_the_limit_is_refused_unwritten() {
+    let fixture = Fixture::new();
+    let content = Bytes::from(vec![0; usize::try_from(MAX_BLOB_BYTES).unwrap() + 1]);
+    let error = fixture.store.put_entity(fixture.sync, key("a"), content, TIMEOUT).await.unwrap_err();
+    assert!(matches!(error, ArfError::TooLarge { .. }) && !error.is_retryable());
+    assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_checksum_sees_names_and_contents() {
+    let fixture = Fixture::new();
+    fixture.fill(fixture.sync).await;
+    let first = fixture.store.checksum(fixture.sync).await.unwrap();
+    assert_eq!(fixture.store.checksum(fixture.sync).await.unwrap(), first);
+    fixture.store.put_entity(fixture.sync, key("a"), Bytes::from_static(b"[]"), TIMEOUT).await.unwrap();
+    assert_ne!(fixture.store.checksum(fixture.sync).await.unwrap().sha256, first.sha256);
+}
+
+#[tokio::test]
+async fn an_unknown_kind_of_url_is_refused() {
+    install_tls();
+    for url in ["ftp://x/y", "https://example.org/x", "memory:///x"] {
+        let error = ArfStore::from_url(&url.parse().unwrap()).unwrap_err();
+        assert!(matches!(error, ArfError::Setup(_)), "{url}: {error}");
+    }
+}

@@ -1,0 +1,132 @@
+//! The blob store on S3: against a small S3 server, and against one that fails.
+
+use bytes::Bytes;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use shared_models::{EntityKey, SyncId};
+use shared_stores::arf::{ArfError, ArfStore};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::canned::CannedServer;
+use crate::support::{TIMEOUT, install_tls};
+
+fn open(endpoint: &str) -> ArfStore {
+    install_tls();
+    let settings = [
+        ("aws_endpoint", endpoint.trim_end_matches('/')),
+        ("aws_access_key_id", "key"),
+        ("aws_secret_access_key", "secret"),
+        ("aws_region", "eu-central-1"),
+        ("allow_http", "true"),
+    ];
+    ArfStore::from_url_with(&"s3://bucket/team/unweave".parse().unwrap(), &settings).unwrap()
+}
+
+struct S3 {
+    store: ArfStore,
+    _tasks: JoinSet<()>,
+    _folder: TempDir,
+}
+
+impl S3 {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("bucket")).unwrap();
+        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
+        builder.set_auth(SimpleAuth::from_single("key", "secret"));
+        let service = builder.build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let service = service.clone();
+                connections.spawn(async move {
+                    let _ =
+                        auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Self { store: open(&endpoint), _tasks: tasks, _folder: folder }
+    }
+}
+
+async fn fill(store: &ArfStore, sync: SyncId, count: u32) {
+    for n in 0..count {
+        let key = EntityKey::new("StubEntity", &n.to_string());
+        store.put_entity(sync, key, Bytes::from_static(b"{}"), TIMEOUT).await.unwrap();
+        store.put_file(sync, key, "naïve ../name.txt", Bytes::from_static(b"x"), TIMEOUT).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_is_filled_counted_and_purged_and_others_stay() {
+    let s3 = S3::start().await;
+    let (sync, other) = (SyncId::random(), SyncId::random());
+    fill(&s3.store, sync, 30).await;
+    fill(&s3.store, other, 2).await;
+    s3.store.ready(TIMEOUT).await.unwrap();
+    let before = s3.store.checksum(other).await.unwrap();
+    let counts = s3.store.list_counts(sync).await.unwrap();
+    assert_eq!((counts.entities, counts.files, counts.total()), (30, 30, 60));
+    assert_eq!(s3.store.sync_ids().await.unwrap().syncs, [sync, other].into());
+
+    let step = s3.store.purge(sync, TIMEOUT).await.unwrap();
+    assert_eq!((step.removed, step.finished), (60, true));
+    assert!(s3.store.is_empty(sync).await.unwrap());
+    assert_eq!(s3.store.checksum(other).await.unwrap(), before);
+    assert_eq!(s3.store.sync_ids().await.unwrap().syncs, [other].into());
+}
+
+#[tokio::test]
+async fn an_entity_is_removed_with_its_file_and_twice_is_no_error() {
+    let s3 = S3::start().await;
+    let sync = SyncId::random();
+    fill(&s3.store, sync, 1).await;
+    for _ in 0..2 {
+        let key = EntityKey::new("StubEntity", "0");
+        s3.store.delete_entity(sync, key, Some("naïve ../name.txt"), TIMEOUT).await.unwrap();
+    }
+    assert!(s3.store.is_empty(sync).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_failing_bucket_is_an_error_and_each_write_is_sent_once() {
+    for status in [500, 503, 429] {
+        let server = CannedServer::always(status, "<Error><Code>SlowDown</Code></Error>").await;
+        let store = open(server.url.as_str());
+        let sync = SyncId::random();
+        let key = EntityKey::new("StubEntity", "a");
+        let error = store.put_entity(sync, key, Bytes::from_static(b"{}"), TIMEOUT).await.unwrap_err();
+        assert!(matches!(error, ArfError::Store { .. }) && error.is_retryable() && error.may_still_apply());
+        assert_eq!(server.asked().len(), 1, "{status}");
+        assert_eq!(server.asked()[0].method, "PUT");
+
+        assert!(store.is_empty(sync).await.is_err());
+        assert!(store.list_counts(sync).await.is_err());
+        assert!(store.purge(sync, TIMEOUT).await.is_err());
+        assert!(store.sync_ids().await.is_err());
+        assert!(store.manifest(sync).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_answer_in_time_leaves_the_outcome_open() {
+    let slow = crate::canned::Canned { delay: Duration::from_secs(60), ..crate::canned::Canned::new(200, "") };
+    let server = CannedServer::start(vec![slow]).await;
+    let timeout = Duration::from_millis(300);
+    let handle = open(server.url.as_str()).put_entity(
+        SyncId::random(),
+        EntityKey::new("StubEntity", "a"),
+        Bytes::from_static(b"{}"),
+        timeout,
+    );
+    let error = handle.await.unwrap_err();
+    assert!(matches!(error, ArfError::Unanswered(given) if given == timeout) && error.may_still_apply());
+}

@@ -1,0 +1,20 @@
+//! Properties of the store clients, against a temporary folder, canned answers and the stand-in.
+
+#[cfg(test)]
+mod arf;
+#[cfg(test)]
+mod arf_bucket;
+#[cfg(test)]
+mod canned;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod standin;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod vespa_answers;
+#[cfg(test)]
+mod vespa_standin;
+#[cfg(test)]
+mod vespa_wire;

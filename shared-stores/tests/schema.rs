@@ -1,0 +1,105 @@
+//! The application package in deploy/vespa and what the client writes and asks go together.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use shared_models::{DocumentType, SyncId};
+
+use crate::support::document;
+
+fn package() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/vespa")
+}
+
+/// A schema's parent, its document fields by name with their types, and whether each is a fast-search attribute.
+struct Schema {
+    text: String,
+    parent: Option<String>,
+    fields: BTreeMap<String, (String, bool)>,
+}
+
+fn schema(kind: DocumentType) -> Schema {
+    let text = fs::read_to_string(package().join(format!("schemas/{kind}.sd"))).unwrap();
+    let header = |keyword: &str| {
+        let start = format!("{keyword} {kind}");
+        let line = text.lines().map(str::trim).find(|line| line.starts_with(&start)).unwrap();
+        line.trim_end_matches('{').trim().split_once(" inherits ").map(|(_, parent)| parent.to_owned())
+    };
+    let parent = header("schema");
+    assert_eq!(header("document"), parent, "{kind}: schema and document inherit from the same");
+    let mut fields = BTreeMap::new();
+    let mut in_struct = false;
+    let mut current = None;
+    for line in text.lines().map(str::trim) {
+        in_struct = (in_struct || line.starts_with("struct ")) && line != "}";
+        if let Some(declared) = line.strip_prefix("field ").filter(|_| !in_struct) {
+            let (name, rest) = declared.split_once(" type ").unwrap();
+            fields.insert(name.to_owned(), (rest.trim_end_matches('{').trim().to_owned(), false));
+            current = Some(name.to_owned());
+        }
+        if line == "attribute: fast-search" {
+            fields.get_mut(current.as_ref().unwrap()).unwrap().1 = true;
+        }
+    }
+    Schema { text, parent, fields }
+}
+
+#[test]
+fn every_field_that_is_written_is_declared_with_its_type() {
+    let base = schema(DocumentType::Base);
+    let written = serde_json::to_value(document(SyncId::random(), "a", "text")).unwrap();
+    for (name, value) in written.as_object().unwrap() {
+        let (declared, _) = base.fields.get(name).unwrap_or_else(|| panic!("{name} is not in base_entity.sd"));
+        let fits = match declared.as_str() {
+            "string" => value.is_string(),
+            "int" | "long" => value.is_i64() || value.is_u64(),
+            "bool" => value.is_boolean(),
+            "array<string>" => value.as_array().unwrap().iter().all(serde_json::Value::is_string),
+            "array<breadcrumb>" => value.as_array().unwrap().iter().all(serde_json::Value::is_object),
+            other => panic!("{name} has the unexpected type {other}"),
+        };
+        assert!(fits, "{name}: {value} is no {declared}");
+        assert!(!base.text.contains("struct breadcrumb") || declared != "breadcrumb");
+    }
+    for name in written["breadcrumbs"][0].as_object().unwrap().keys() {
+        assert!(base.text.contains(&format!("field {name} type string {{}}")), "breadcrumb.{name}");
+    }
+}
+
+#[test]
+fn the_types_inherit_as_the_deletion_assumes() {
+    let parents: Vec<_> = DocumentType::ALL.iter().map(|kind| schema(*kind).parent).collect();
+    let expected = [None, Some("base_entity"), Some("file_entity"), Some("file_entity"), Some("base_entity")];
+    assert_eq!(parents, expected.map(|parent| parent.map(str::to_owned)));
+    let base = schema(DocumentType::Base);
+    for kind in &DocumentType::ALL[1..] {
+        for field in schema(*kind).fields.keys() {
+            assert!(!base.fields.contains_key(field), "{kind} declares {field} again");
+        }
+    }
+}
+
+#[test]
+fn documents_of_a_sync_are_found_through_a_posting_list() {
+    let base = schema(DocumentType::Base);
+    assert!(base.fields["airweave_system_metadata_sync_id"].1);
+}
+
+#[test]
+fn the_cluster_holds_exactly_the_five_types() {
+    let services = fs::read_to_string(package().join("services.xml")).unwrap();
+    for kind in DocumentType::ALL {
+        assert!(services.contains(&format!(r#"<document type="{kind}" mode="index"/>"#)), "{kind}");
+    }
+    assert_eq!(services.matches("<document type=").count(), DocumentType::ALL.len());
+}
+
+#[test]
+fn pages_profile_and_fieldset_that_the_client_asks_for_exist() {
+    let profile = fs::read_to_string(package().join("search/query-profiles/default.xml")).unwrap();
+    let max = shared_stores::vespa::MAX_PAGE;
+    assert!(profile.contains(&format!(r#"<field name="maxHits">{max}</field>"#)));
+    let base = schema(DocumentType::Base).text;
+    assert!(base.contains("rank-profile keyword {") && base.contains("fieldset default {"));
+}

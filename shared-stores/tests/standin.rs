@@ -1,0 +1,77 @@
+//! The stand-in for Vespa, one per test, ended with the test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use shared_stores::VespaClient;
+use tempfile::TempDir;
+use url::Url;
+
+use crate::support::{TIMEOUT, client};
+
+pub struct Standin {
+    pub client: VespaClient,
+    pub url: Url,
+    process: Child,
+    _data: TempDir,
+}
+
+impl Standin {
+    pub async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let port_file = data.path().join("port");
+        let process = Command::new(binary())
+            .args(["--listen", "127.0.0.1:0", "--data"])
+            .arg(data.path().join("data"))
+            .arg("--port-file")
+            .arg(&port_file)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut standin = Self {
+            client: client(&"http://127.0.0.1:1".parse().unwrap()),
+            url: "http://127.0.0.1:1".parse().unwrap(),
+            process,
+            _data: data,
+        };
+        let port = standin.wait_for_port(&port_file).await;
+        standin.url = format!("http://127.0.0.1:{port}").parse().unwrap();
+        standin.client = client(&standin.url);
+        standin.client.ready(TIMEOUT).await.unwrap();
+        standin
+    }
+
+    async fn wait_for_port(&mut self, file: &Path) -> u16 {
+        let started = Instant::now();
+        loop {
+            if let Some(port) = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()) {
+                return port;
+            }
+            assert!(self.process.try_wait().unwrap().is_none(), "the stand-in ended");
+            assert!(started.elapsed() < Duration::from_secs(20), "the stand-in gave no port");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Standin {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Built here if need be: testing one package doesn't build another's binary.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let built =
+            Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "vespa-standin"]).status().unwrap();
+        assert!(built.success(), "cannot build the stand-in");
+        // target/debug/deps/main-… → target/debug
+        let folder = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
+        folder.join("vespa-standin")
+    })
+}

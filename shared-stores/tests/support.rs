@@ -1,0 +1,53 @@
+//! What several tests need.
+
+use std::time::Duration;
+
+use shared_models::{CollectionId, DocumentId, DocumentType, EntityKey, SyncId, SyncJobId};
+use shared_stores::VespaClient;
+use shared_stores::vespa::{Breadcrumb, Document};
+use url::Url;
+
+pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Installs the TLS provider, as a binary does; a second time changes nothing.
+pub fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+pub fn client(url: &Url) -> VespaClient {
+    install_tls();
+    VespaClient::new(url).unwrap()
+}
+
+pub fn id(kind: DocumentType, sync: SyncId, entity: &str) -> DocumentId {
+    DocumentId::chunk(kind, sync, EntityKey::new("StubEntity", entity), 0)
+}
+
+/// A document with every field set.
+pub fn document(sync: SyncId, entity: &str, text: &str) -> Document {
+    Document {
+        entity_id: format!("{entity}__chunk_0"),
+        name: format!("Name of {entity}"),
+        textual_representation: text.to_owned(),
+        payload: r#"{"rows": 3}"#.to_owned(),
+        created_at: Some(1_700_000_000),
+        updated_at: Some(1_700_000_001),
+        breadcrumbs: vec![Breadcrumb {
+            entity_id: "folder-1".to_owned(),
+            name: "Folder".to_owned(),
+            entity_type: "StubContainerEntity".to_owned(),
+        }],
+        web_url: "stub://entity/1".to_owned(),
+        url: Some("stub://file/1".to_owned()),
+        access_is_public: Some(true),
+        access_viewers: vec!["user:jane@example.org".to_owned()],
+        sync_id: sync,
+        sync_job_id: SyncJobId::random(),
+        collection_id: CollectionId::random(),
+        original_entity_id: entity.to_owned(),
+        entity_type: "StubEntity".to_owned(),
+        source_name: "stub".to_owned(),
+        content_hash: "abc".to_owned(),
+        chunk_index: 0,
+    }
+}

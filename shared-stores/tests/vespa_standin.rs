@@ -1,0 +1,146 @@
+//! The client against the stand-in: what is written is counted, found, listed and removed.
+
+use std::collections::{BTreeMap, HashSet};
+
+use futures::{StreamExt, stream};
+use shared_models::{DocumentType, SyncId};
+use shared_stores::vespa::{RemoveLimits, SearchRequest, StoredId};
+
+use crate::standin::Standin;
+use crate::support::{TIMEOUT, document, id};
+
+/// Writes `count` documents, spread over the five types.
+async fn fill(standin: &Standin, sync: SyncId, count: usize) {
+    let kinds = DocumentType::ALL.iter().cycle();
+    stream::iter(kinds.take(count).enumerate())
+        .for_each_concurrent(64, |(n, kind)| async move {
+            let entity = format!("entity-{n}");
+            let fields = document(sync, &entity, "an ordinary sentence about oranges");
+            standin.client.put(&id(*kind, sync, &entity), &fields, TIMEOUT).await.unwrap();
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn documents_are_counted_by_type_and_by_sync() {
+    let standin = Standin::start().await;
+    let (sync, other) = (SyncId::random(), SyncId::random());
+    assert!(standin.client.count(sync, TIMEOUT).await.unwrap().is_zero());
+    fill(&standin, sync, 12).await;
+    fill(&standin, other, 5).await;
+
+    assert_eq!(standin.client.count(sync, TIMEOUT).await.unwrap().get(), 12);
+    let by_type = standin.client.counts_by_type(sync, TIMEOUT).await.unwrap();
+    let expected: BTreeMap<_, _> = DocumentType::ALL.iter().copied().zip([3, 3, 2, 2, 2]).collect();
+    assert_eq!(by_type, expected, "a parent's count doesn't include its children");
+    let census = standin.client.sync_ids(TIMEOUT).await.unwrap();
+    assert_eq!(census.syncs, BTreeMap::from([(sync, 12), (other, 5)]));
+    assert_eq!((census.unreadable, census.is_truncated), (0, false));
+}
+
+#[tokio::test]
+async fn a_purge_by_pages_removes_one_sync_and_no_other() {
+    let standin = Standin::start().await;
+    let (sync, other) = (SyncId::random(), SyncId::random());
+    fill(&standin, sync, 250).await;
+    fill(&standin, other, 20).await;
+    let mut seen: HashSet<StoredId> = HashSet::new();
+    let mut removed = 0;
+    loop {
+        let page = standin.client.page_of_ids(sync, 100, TIMEOUT).await.unwrap();
+        assert!(!page.is_degraded);
+        assert_eq!(page.total, 250 - removed);
+        if page.ids.is_empty() {
+            break;
+        }
+        let outcome = standin.client.remove_many(&page.ids, RemoveLimits::default()).await;
+        assert!(outcome.first_error.is_none());
+        removed += outcome.removed;
+        assert!(page.ids.iter().all(|id| seen.insert(id.clone())), "what is removed isn't listed again");
+        let again = standin.client.remove_many(&page.ids, RemoveLimits::default()).await;
+        assert_eq!(again.failed, 0, "removing twice is no error");
+    }
+    assert_eq!(removed, 250);
+    assert!(standin.client.count(sync, TIMEOUT).await.unwrap().is_zero());
+    assert_eq!(standin.client.count(other, TIMEOUT).await.unwrap().get(), 20);
+}
+
+#[tokio::test]
+async fn documents_of_other_systems_are_purged_whatever_their_ids() {
+    let standin = Standin::start().await;
+    let sync = SyncId::random();
+    let http = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
+    let specifics = [
+        "docid/web_entity_http%3A%2F%2Fx%3A80%2Fa%20b%3Fc__chunk_0",
+        "docid/%C3%A4%25",
+        "docid/a'b%22c",
+        "docid/a%2Fb",
+    ];
+    for rest in specifics {
+        let url = standin.url.join(&format!("document/v1/airweave/web_entity/{rest}")).unwrap();
+        let fields = serde_json::json!({"fields": {"airweave_system_metadata_sync_id": sync.to_string()}});
+        assert_eq!(http.post(url).body(fields.to_string()).send().await.unwrap().status(), 200, "{rest}");
+    }
+    let page = standin.client.page_of_ids(sync, 100, TIMEOUT).await.unwrap();
+    assert_eq!(page.ids.len(), specifics.len());
+    let outcome = standin.client.remove_many(&page.ids, RemoveLimits::default()).await;
+    assert!(outcome.first_error.is_none());
+    assert!(standin.client.count(sync, TIMEOUT).await.unwrap().is_zero());
+}
+
+#[tokio::test]
+async fn a_search_finds_the_named_syncs_only_and_returns_what_was_written() {
+    let standin = Standin::start().await;
+    let (sync, other) = (SyncId::random(), SyncId::random());
+    let written = document(sync, "a", "A treatise on marmalade\u{0} and \u{201c}toast\u{201d}");
+    let doc = id(DocumentType::File, sync, "a");
+    standin.client.put(&doc, &written, TIMEOUT).await.unwrap();
+    standin.client.put(&id(DocumentType::Web, other, "b"), &document(other, "b", "marmalade"), TIMEOUT).await.unwrap();
+    fill(&standin, sync, 10).await;
+
+    let request =
+        |syncs: Vec<SyncId>| SearchRequest { text: "marmalade".to_owned(), sync_ids: syncs, limit: 10, offset: 0 };
+    let found = standin.client.search(&request(vec![sync]), TIMEOUT).await.unwrap();
+    assert!(!found.is_degraded);
+    let [hit] = &found.hits[..] else { panic!("{found:?}") };
+    assert_eq!(hit.id, StoredId::from(&doc));
+    assert!(hit.relevance > 0.0);
+    let mut expected = written.clone();
+    expected.textual_representation = written.textual_representation.replace('\0', "");
+    assert_eq!(hit.document, expected);
+
+    // Thousands of syncs are a long list, and fine; quotes and operators in the words are just words.
+    let mut many: Vec<_> = std::iter::repeat_with(SyncId::random).take(5000).collect();
+    many.extend([sync, other]);
+    assert_eq!(standin.client.search(&request(many), TIMEOUT).await.unwrap().hits.len(), 2);
+    let odd = SearchRequest { text: "\"marmalade') or true; -x @q".to_owned(), ..request(vec![other]) };
+    let hits = standin.client.search(&odd, TIMEOUT).await.unwrap().hits;
+    assert!(hits.iter().all(|hit| hit.document.sync_id == other));
+}
+
+#[tokio::test]
+async fn hits_come_in_pages() {
+    let standin = Standin::start().await;
+    let sync = SyncId::random();
+    fill(&standin, sync, 30).await;
+    let mut seen = HashSet::new();
+    for offset in [0, 20] {
+        let request = SearchRequest { text: "oranges".to_owned(), sync_ids: vec![sync], limit: 20, offset };
+        let found = standin.client.search(&request, TIMEOUT).await.unwrap();
+        seen.extend(found.hits.into_iter().map(|hit| hit.id));
+    }
+    assert_eq!(seen.len(), 30);
+}
+
+#[tokio::test]
+async fn a_page_of_thousands_goes_well_within_one_slice() {
+    let standin = Standin::start().await;
+    let sync = SyncId::random();
+    fill(&standin, sync, 3000).await;
+    let page = standin.client.page_of_ids(sync, 10_000, TIMEOUT).await.unwrap();
+    assert_eq!(page.ids.len(), 3000);
+    let outcome =
+        standin.client.remove_many(&page.ids, RemoveLimits { total: TIMEOUT, ..RemoveLimits::default() }).await;
+    assert_eq!((outcome.removed, outcome.failed, outcome.not_started), (3000, 0, 0));
+    assert!(standin.client.count(sync, TIMEOUT).await.unwrap().is_zero());
+}
