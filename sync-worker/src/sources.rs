@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 mod files;
+mod postgresql;
 mod stub;
 #[cfg(test)]
 mod tests;
@@ -179,6 +180,7 @@ pub async fn run(
 ) -> Result<ReadSummary, SourceError> {
     match short_name {
         "files" => files::read(parse_config(config)?, parse_credentials(credentials)?, limits, &sink).await,
+        "postgresql" => postgresql::read(parse_config(config)?, parse_credentials(credentials)?, &sink).await,
         "stub" => stub::read(&parse_config(config)?, limits, &sink).await,
         "timed" => timed::read(&parse_config(config)?, &sink).await,
         unknown => Err(SourceError::Misconfigured(format!("source '{unknown}' is unknown"))),

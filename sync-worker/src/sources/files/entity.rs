@@ -54,7 +54,7 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
     set("extension", facts.extension.into());
     set("language", language.into());
     set("modified", modified.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true)).into());
-    set("sha256", file.is_whole.then(|| sha256(&file.bytes)).into());
+    set("sha256", file.is_whole.then(|| hex::encode(Sha256::digest(&file.bytes))).into());
 
     let (class, document_type) = match language {
         Some(_) => ("CodeFileEntity", DocumentType::CodeFile),
@@ -119,13 +119,6 @@ fn readable(text: &OsStr) -> String {
 
 fn is_hex(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_hexdigit)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,137 @@
+//! Where the data is: in texts, ids, URLs and errors. None of them ever holds the password.
+
+use std::error::Error as _;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use shared_models::job::ErrorCategory;
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::{Config, Credentials};
+use crate::sources::SourceError;
+
+const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const DEFAULT_PORT: u16 = 5432;
+
+/// The database, the schema and the role.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// `host:port`.
+    pub(super) server: String,
+    /// `postgresql://host/database`, without user and password.
+    pub(super) url: String,
+    pub(super) database: String,
+    pub(super) schema: String,
+    pub(super) user: String,
+}
+
+impl Place {
+    /// # Errors
+    /// [`SourceError::Misconfigured`] if the host is none.
+    pub(super) fn new(credentials: &Credentials, config: &Config) -> Result<Self, SourceError> {
+        let Credentials { host, port, database, user, .. } = credentials;
+        // A path would mean a socket of the worker's own machine, whose server may trust everyone on it.
+        if host.contains('/') || host.starts_with('@') {
+            return Err(SourceError::Misconfigured("host must be a host name or an address".to_owned()));
+        }
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let authority = if *port == DEFAULT_PORT { host.clone() } else { format!("{host}:{port}") };
+        Ok(Self {
+            server: format!("{host}:{port}"),
+            url: format!("postgresql://{authority}/{}", encoded(database)),
+            database: database.clone(),
+            schema: config.schema.clone(),
+            user: user.clone(),
+        })
+    }
+
+    /// Where people see a table.
+    pub(super) fn table_url(&self, table: &str) -> String {
+        format!("{}/{}.{}", self.url, encoded(&self.schema), encoded(table))
+    }
+
+    /// Id of a table. A dot within a name is escaped, so no two tables share an id.
+    pub(super) fn table_id(&self, table: &str) -> String {
+        let escaped = |name: &str| name.replace('%', "%25").replace('.', "%2E").replace('/', "%2F");
+        format!("{}.{}", escaped(&self.schema), escaped(table))
+    }
+
+    /// What a failed connect means.
+    pub(super) fn connect_error(&self, error: &Error) -> SourceError {
+        let Self { server, database, user, .. } = self;
+        let Some(told) = error.as_db_error() else {
+            return SourceError::Unreachable(format!("cannot reach PostgreSQL at {server}: {}", describe(error)));
+        };
+        let (code, message) = (told.code(), told.message());
+        if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
+            return SourceError::Refused {
+                message: format!("PostgreSQL at {server} refused the role '{user}': {message}"),
+                category: ErrorCategory::ApiKeyInvalid,
+            };
+        }
+        if *code == SqlState::INVALID_CATALOG_NAME {
+            return SourceError::Misconfigured(format!("PostgreSQL at {server} has no database '{database}'"));
+        }
+        if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+            let text = format!("the role '{user}' may not connect to database '{database}' at {server}: {message}");
+            return SourceError::Misconfigured(text);
+        }
+        if is_outage(code) {
+            return SourceError::Unreachable(format!("cannot reach PostgreSQL at {server}: {message}"));
+        }
+        SourceError::Failed(format!("PostgreSQL at {server} did not open a session: {message}"))
+    }
+
+    /// No answer in time.
+    pub(super) fn no_answer(&self) -> SourceError {
+        SourceError::Unreachable(format!("cannot reach PostgreSQL at {}: no answer in time", self.server))
+    }
+
+    /// What a failed read means.
+    pub(super) fn read_error(&self, error: &Error) -> SourceError {
+        let Some(told) = error.as_db_error() else { return self.broken_off(Some(error)) };
+        let (code, message) = (told.code(), told.message());
+        if is_outage(code) {
+            return self.broken_off(Some(error));
+        }
+        if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+            return SourceError::Misconfigured(format!("the role '{}' may not read everything: {message}", self.user));
+        }
+        SourceError::Failed(format!("PostgreSQL at {} failed to read: {message}", self.server))
+    }
+
+    /// The connection is gone.
+    pub(super) fn broken_off(&self, error: Option<&Error>) -> SourceError {
+        let why = error.map_or_else(|| "closed by the server".to_owned(), describe);
+        SourceError::Unreachable(format!("the connection to PostgreSQL at {} broke off: {why}", self.server))
+    }
+}
+
+/// Shutdown, start, too many connections, class 08.
+fn is_outage(code: &SqlState) -> bool {
+    let outages = [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::TOO_MANY_CONNECTIONS,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    ];
+    outages.contains(code) || code.code().starts_with("08")
+}
+
+fn describe(error: &Error) -> String {
+    if let Some(told) = error.as_db_error() {
+        return told.message().to_owned();
+    }
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+fn encoded(text: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(text, IN_URL)
+}

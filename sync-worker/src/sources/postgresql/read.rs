@@ -1,0 +1,114 @@
+//! Reads table after table in one transaction.
+
+use std::fmt::Write as _;
+use std::pin::pin;
+
+use futures::TryStreamExt as _;
+use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
+use tracing::debug;
+
+use super::place::Place;
+use super::row;
+use super::table::{Form, Table, find_tables};
+use crate::sources::{EntitySink, ReadSummary, SourceError};
+
+/// A larger row is counted as skipped: nobody searches in it, and it would have to fit into memory several times.
+const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
+
+/// Settings that not every version has: a dropped connection is noticed while a query runs; no limit on the whole read.
+const OPTIONAL_SETTINGS: &str = "
+    SELECT set_config(s.name, v.value, false)
+    FROM (VALUES ('client_connection_check_interval', '5s'), ('transaction_timeout', '0')) AS v(name, value)
+    JOIN pg_catalog.pg_settings s ON s.name = v.name";
+
+/// One state for the whole run; texts of values don't depend on the role's or the database's settings, and no name
+/// resolves to something that the owner's database defines.
+const BEGIN: &str = "
+    BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    SET LOCAL search_path = pg_catalog;
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL lock_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = 0;
+    SET LOCAL timezone = 'UTC';
+    SET LOCAL datestyle = 'ISO, YMD';
+    SET LOCAL intervalstyle = 'iso_8601';
+    SET LOCAL extra_float_digits = 1;";
+
+/// Reads all tables, or those `wanted`.
+///
+/// # Errors
+/// [`SourceError`]; `Stopped` if nobody takes entities any more.
+pub(super) async fn read_tables(
+    client: &Client,
+    place: &Place,
+    wanted: &[String],
+    sink: &EntitySink,
+) -> Result<ReadSummary, SourceError> {
+    if let Err(error) = client.batch_execute(OPTIONAL_SETTINGS).await {
+        debug!(server = place.server, %error, "go on without optional settings");
+    }
+    client.batch_execute(BEGIN).await.map_err(|error| place.read_error(&error))?;
+    let (tables, mut skipped) = find_tables(client, place, wanted).await?;
+    for table in &tables {
+        sink.send(table.entity(place)).await?;
+        skipped = skipped.saturating_add(read_rows(client, place, table, sink).await?);
+    }
+    client.batch_execute("COMMIT").await.map_err(|error| place.read_error(&error))?;
+    Ok(ReadSummary { skipped })
+}
+
+/// Returns the number of rows that were skipped.
+async fn read_rows(client: &Client, place: &Place, table: &Table, sink: &EntitySink) -> Result<i64, SourceError> {
+    let nothing: [&(dyn ToSql + Sync); 0] = [];
+    let failed = |error: tokio_postgres::Error| place.read_error(&error);
+    let mut rows = pin!(client.query_raw(&query(place, table), nothing).await.map_err(failed)?);
+    let web_url = place.table_url(&table.name);
+    let mut skipped = 0_i64;
+    while let Some(found) = rows.try_next().await.map_err(failed)? {
+        let copies: i64 = found.try_get(1).map_err(failed)?;
+        let json = found.try_get::<_, Option<&str>>(0).map_err(failed)?;
+        let Some(row) = json.and_then(|json| row::Row::parse(table, json)) else {
+            debug!(table = table.id, copies, is_too_large = json.is_none(), "skip unusable row");
+            skipped = skipped.saturating_add(copies);
+            continue;
+        };
+        for ordinal in 0..copies {
+            sink.send(row.entity(table, ordinal, &web_url)).await?;
+        }
+    }
+    Ok(skipped)
+}
+
+/// Rows as JSON texts with the number of copies. Only a table without primary key can have copies; there the server
+/// counts them, on its disk if need be.
+fn query(place: &Place, table: &Table) -> String {
+    let mut columns = String::new();
+    for (place, column) in table.columns.iter().enumerate() {
+        let name = quoted(&column.name);
+        let comma = if place == 0 { "" } else { ", " };
+        let _ = match column.form {
+            Form::Plain | Form::Moment => write!(columns, "{comma}t.{name}"),
+            Form::Numeric => write!(columns, "{comma}t.{name}::text AS {name}"),
+            Form::Bytes => write!(
+                columns,
+                "{comma}CASE WHEN t.{name} IS NOT NULL THEN json_build_object('bytes', octet_length(t.{name}), \
+                 'sha256', encode(sha256(t.{name}), 'hex')) END AS {name}"
+            ),
+        };
+    }
+    // Children of an inheriting table are tables of their own.
+    let only = if table.is_partitioned { "" } else { "ONLY " };
+    let from = format!("{only}{}.{}", quoted(&place.schema), quoted(&table.name));
+    let rows = format!("SELECT row_to_json(v.*)::text AS json FROM (SELECT {columns} FROM {from} AS t) AS v");
+    let counted = if table.key.is_empty() {
+        format!("SELECT json, count(*) AS copies FROM ({rows}) AS r GROUP BY json")
+    } else {
+        format!("SELECT json, 1::bigint AS copies FROM ({rows} OFFSET 0) AS r")
+    };
+    format!("SELECT CASE WHEN octet_length(json) <= {MAX_ROW_BYTES} THEN json END, copies FROM ({counted}) AS c")
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
