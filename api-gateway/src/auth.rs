@@ -1,0 +1,141 @@
+//! Who asks. Every handler that touches data takes a [`Caller`], so none can forget the organization (DEL-9).
+//!
+//! A key is hashed, its row looked up by the hash, and the two hashes compared in constant time: how long the look-up
+//! takes says something about hashes, nothing about keys.
+
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use shared_database::api_keys::FoundKey;
+use shared_database::deletion::Requester;
+use shared_models::{ApiKeyId, OrganizationId, RequestId};
+use subtle::ConstantTimeEq as _;
+
+use crate::input;
+use crate::keys;
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Whom a request acts for.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller {
+    /// The organization: every look-up is scoped by it.
+    pub organization: OrganizationId,
+    /// The key that was used, if keys are needed.
+    pub api_key: Option<ApiKeyId>,
+    /// The request.
+    pub request: RequestId,
+}
+
+impl Caller {
+    /// What is kept of the caller with a deletion.
+    #[must_use]
+    pub const fn requester(&self) -> Requester {
+        Requester { api_key: self.api_key, request: self.request }
+    }
+
+    /// Finds out who asks.
+    ///
+    /// # Errors
+    /// 401, 403, or 422 for a malformed `X-Organization-ID`.
+    pub async fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let state = request.app_data::<web::Data<AppState>>().ok_or(Problem::Internal("no application state"))?;
+        let request_id = request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
+        let (organization, api_key) = if state.auth_enabled {
+            let key = key_of(request.headers())?;
+            let found = find(state, key).await?;
+            (found.organization_id, Some(found.id))
+        } else {
+            let first = state.database.first_organization().await?;
+            (first.ok_or(Problem::Internal("there is no organization"))?, None)
+        };
+        tracing::Span::current().record("organization", tracing::field::display(organization));
+        check_named_organization(request.headers(), organization)?;
+        Ok(Self { organization, api_key, request: request_id })
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::of(&request).await })
+    }
+}
+
+/// The key in the request: `x-api-key`, or a bearer token as the MCP server sends it.
+fn key_of(headers: &HeaderMap) -> Result<&str, Problem> {
+    let own = headers.get("x-api-key");
+    let value = own.or_else(|| headers.get(AUTHORIZATION)).ok_or(Problem::NotAuthenticated)?;
+    let text = value.to_str().map_err(|_| Problem::BadKey)?.trim();
+    let key = if own.is_some() {
+        text
+    } else {
+        let (scheme, token) = text.split_once(' ').ok_or(Problem::NotAuthenticated)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Problem::NotAuthenticated);
+        }
+        token.trim()
+    };
+    if key.is_empty() { Err(Problem::NotAuthenticated) } else { Ok(key) }
+}
+
+async fn find(state: &AppState, key: &str) -> Result<FoundKey, Problem> {
+    let hash = keys::hash(key);
+    let found = state.database.find_api_key(hash).await?.ok_or(Problem::BadKey)?;
+    if !bool::from(found.key_hash.as_slice().ct_eq(hash.0.as_slice())) || found.is_expired {
+        return Err(Problem::BadKey);
+    }
+    if found.is_use_stale {
+        let (database, id) = (state.database.clone(), found.id);
+        // Beside the request: when a key was used last is worth no waiting.
+        drop(state.tasks.spawn("record key use", async move {
+            if let Err(error) = database.record_key_use(id).await {
+                tracing::debug!(%error, "the use of a key was not recorded");
+            }
+        }));
+    }
+    Ok(found)
+}
+
+fn check_named_organization(headers: &HeaderMap, organization: OrganizationId) -> Result<(), Problem> {
+    let Some(named) = headers.get("x-organization-id") else { return Ok(()) };
+    let named: OrganizationId = input::id(&["header", "X-Organization-ID"], named.to_str().unwrap_or_default().trim())?;
+    if named == organization { Ok(()) } else { Err(Problem::OtherOrganization(named)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn a_key_comes_in_either_header() {
+        assert_eq!(key_of(&headers(&[("x-api-key", "k")])).unwrap(), "k");
+        assert_eq!(key_of(&headers(&[("authorization", "Bearer k")])).unwrap(), "k");
+        assert_eq!(key_of(&headers(&[("authorization", "bearer  k ")])).unwrap(), "k");
+        assert_eq!(key_of(&headers(&[("x-api-key", "k"), ("authorization", "Bearer other")])).unwrap(), "k");
+    }
+
+    #[test]
+    fn anything_else_is_no_authentication() {
+        for pairs in [
+            &[][..],
+            &[("authorization", "Basic azpr")],
+            &[("authorization", "Bearer")],
+            &[("authorization", "Bearer  ")],
+            &[("x-api-key", "")],
+        ] {
+            assert!(matches!(key_of(&headers(pairs)), Err(Problem::NotAuthenticated)), "{pairs:?}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Creating, changing, running, cancelling and deleting source connections: the checks, in the contract's order.
+
+use std::path::{Component, Path};
+
+use serde_json::{Map, Value};
+use shared_database::connections::{
+    ConnectionChange, ConnectionRow, CreatedConnection, Credentials, NewConnection, UpdatedConnection, Visibility,
+};
+use shared_database::jobs::{CancelJob, NewJob};
+use shared_models::source::{FILES, InvalidFields, SourceDefinition, ValidatedFields, validate};
+use shared_models::wire::job::SourceConnectionJob;
+use shared_models::wire::source_connection::{AuthMethod, SourceConnection};
+use shared_models::{CleanupId, Envelope, JobStatus, Message, SourceConnectionId, SyncJobId};
+use shared_service::clock;
+
+use crate::auth::Caller;
+use crate::deletion::DeletionAnswer;
+use crate::input::{ConnectionInput, ConnectionPatch, GivenAuthentication, ScheduleInput};
+use crate::problem::Problem;
+use crate::state::AppState;
+use crate::{present, schedule};
+
+/// A connection, whole.
+///
+/// # Errors
+/// 404 if there is none, or it is being deleted.
+pub async fn get(state: &AppState, caller: &Caller, id: SourceConnectionId) -> Result<SourceConnection, Problem> {
+    let view = state.database.view_connection(caller.organization, id, Visibility::Live).await?;
+    Ok(present::connection(view.ok_or(Problem::NoSourceConnection)?, clock::utc_now()))
+}
+
+/// Creates a connection. Checked in this order: source, authentication method, credentials, config, schedule, collection.
+///
+/// # Errors
+/// The first check that fails.
+pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -> Result<SourceConnection, Problem> {
+    let now = clock::utc_now();
+    let source =
+        state.source(&input.short_name).ok_or_else(|| Problem::NoSourceToConnect(input.short_name.clone()))?;
+    let GivenAuthentication::Direct(credentials) = input.authentication else {
+        return Err(Problem::UnsupportedAuthentication(source.short_name.to_owned()));
+    };
+    let credentials = checked_credentials(source, &credentials)?;
+    let config = checked_config(source, &input.config)?;
+    let schedule = schedule::for_new(source, input.schedule, now)?;
+    let sync_immediately = input.sync_immediately.unwrap_or(true);
+    let new = NewConnection {
+        readable_collection_id: input.readable_collection_id,
+        short_name: source.short_name.to_owned(),
+        name: input.name.unwrap_or_else(|| format!("{} Connection", source.name)),
+        description: input.description,
+        config,
+        auth_method: AuthMethod::Direct,
+        credentials,
+        cron: schedule.cron,
+        continuous: schedule.continuous,
+        cursor_field: schedule.cursor_field,
+        sync_immediately,
+    };
+    let created = state.database.create_connection(&state.cipher, caller.organization, new, caller.request).await?;
+    let CreatedConnection::Created(view) = created else { return Err(Problem::NoCollection) };
+    if sync_immediately {
+        state.relay.ring();
+    }
+    Ok(present::connection(*view, now))
+}
+
+/// Changes a connection.
+///
+/// # Errors
+/// 404, 409 while it is being deleted, or the first check that fails.
+pub async fn update(
+    state: &AppState,
+    caller: &Caller,
+    id: SourceConnectionId,
+    patch: ConnectionPatch,
+) -> Result<SourceConnection, Problem> {
+    let row = found(state, caller, id).await?;
+    let source = shared_models::source::find(&row.short_name).ok_or(Problem::Internal("connection to no source"))?;
+    if patch.credentials.is_some() && row.auth_method != AuthMethod::Direct {
+        return Err(Problem::NotDirect);
+    }
+    let credentials = patch.credentials.map(|given| checked_credentials(source, &given)).transpose()?;
+    let config = patch.config.map(|given| checked_config(source, &given)).transpose()?;
+    let mut change = ConnectionChange {
+        name: patch.name,
+        description: patch.description,
+        config: config.map(Value::Object),
+        ..ConnectionChange::default()
+    };
+    if let Some(ScheduleInput { cron, continuous, cursor_field }) = schedule::for_change(source, patch.schedule)? {
+        change.cron = Some(cron);
+        change.continuous = Some(continuous);
+        change.cursor_field = Some(cursor_field);
+    }
+    let updated =
+        state.database.update_connection(&state.cipher, caller.organization, id, change, credentials).await?;
+    match updated {
+        UpdatedConnection::Updated(view) => Ok(present::connection(*view, clock::utc_now())),
+        UpdatedConnection::BeingDeleted => Err(Problem::ConnectionBeingDeleted),
+        UpdatedConnection::NotFound => Err(Problem::NoSourceConnection),
+    }
+}
+
+/// Creates a job. The answer is the job as it was created, whatever a worker has made of it since.
+///
+/// # Errors
+/// 404, 409 while the connection is being deleted, 400 while a job is active.
+pub async fn run(
+    state: &AppState,
+    caller: &Caller,
+    id: SourceConnectionId,
+    force_full_sync: bool,
+) -> Result<SourceConnectionJob, Problem> {
+    found(state, caller, id).await?;
+    match state.database.run_connection(id, force_full_sync, Some(caller.request)).await? {
+        NewJob::Created(job) => {
+            state.relay.ring();
+            Ok(SourceConnectionJob::pending(job, id))
+        }
+        NewJob::AlreadyActive(status) => Err(Problem::JobActive(status)),
+        NewJob::BeingDeleted => Err(Problem::ConnectionBeingDeleted),
+    }
+}
+
+/// Cancels a job. The row is the truth: a `CancelSync` that is lost costs time, for the lease can't be renewed any more.
+///
+/// # Errors
+/// 404, or 400 if the job has ended or is cancelling already.
+pub async fn cancel(
+    state: &AppState,
+    caller: &Caller,
+    id: SourceConnectionId,
+    job: SyncJobId,
+) -> Result<SourceConnectionJob, Problem> {
+    state.database.sync_of_connection(caller.organization, id).await?.ok_or(Problem::NoSourceConnection)?;
+    let cancelled = match state.database.cancel_job(id, job).await? {
+        CancelJob::Cancelled(job) => job,
+        CancelJob::NotCancellable(status) => return Err(Problem::NotCancellable(status)),
+        CancelJob::NotFound => return Err(Problem::NoJob),
+    };
+    if cancelled.status == JobStatus::Cancelling {
+        let (publisher, message) = (state.publisher.clone(), Message::CancelSync { job_id: job });
+        let envelope = Envelope::new(message, Some(caller.request));
+        // Beside the answer, which doesn't wait for the broker.
+        drop(state.tasks.spawn("publish cancel", async move {
+            if let Err(error) = publisher.publish(&envelope).await {
+                tracing::warn!(%error, job_id = %job, "cancel not published; the worker stops at its next renewal");
+            }
+        }));
+    }
+    Ok(present::job(cancelled, id))
+}
+
+/// Deletes a connection: the object as it was before, and the cleanups that remove its data.
+///
+/// # Errors
+/// 404 if it isn't there or another request owns the deletion, 409 if its writer hasn't stopped by the bound.
+pub async fn delete(
+    state: &AppState,
+    caller: &Caller,
+    id: SourceConnectionId,
+) -> Result<(SourceConnection, Vec<CleanupId>), Problem> {
+    // Before the deletion takes its lock: building it takes time.
+    let view = state.database.view_connection(caller.organization, id, Visibility::UntilGone).await?;
+    let snapshot = present::connection(view.ok_or(Problem::NoSourceConnection)?, clock::utc_now());
+    match state.deletions.delete_connection(caller.organization, id, caller.requester()).await? {
+        DeletionAnswer::Deleted { cleanups } => Ok((snapshot, cleanups)),
+        DeletionAnswer::NotFound | DeletionAnswer::AlreadyGone => Err(Problem::NoSourceConnection),
+        DeletionAnswer::StillRunning => Err(Problem::ConnectionBeingDeleted),
+    }
+}
+
+async fn found(state: &AppState, caller: &Caller, id: SourceConnectionId) -> Result<ConnectionRow, Problem> {
+    let row = state.database.find_connection(caller.organization, id).await?.ok_or(Problem::NoSourceConnection)?;
+    if row.is_being_deleted() { Err(Problem::ConnectionBeingDeleted) } else { Ok(row) }
+}
+
+fn checked_credentials(source: &SourceDefinition, given: &Credentials) -> Result<Credentials, Problem> {
+    validate(source.auth_fields, &given.0).map(Credentials).map_err(Problem::InvalidAuth)
+}
+
+fn checked_config(source: &SourceDefinition, given: &Map<String, Value>) -> Result<ValidatedFields, Problem> {
+    let config = validate(source.config_fields, given).map_err(Problem::InvalidConfig)?;
+    if source.short_name == FILES.short_name
+        && let Some(path) = config.get("path").and_then(Value::as_str)
+        && !stays_below_root(path)
+    {
+        let text = "path: Input should be a relative path without '..'".to_owned();
+        return Err(Problem::InvalidConfig(InvalidFields(vec![text])));
+    }
+    Ok(config)
+}
+
+/// Whether a path names something below the folder that it is relative to, as far as its text goes.
+fn stays_below_root(path: &str) -> bool {
+    !path.contains(['\0', '\\']) && Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_path_that_leaves_its_root_is_refused() {
+        for path in ["/etc", "..", "a/../b", "a/..", "../a", "a\\..\\b", "a\0b"] {
+            assert!(!stays_below_root(path), "{path:?}");
+        }
+        for path in ["a", "a/b", "./a", "..a/b..", "a//b"] {
+            assert!(stays_below_root(path), "{path:?}");
+        }
+        let config = json!({"path": "../x"});
+        let problem = checked_config(&FILES, config.as_object().unwrap()).unwrap_err().to_string();
+        assert!(problem.starts_with("Invalid config fields: path: "), "{problem}");
+    }
+}

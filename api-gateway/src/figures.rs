@@ -1,0 +1,40 @@
+//! Figures read from PostgreSQL when metrics are asked for. Every gateway shows the same: take the maximum, not the sum.
+
+use shared_database::{Database, DatabaseError};
+use shared_service::metrics::{Description, Kind};
+
+/// Help texts of the gateway's own metrics.
+pub const DESCRIPTIONS: &[Description] = &[
+    (Kind::Counter, "unweave_http_requests_total", "Requests answered, by method, route and status"),
+    (Kind::Histogram, "unweave_http_request_seconds", "Time to answer a request, by method and route"),
+    (Kind::Gauge, "unweave_cleanups", "Cleanups, by state"),
+    (Kind::Gauge, "unweave_cleanup_oldest_open_age_seconds", "Age of the oldest cleanup with work left; 0 if there is none"),
+    (Kind::Gauge, "cleanup_oldest_pending_age_seconds", "The same, by the name that stands in for a queue's age"),
+    (Kind::Gauge, "unweave_outbox_messages", "Messages in the outbox that aren't published yet"),
+    (Kind::Gauge, "unweave_outbox_oldest_age_seconds", "Age of the oldest of them; 0 if there is none"),
+];
+
+/// Reads the figures and sets their gauges; what can't be read stays as it was.
+pub async fn collect(database: Database) {
+    if let Err(error) = read(&database).await {
+        tracing::warn!(%error, "figures for metrics could not be read");
+    }
+}
+
+async fn read(database: &Database) -> Result<(), DatabaseError> {
+    let stats = database.cleanup_stats().await?;
+    for (state, cleanups) in stats.by_state {
+        metrics::gauge!("unweave_cleanups", "state" => state.as_str()).set(gauge(cleanups));
+    }
+    metrics::gauge!("unweave_cleanup_oldest_open_age_seconds").set(stats.oldest_open_age_seconds);
+    metrics::gauge!("cleanup_oldest_pending_age_seconds").set(stats.oldest_open_age_seconds);
+    let backlog = database.outbox_backlog().await?;
+    metrics::gauge!("unweave_outbox_messages").set(gauge(u64::try_from(backlog.messages).unwrap_or_default()));
+    metrics::gauge!("unweave_outbox_oldest_age_seconds").set(backlog.oldest_age_seconds);
+    Ok(())
+}
+
+/// Counts of rows stay far below what a gauge holds exactly.
+fn gauge(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}

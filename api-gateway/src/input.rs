@@ -1,0 +1,59 @@
+//! Reading requests: bodies, queries and paths, checked field by field, every fault reported at once.
+//!
+//! Texts are those that clients of the public contract know. Unknown fields are ignored, unless a reader says otherwise.
+
+use std::str::FromStr;
+
+use shared_models::wire::problem::{FieldProblem, Location};
+
+use crate::problem::Problem;
+
+mod body;
+mod collection;
+mod fields;
+mod query;
+mod search;
+mod source_connection;
+
+pub use body::{Body, Submission};
+pub use collection::{create_collection, update_collection};
+pub use fields::Fields;
+pub use query::{Page, Query};
+pub use search::{SearchInput, instant, legacy, legacy_query};
+pub use source_connection::{
+    ConnectionInput, ConnectionPatch, GivenAuthentication, GivenSchedule, ScheduleInput, create_connection,
+    force_full_sync, update_connection,
+};
+
+/// Reads an id; `at` is where it stands.
+///
+/// # Errors
+/// 422.
+pub fn id<T: FromStr<Err = uuid::Error>>(at: &[&str], text: &str) -> Result<T, Problem> {
+    // Only the usual form: the others that the parser knows would make two names for one thing.
+    let why = match text.parse::<T>() {
+        Ok(id) if text.len() == 36 => return Ok(id),
+        Ok(_) => format!("invalid length: expected length 36, found {}", text.chars().count()),
+        Err(error) => error.to_string(),
+    };
+    Err(Problem::Unprocessable(vec![problem(at, &format!("Input should be a valid UUID, {why}"), "uuid_parsing")]))
+}
+
+/// Reads a readable id in the path. Whether there is such a thing is another question.
+///
+/// # Errors
+/// 422 for what PostgreSQL can't be asked for.
+pub fn readable_id(text: &str) -> Result<&str, Problem> {
+    if text.contains('\0') {
+        let msg = "Value error, text must not contain null characters";
+        return Err(Problem::Unprocessable(vec![problem(&["path", "readable_id"], msg, "value_error")]));
+    }
+    Ok(text)
+}
+
+/// One fault at the named place.
+#[must_use]
+pub fn problem(at: &[&str], msg: &str, kind: &str) -> FieldProblem {
+    let loc = at.iter().map(|&name| Location::Name(name.to_owned())).collect();
+    FieldProblem { loc, msg: msg.to_owned(), kind: kind.to_owned() }
+}

@@ -1,0 +1,45 @@
+//! Bodies about collections.
+
+use serde_json::Value;
+use shared_database::collections::{CollectionChange, NewCollection};
+
+use super::{Body, Fields};
+use crate::problem::Problem;
+use crate::readable_id;
+
+const NAME: std::ops::RangeInclusive<usize> = 4..=64;
+const READABLE_ID_CHARS: std::ops::RangeInclusive<usize> = 1..=255;
+
+/// Reads a new collection; it gets a readable id if none is given.
+///
+/// # Errors
+/// 422.
+pub fn create_collection(body: &Body) -> Result<NewCollection, Problem> {
+    let mut fields = Fields::of_body(body.object()?);
+    let name = fields.required_text("name", NAME);
+    let given = fields.text("readable_id", READABLE_ID_CHARS);
+    if given.as_deref().is_some_and(|id| !readable_id::is_well_formed(id)) {
+        let msg = format!("String should match pattern '{}'", readable_id::PATTERN);
+        fields.refuse("readable_id", msg, "string_pattern_mismatch");
+    }
+    let sync_config = fields.object("sync_config").cloned().map(Value::Object);
+    fields.finish()?;
+    let readable_id = given.unwrap_or_else(|| readable_id::generate(&name));
+    Ok(NewCollection { name, readable_id, sync_config })
+}
+
+/// Reads what to change of a collection.
+///
+/// # Errors
+/// 422.
+pub fn update_collection(body: &Body) -> Result<CollectionChange, Problem> {
+    let mut fields = Fields::of_body(body.object()?);
+    let name = fields.text("name", NAME);
+    let sync_config = fields.object("sync_config").cloned().map(Value::Object);
+    let has_sync_config = fields.has("sync_config");
+    if !fields.has("name") && !has_sync_config {
+        fields.refuse("", "Value error, At least one field must be provided for update", "value_error");
+    }
+    fields.finish()?;
+    Ok(CollectionChange { name, sync_config: has_sync_config.then_some(sync_config) })
+}

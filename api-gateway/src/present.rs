@@ -1,0 +1,277 @@
+//! From rows to the objects of the public contract.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use shared_database::api_keys::ApiKey;
+use shared_database::cleanup_view::CleanupRow;
+use shared_database::collections::{CollectionMember, CollectionRow};
+use shared_database::connections::{ConnectionView, ListedConnection};
+use shared_database::jobs::SyncJob;
+use shared_models::job::ErrorCategory;
+use shared_models::wire::{self, collection::CollectionStatus, job::duration_seconds};
+use shared_models::{JobStatus, SourceConnectionId, StatusFacts};
+use shared_stores::vespa::{Document, Hit};
+
+use crate::schedule;
+
+/// A connection in a list.
+#[must_use]
+pub fn listed_connection(row: ListedConnection) -> wire::source_connection::SourceConnectionListItem {
+    wire::source_connection::SourceConnectionListItem {
+        status: row.facts().connection_status(),
+        id: row.id,
+        name: row.name,
+        short_name: row.short_name,
+        readable_collection_id: row.readable_collection_id,
+        created_at: row.created_at,
+        modified_at: row.modified_at,
+        is_authenticated: row.is_authenticated,
+        entity_count: row.entity_count,
+        federated_search: false,
+        auth_method: row.auth_method,
+    }
+}
+
+/// A connection, whole. `now` is what `next_run` is later than.
+#[must_use]
+pub fn connection(view: ConnectionView, now: DateTime<Utc>) -> wire::source_connection::SourceConnection {
+    let status = view.facts().connection_status();
+    let (error_message, error_category) = last_error(view.last_job.as_ref());
+    let schedule = schedule_of(&view, now);
+    let sync = view.last_job.map(|job| wire::source_connection::SyncSummary {
+        total_runs: view.runs.total,
+        successful_runs: view.runs.successful,
+        failed_runs: view.runs.failed,
+        last_job: Some(last_job(job)),
+    });
+    let entities = (!view.entities.is_empty()).then(|| wire::source_connection::EntitySummary {
+        total_entities: view.entities.iter().map(|class| class.entities).sum(),
+        by_type: view
+            .entities
+            .into_iter()
+            .map(|class| {
+                let count =
+                    wire::source_connection::TypeCount { count: class.entities, last_updated: class.last_updated };
+                (class.entity_class, count)
+            })
+            .collect(),
+    });
+    let row = view.row;
+    wire::source_connection::SourceConnection {
+        id: row.id,
+        organization_id: row.organization_id,
+        name: row.name,
+        description: row.description,
+        short_name: row.short_name,
+        readable_collection_id: view.readable_collection_id,
+        status,
+        created_at: row.created_at,
+        modified_at: row.modified_at,
+        auth: wire::source_connection::Authentication {
+            method: row.auth_method,
+            authenticated: row.is_authenticated,
+            authenticated_at: row.authenticated_at,
+            expires_at: None,
+            auth_url: None,
+            auth_url_expires: None,
+            redirect_url: None,
+            claim_token: None,
+            provider_readable_id: None,
+            provider_id: None,
+        },
+        config: row.config,
+        schedule,
+        sync,
+        sync_id: view.sync_id,
+        entities,
+        error_category,
+        error_message,
+        provider_settings_url: None,
+        provider_short_name: None,
+        federated_search: false,
+    }
+}
+
+fn schedule_of(view: &ConnectionView, now: DateTime<Utc>) -> Option<wire::source_connection::Schedule> {
+    let row = &view.row;
+    if row.cron.is_none() && !row.continuous && row.cursor_field.is_none() {
+        return None;
+    }
+    Some(wire::source_connection::Schedule {
+        next_run: row.cron.as_deref().and_then(|cron| schedule::next_run(cron, now)),
+        cron: row.cron.clone(),
+        continuous: row.continuous,
+        cursor_field: row.cursor_field.clone(),
+        cursor_value: view.cursor.clone(),
+    })
+}
+
+fn last_error(job: Option<&SyncJob>) -> (Option<String>, Option<ErrorCategory>) {
+    match job {
+        Some(job) if job.status == JobStatus::Failed => (job.error.clone(), job.error_category),
+        Some(_) | None => (None, None),
+    }
+}
+
+fn last_job(job: SyncJob) -> wire::job::LastJob {
+    wire::job::LastJob {
+        id: job.id,
+        status: job.status,
+        started_at: job.started_at,
+        completed_at: job.completed_at,
+        duration_seconds: duration_seconds(job.started_at, job.completed_at),
+        entities_inserted: job.entities_inserted,
+        entities_updated: job.entities_updated,
+        entities_deleted: job.entities_deleted,
+        entities_failed: job.entities_failed,
+        error: job.error,
+        error_category: job.error_category,
+    }
+}
+
+/// A job of a connection.
+#[must_use]
+pub fn job(job: SyncJob, source_connection_id: SourceConnectionId) -> wire::job::SourceConnectionJob {
+    wire::job::SourceConnectionJob {
+        id: job.id,
+        source_connection_id,
+        status: job.status,
+        started_at: job.started_at,
+        completed_at: job.completed_at,
+        duration_seconds: duration_seconds(job.started_at, job.completed_at),
+        entities_inserted: job.entities_inserted,
+        entities_updated: job.entities_updated,
+        entities_deleted: job.entities_deleted,
+        entities_failed: job.entities_failed,
+        error: job.error,
+        error_category: job.error_category,
+        error_details: None,
+    }
+}
+
+/// A collection with its connections.
+#[must_use]
+pub fn collection(row: CollectionRow, members: &[CollectionMember]) -> wire::collection::Collection {
+    let facts: Vec<StatusFacts> = members.iter().map(CollectionMember::facts).collect();
+    let summary = |member: &CollectionMember| wire::collection::ConnectionSummary {
+        short_name: member.short_name.clone(),
+        name: member.name.clone(),
+    };
+    wire::collection::Collection {
+        name: row.name,
+        readable_id: row.readable_id,
+        id: row.id,
+        sync_config: row.sync_config,
+        created_at: row.created_at,
+        modified_at: row.modified_at,
+        organization_id: row.organization_id,
+        created_by_email: row.created_by_email,
+        modified_by_email: row.modified_by_email,
+        status: CollectionStatus::derive(&facts),
+        vector_size: wire::collection::VECTOR_SIZE,
+        embedding_model_name: wire::collection::EMBEDDING_MODEL_NAME.to_owned(),
+        source_connection_summaries: members.iter().map(summary).collect(),
+    }
+}
+
+/// An API key; with its text if it has just been made.
+#[must_use]
+pub fn api_key(row: ApiKey, key: Option<&SecretString>) -> wire::api_key::ApiKey {
+    wire::api_key::ApiKey {
+        id: row.id,
+        organization_id: row.organization_id,
+        created_at: row.created_at,
+        modified_at: row.modified_at,
+        last_used_date: row.last_used_at,
+        expiration_date: row.expires_at,
+        created_by_email: row.created_by_email,
+        modified_by_email: None,
+        decrypted_key: key.map(|key| key.expose_secret().to_owned()),
+    }
+}
+
+/// A cleanup.
+#[must_use]
+pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
+    let this = format!("/cleanups/{}", row.id);
+    let receipt = row.completed_at.is_some().then(|| format!("{this}/receipt"));
+    wire::cleanup::Cleanup {
+        targets: row.targets(),
+        id: row.id,
+        organization_id: row.organization_id,
+        collection_id: row.collection_id,
+        source_connection_id: row.source_connection_id,
+        sync_id: row.sync_id,
+        state: row.state,
+        attempts: row.attempts,
+        error_code: row.error_code,
+        entity_rows_deleted: row.entity_rows_deleted,
+        writer_end: row.writer_end,
+        requested_by: row.requested_by,
+        request_id: row.request_id,
+        deletion_requested_at: row.deletion_requested_at,
+        rows_deleted_at: row.rows_deleted_at,
+        next_attempt_at: row.state.is_open().then_some(row.next_attempt_at),
+        check_again_at: row.check_again_at,
+        created_at: row.created_at,
+        modified_at: row.modified_at,
+        completed_at: row.completed_at,
+        links: wire::cleanup::CleanupLinks { this, receipt },
+    }
+}
+
+/// A hit of a search.
+#[must_use]
+pub fn search_result(hit: Hit) -> wire::search::SearchResult {
+    let Document { entity_id, name, textual_representation, payload, .. } = hit.document;
+    let breadcrumbs = hit.document.breadcrumbs.into_iter().map(|crumb| wire::search::Breadcrumb {
+        entity_id: crumb.entity_id,
+        name: some_text(crumb.name),
+        entity_type: some_text(crumb.entity_type),
+    });
+    let viewers = hit.document.access_viewers;
+    wire::search::SearchResult {
+        entity_id,
+        name,
+        relevance_score: hit.relevance,
+        breadcrumbs: breadcrumbs.collect(),
+        created_at: time(hit.document.created_at),
+        updated_at: time(hit.document.updated_at),
+        textual_representation,
+        airweave_system_metadata: wire::search::SystemMetadata {
+            source_name: some_text(hit.document.source_name),
+            entity_type: some_text(hit.document.entity_type),
+            sync_id: hit.document.sync_id,
+            sync_job_id: Some(hit.document.sync_job_id),
+            chunk_index: Some(hit.document.chunk_index.into()),
+            original_entity_id: some_text(hit.document.original_entity_id),
+        },
+        access: wire::search::Access {
+            viewers: (!viewers.is_empty()).then_some(viewers),
+            is_public: hit.document.access_is_public,
+        },
+        web_url: hit.document.web_url,
+        url: hit.document.url,
+        raw_source_fields: raw_fields(&payload),
+    }
+}
+
+fn some_text(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn time(seconds: Option<i64>) -> Option<String> {
+    Some(DateTime::from_timestamp(seconds?, 0)?.to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+/// The source's own fields; what another writer put there in another form is shown under `payload`.
+fn raw_fields(payload: &str) -> BTreeMap<String, Value> {
+    if payload.is_empty() {
+        return BTreeMap::new();
+    }
+    serde_json::from_str(payload)
+        .unwrap_or_else(|_| BTreeMap::from([("payload".to_owned(), Value::String(payload.to_owned()))]))
+}

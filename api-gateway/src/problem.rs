@@ -1,0 +1,193 @@
+//! The one place where an error becomes an HTTP answer.
+//!
+//! Clients get the contract's texts and nothing of the inside; what is inside is logged once, with the request id.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::{HttpResponse, ResponseError};
+use shared_database::DatabaseError;
+use shared_models::source::InvalidFields;
+use shared_models::wire::problem::{Detail, FieldProblem, Unprocessable};
+use shared_models::{JobStatus, OrganizationId};
+use shared_stores::vespa::VespaError;
+
+/// Largest request body.
+pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+
+/// Every way in which a request doesn't succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No key in the request.
+    #[error("No valid authentication provided")]
+    NotAuthenticated,
+    /// A key that isn't ours, or was once.
+    #[error("Invalid or expired API key")]
+    BadKey,
+    /// `X-Organization-ID` names another organization than the key's.
+    #[error("API key does not have access to organization {0}")]
+    OtherOrganization(OrganizationId),
+
+    /// No such route.
+    #[error("Not Found")]
+    NoRoute,
+    /// The route knows other methods.
+    #[error("Method Not Allowed")]
+    NoMethod,
+    /// No such connection in this organization.
+    #[error("SourceConnection not found")]
+    NoSourceConnection,
+    /// No such collection in this organization.
+    #[error("Collection not found")]
+    NoCollection,
+    /// No such collection in this organization, in a search.
+    #[error("Collection '{0}' not found")]
+    NoCollectionToSearch(String),
+    /// No such collection in this organization, in a search of the older form.
+    #[error("Collection '{0}' not found.")]
+    NoCollectionToSearchLegacy(String),
+    /// A connection to a source that isn't offered.
+    #[error("Source '{0}' not found")]
+    NoSourceToConnect(String),
+    /// A source that isn't offered.
+    #[error("Source not found: {0}")]
+    NoSource(String),
+    /// No such job of the connection.
+    #[error("Sync job not found")]
+    NoJob,
+    /// No such cleanup in this organization.
+    #[error("Cleanup not found")]
+    NoCleanup,
+    /// The cleanup has no receipt yet.
+    #[error("Receipt not found")]
+    NoReceipt,
+    /// No such API key in this organization.
+    #[error("API key not found")]
+    NoApiKey,
+
+    /// A connection runs one job at a time.
+    #[error("Cannot start new sync: a sync job is already {0}")]
+    JobActive(JobStatus),
+    /// The job has ended or is cancelling already.
+    #[error("Cannot cancel job in {0} state")]
+    NotCancellable(JobStatus),
+    /// Readable ids are unique.
+    #[error("Collection with readable_id '{0}' already exists")]
+    ReadableIdTaken(String),
+    /// The source is authenticated otherwise.
+    #[error("Source {0} does not support this authentication method. Supported methods: ['direct']")]
+    UnsupportedAuthentication(String),
+    /// The connection isn't authenticated by credentials.
+    #[error("Credentials can only be updated for direct authentication")]
+    NotDirect,
+    /// The source can't run from a cursor.
+    #[error("Source '{0}' does not support continuous syncs. Minimum interval is 1 hour.")]
+    TooFrequent(String),
+    /// Somebody asked for the connection's deletion.
+    #[error("Source connection is being deleted")]
+    ConnectionBeingDeleted,
+    /// Somebody asked for the collection's deletion.
+    #[error("Collection is being deleted")]
+    CollectionBeingDeleted,
+
+    /// The body is larger than [`MAX_BODY_BYTES`].
+    #[error("Request body too large. Maximum size is 10.00MB, but request is {0}")]
+    BodyTooLarge(String),
+    /// The request isn't of the form that the endpoint takes.
+    #[error("{}", .0.iter().map(|problem| format!("{}: {}", problem.dotted(), problem.msg)).collect::<Vec<_>>().join("; "))]
+    Unprocessable(Vec<FieldProblem>),
+    /// The config doesn't fit the source.
+    #[error("Invalid config fields: {0}")]
+    InvalidConfig(InvalidFields),
+    /// The credentials don't fit the source.
+    #[error("Invalid auth fields: {0}")]
+    InvalidAuth(InvalidFields),
+    /// Not a cron expression.
+    #[error("Invalid cron expression '{0}'")]
+    InvalidCron(String),
+
+    /// There is no language model.
+    #[error("Agentic search needs a language model, and none is configured")]
+    NoLanguageModel,
+    /// Vespa can't be asked.
+    #[error("Search is temporarily unavailable")]
+    Search(#[source] VespaError),
+    /// PostgreSQL failed, for a while or for good.
+    #[error("database")]
+    Database(#[from] DatabaseError),
+    /// A fault of ours.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+const TRY_AGAIN_SECONDS: &str = "2";
+
+impl Problem {
+    /// The status, and what the client is told.
+    fn answer(&self) -> (StatusCode, String) {
+        let status = match self {
+            Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
+            Self::BadKey | Self::OtherOrganization(_) => StatusCode::FORBIDDEN,
+            Self::NoRoute
+            | Self::NoSourceConnection
+            | Self::NoCollection
+            | Self::NoCollectionToSearch(_)
+            | Self::NoCollectionToSearchLegacy(_)
+            | Self::NoSourceToConnect(_)
+            | Self::NoSource(_)
+            | Self::NoJob
+            | Self::NoCleanup
+            | Self::NoReceipt
+            | Self::NoApiKey => StatusCode::NOT_FOUND,
+            Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::JobActive(_)
+            | Self::NotCancellable(_)
+            | Self::ReadableIdTaken(_)
+            | Self::UnsupportedAuthentication(_)
+            | Self::NotDirect
+            | Self::TooFrequent(_) => StatusCode::BAD_REQUEST,
+            Self::ConnectionBeingDeleted | Self::CollectionBeingDeleted => StatusCode::CONFLICT,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unprocessable(_) | Self::InvalidConfig(_) | Self::InvalidAuth(_) | Self::InvalidCron(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::NoLanguageModel | Self::Search(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(error) if error.is_retryable() => {
+                return (StatusCode::SERVICE_UNAVAILABLE, "Service temporarily unavailable".to_owned());
+            }
+            Self::Database(_) | Self::Internal(_) => {
+                return (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error".to_owned());
+            }
+        };
+        (status, self.to_string())
+    }
+
+    /// Logs what an operator must see; the client's own mistakes are in the access log.
+    pub fn log(&self) {
+        match self {
+            Self::Database(error) if error.is_retryable() => tracing::warn!(%error, "request not served"),
+            Self::Database(error) => tracing::error!(?error, "request failed"),
+            Self::Search(error) => tracing::warn!(%error, "search not served"),
+            Self::Internal(error) => tracing::error!(error, "request failed"),
+            _ => {}
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.answer().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (status, detail) = self.answer();
+        let mut response = HttpResponse::build(status);
+        match self {
+            Self::Unprocessable(problems) => return response.json(Unprocessable::from(problems.clone())),
+            Self::Database(_) | Self::Search(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
+                response.insert_header((RETRY_AFTER, TRY_AGAIN_SECONDS));
+            }
+            _ => {}
+        }
+        response.json(Detail { detail })
+    }
+}

@@ -1,0 +1,132 @@
+//! The gateway's settings.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{ArgAction, Parser};
+use secrecy::SecretString;
+use shared_service::settings::{
+    AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, ProtocolSettings, TelemetrySettings,
+    Validate, VespaSettings, secret,
+};
+
+use crate::keys;
+
+/// What the gateway is told at start.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "api-gateway",
+    about = "Unweave's HTTP API: source connections that are deleted for real.",
+    after_help = "To make another organization and its first key: api-gateway create-organization --name NAME"
+)]
+pub struct Settings {
+    /// Address of the API
+    #[arg(long, env = "LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8001")]
+    pub listen: SocketAddr,
+    /// Whether requests need an API key; false makes all act for the first organization, on a loopback address only
+    #[arg(long, env = "AUTH_ENABLED", value_name = "BOOL", default_value = "true", action = ArgAction::Set)]
+    pub auth_enabled: bool,
+    /// Whether the sources for tests are offered
+    #[arg(long, env = "ENABLE_INTERNAL_SOURCES", value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
+    pub enable_internal_sources: bool,
+    /// Accepted, without effect: this version has no rate limit
+    #[arg(long, env = "DISABLE_RATE_LIMIT", value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
+    pub disable_rate_limit: bool,
+    /// First key of the first organization, 43 characters (URL-safe base64 of 32 bytes); made and logged if not given; a secret
+    #[arg(long, env = "INITIAL_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret)]
+    pub initial_api_key: Option<SecretString>,
+    /// How often deletions that nobody waits for are looked for
+    #[arg(long, env = "FINISHER_INTERVAL", value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub finisher_interval: Duration,
+    /// How old a deletion must be to count as one that nobody waits for
+    #[arg(long, env = "FINISHER_AGE", value_name = "DURATION", default_value = "20s", value_parser = humantime::parse_duration)]
+    pub finisher_age: Duration,
+    /// PostgreSQL.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// RabbitMQ.
+    #[command(flatten)]
+    pub broker: BrokerSettings,
+    /// Vespa.
+    #[command(flatten)]
+    pub vespa: VespaSettings,
+    /// The keys of the credentials.
+    #[command(flatten)]
+    pub credentials: CredentialsKeysSettings,
+    /// The protocol's times.
+    #[command(flatten)]
+    pub protocol: ProtocolSettings,
+    /// Health and metrics.
+    #[command(flatten)]
+    pub admin: AdminSettings<9001>,
+    /// Logs.
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
+}
+
+impl Validate for Settings {
+    fn validate(&self) -> Result<(), String> {
+        self.database.validate()?;
+        self.protocol.validate()?;
+        if !self.auth_enabled && !self.listen.ip().is_loopback() {
+            return Err(format!("AUTH_ENABLED is false: LISTEN must be a loopback address, not {}", self.listen));
+        }
+        if self.initial_api_key.as_ref().is_some_and(|key| !keys::is_well_formed(key)) {
+            return Err("INITIAL_API_KEY is not URL-safe base64 of 32 bytes (43 characters)".to_owned());
+        }
+        if self.finisher_interval.is_zero() {
+            return Err("FINISHER_INTERVAL must be more than 0s".to_owned());
+        }
+        // A deletion that somebody still waits for is theirs.
+        if self.finisher_age < self.protocol.cancel_wait {
+            return Err("FINISHER_AGE must not be less than CANCEL_WAIT".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    const NEEDED: [&str; 9] = [
+        "api-gateway",
+        "--database-url=postgres://u:p@localhost/d",
+        "--amqp-url=amqp://localhost",
+        "--vespa-url=http://localhost:8081",
+        "--credentials-keys=a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "--auth-enabled=true",
+        "--listen=127.0.0.1:8001",
+        "--cancel-wait=15s",
+        "--finisher-age=20s",
+    ];
+
+    fn validated(more: &[&str]) -> Result<(), String> {
+        let command = Settings::command().args_override_self(true);
+        let matches = command.try_get_matches_from(NEEDED.iter().chain(more)).unwrap();
+        <Settings as clap::FromArgMatches>::from_arg_matches(&matches).unwrap().validate()
+    }
+
+    #[test]
+    fn without_authentication_only_loopback_is_listened_on() {
+        assert_eq!(validated(&[]), Ok(()));
+        assert_eq!(validated(&["--auth-enabled=false"]), Ok(()));
+        assert_eq!(validated(&["--auth-enabled=false", "--listen=[::1]:0"]), Ok(()));
+        assert!(validated(&["--auth-enabled=false", "--listen=0.0.0.0:8001"]).unwrap_err().contains("LISTEN"));
+        assert_eq!(validated(&["--listen=0.0.0.0:8001"]), Ok(()));
+    }
+
+    #[test]
+    fn a_malformed_initial_key_is_refused_without_being_quoted() {
+        let line = validated(&["--initial-api-key=tooshort"]).unwrap_err();
+        assert!(line.contains("INITIAL_API_KEY") && !line.contains("tooshort"));
+        assert_eq!(validated(&["--initial-api-key=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]), Ok(()));
+    }
+
+    #[test]
+    fn the_finisher_leaves_deletions_alone_that_somebody_waits_for() {
+        assert!(validated(&["--finisher-age=14s"]).unwrap_err().contains("FINISHER_AGE"));
+    }
+}

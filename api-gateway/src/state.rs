@@ -1,0 +1,76 @@
+//! What every request handler works with.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use shared_database::credentials::CredentialCipher;
+use shared_database::{Database, DatabaseError};
+use shared_messaging::Publisher;
+use shared_models::source::{self, SourceDefinition};
+use shared_service::Tasks;
+use shared_service::admin::Health;
+use shared_stores::vespa::VespaClient;
+
+use crate::deletion::Deletions;
+use crate::keys;
+use crate::relay::RelayBell;
+use crate::settings::Settings;
+
+/// The parts of this gateway that handlers share.
+pub struct AppState {
+    /// PostgreSQL.
+    pub database: Database,
+    /// The deletion engine.
+    pub deletions: Deletions,
+    /// Wakes the relay after a transaction that enqueued a message.
+    pub relay: RelayBell,
+    /// Publishes what needs no outbox.
+    pub publisher: Publisher,
+    /// Vespa.
+    pub vespa: VespaClient,
+    /// Encrypts credentials.
+    pub cipher: CredentialCipher,
+    /// Spawns on the main runtime.
+    pub tasks: Tasks,
+    /// What `/health/ready` asks.
+    pub health: Health,
+    /// Whether requests need an API key.
+    pub auth_enabled: bool,
+    /// Whether sources for tests are offered.
+    pub offers_internal_sources: bool,
+}
+
+impl AppState {
+    /// A source that is offered here.
+    #[must_use]
+    pub fn source(&self, short_name: &str) -> Option<&'static SourceDefinition> {
+        source::find(short_name).filter(|source| self.offers(source))
+    }
+
+    /// Every source that is offered here.
+    pub fn sources(&self) -> impl Iterator<Item = &'static SourceDefinition> {
+        source::all().iter().filter(|source| self.offers(source))
+    }
+
+    const fn offers(&self, source: &SourceDefinition) -> bool {
+        self.offers_internal_sources || !source.is_internal
+    }
+}
+
+/// Makes the first organization of an empty database, with `INITIAL_API_KEY` or a key that is logged this once.
+///
+/// # Errors
+/// Any database error.
+pub async fn make_first_organization(database: &Database, settings: &Settings) -> Result<(), DatabaseError> {
+    let given = settings.initial_api_key.as_ref();
+    let key: SecretString = given.cloned().unwrap_or_else(keys::generate);
+    let made = database.create_first_organization("Default organization", keys::hash(key.expose_secret())).await?;
+    match (made, given) {
+        (None, _) => {}
+        (Some(organization), Some(_)) => tracing::info!(%organization, "made the first organization"),
+        (Some(organization), None) => tracing::warn!(
+            %organization,
+            api_key = key.expose_secret(),
+            "made the first organization; this is its API key, shown only this once"
+        ),
+    }
+    Ok(())
+}
