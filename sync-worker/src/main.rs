@@ -1,2 +1,115 @@
-//! Placeholder.
-fn main() {}
+//! The sync-worker.
+//!
+//! SIGTERM stops the jobs that run here: no write starts, those under way are waited for, and each job is ended in its
+//! row before the process ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use shared_database::Database;
+use shared_database::credentials::CredentialCipher;
+use shared_messaging::{Broker, ConsumerHandle, Publisher, Subscription, WorkQueue};
+use shared_models::LeaseOwner;
+use shared_service::admin::{self, Health};
+use shared_service::{BootClock, Tasks, metrics, settings, telemetry};
+use shared_stores::{ArfStore, VespaClient};
+use sync_worker::cancel::RunningJobs;
+use sync_worker::lease::WriteKind;
+use sync_worker::pipeline::{Limiter, Stores};
+use sync_worker::settings::Settings;
+use sync_worker::worker::{RunMessages, Worker};
+use sync_worker::{figures, reaper};
+use tokio::sync::{Notify, Semaphore};
+
+/// How long shutdown waits for jobs to stop: a write that stays unanswered is open for some seconds.
+const DRAIN: Duration = Duration::from_secs(24);
+const STORE_PROBE: Duration = Duration::from_millis(1_500);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    shared_service::install_tls_provider();
+    let settings: Settings = settings::load();
+    telemetry::init("sync-worker", &settings.telemetry)?;
+    let metrics = metrics::install()?;
+    metrics::describe(figures::DESCRIPTIONS);
+    let tasks = Tasks::new();
+    tasks.shutdown_on_signals()?;
+
+    let broker = Broker::new(&settings.broker.amqp_url, "sync-worker", tasks.tracker(), tasks.shutdown())?;
+    let publisher = broker.publisher();
+    let worker = Arc::new(worker(&settings, publisher.clone(), &tasks)?);
+
+    let running = worker.running.clone();
+    let control = broker.consume(Subscription::Control, &publisher, move |delivery| running.clone().handle(delivery));
+    // One at a time: a message that this worker has no slot for stays with the broker, for another worker.
+    let jobs = Subscription::Work { queue: WorkQueue::SyncJobs, prefetch: 1 };
+    broker.consume(jobs, &publisher, RunMessages(worker.clone()));
+    reaper::start(
+        worker.control.clone(),
+        publisher.clone(),
+        settings.protocol.lease_guard,
+        settings.sync.reaper_interval,
+        &tasks,
+    );
+    tasks.spawn("look_for_jobs", worker.clone().look_for_jobs());
+
+    let health = health(Health::new(&tasks, metrics), &worker, control, publisher);
+    let address = admin::serve(settings.admin.admin_listen, health, &tasks)?;
+    tracing::info!(%address, lease_owner = %worker.owner, "sync-worker started");
+
+    tasks.shutdown().cancelled().await;
+    worker.running.stop_all();
+    anyhow::ensure!(tasks.drain(DRAIN).await, "jobs were still stopping at the end of the drain");
+    tracing::info!("sync-worker stopped");
+    Ok(())
+}
+
+fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::Result<Worker> {
+    let url = &settings.database.database_url;
+    let max_jobs = usize::from(settings.sync.max_jobs);
+    let arf_url = &settings.arf.arf_url;
+    Ok(Worker {
+        owner: LeaseOwner::random(),
+        times: settings.protocol.times(),
+        clock: Arc::new(BootClock),
+        database: Database::new(url, settings.database.database_pool_size)?,
+        control: Database::new(url, max_jobs + 2)?,
+        cipher: CredentialCipher::new(settings.credentials.credentials_keys.secrets())
+            .context("CREDENTIALS_KEYS holds no key")?,
+        stores: Stores {
+            vespa: VespaClient::new(&settings.vespa.vespa_url).context("set up the Vespa client")?,
+            arf: ArfStore::from_url(arf_url).context("open the ARF store")?,
+            arf_writes: if arf_url.scheme() == "file" { WriteKind::Blocking } else { WriteKind::Remote },
+            limiter: Limiter::new(settings.sync.writes_in_flight),
+        },
+        publisher,
+        limits: settings.sync.limits(),
+        has_internal_sources: settings.sync.enable_internal_sources,
+        running: Arc::new(RunningJobs::default()),
+        slots: Arc::new(Semaphore::new(max_jobs)),
+        freed: Arc::new(Notify::new()),
+        tasks: tasks.clone(),
+    })
+}
+
+fn health(health: Health, worker: &Arc<Worker>, control: ConsumerHandle, publisher: Publisher) -> Health {
+    let (database, vespa, arf) = (worker.control.clone(), worker.stores.vespa.clone(), worker.stores.arf.clone());
+    health
+        .probe("database", move || {
+            let database = database.clone();
+            async move { database.ping().await }
+        })
+        .probe("broker", move || {
+            let is_connected = publisher.is_connected() && control.is_connected();
+            async move { if is_connected { Ok(()) } else { Err("not connected") } }
+        })
+        .probe("vespa", move || {
+            let vespa = vespa.clone();
+            async move { vespa.ready(STORE_PROBE).await }
+        })
+        .probe("arf", move || {
+            let arf = arf.clone();
+            async move { arf.ready(STORE_PROBE).await }
+        })
+}

@@ -1,0 +1,196 @@
+//! One job, from its claim to its acknowledged end.
+//!
+//! Keeps DEL-2: the job ends only when none of its writes is open, and its end clears the lease in the same statement.
+//! After a stop nothing slow comes between the last answered write and the acknowledgement: the waiting DELETE wakes on
+//! it. If PostgreSQL is away at the end, the lease runs out and the reaper of any worker ends the job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use shared_database::entities::EntityWriter;
+use shared_database::jobs::{ClaimedJob, JobCounts, JobOutcome};
+use shared_models::{Envelope, JobStatus, Message};
+use tokio_util::sync::CancellationToken;
+
+use crate::late_write;
+use crate::lease::{self, Lease, Stop};
+use crate::pipeline::{self, Counts, JobError, Reading, Run, Writer};
+use crate::sources::SourceError;
+use crate::worker::Worker;
+
+/// How often progress is recorded and announced.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest time for one statement around a job's end.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+const END_PAUSE: Duration = Duration::from_millis(200);
+
+/// A claimed job.
+pub struct JobRun {
+    worker: Arc<Worker>,
+    job: Arc<ClaimedJob>,
+    lease: Arc<Lease>,
+    counts: Arc<Counts>,
+}
+
+impl JobRun {
+    /// A job that was claimed under `lease`.
+    #[must_use]
+    pub fn new(worker: Arc<Worker>, job: ClaimedJob, lease: Arc<Lease>) -> Self {
+        Self { worker, job: Arc::new(job), lease, counts: Arc::default() }
+    }
+
+    /// Runs the job and ends it.
+    pub async fn run(self) {
+        tracing::info!(source = self.job.short_name, "the job starts");
+        let outcome = self.run_under_lease().await;
+        let counts = self.counts.now();
+        if let Some(status) = self.end(outcome, counts).await {
+            self.announce(status, counts).await;
+        }
+        if self.lease.has_ended_late() {
+            late_write::reopen_cleanup(&self.worker, self.job.sync_id);
+        }
+    }
+
+    /// Works until the job is over and none of its writes is open, renewing the lease meanwhile.
+    async fn run_under_lease(&self) -> JobOutcome {
+        let renew = || self.worker.control.renew_lease(self.job.job_id, self.worker.owner, self.worker.times.lease_ttl);
+        let renewing = async {
+            lease::keep(&self.lease, renew).await;
+            std::future::pending().await
+        };
+        let reporting = async {
+            self.report().await;
+            std::future::pending().await
+        };
+        tokio::select! {
+            outcome = Box::pin(self.work()) => outcome,
+            never = renewing => never,
+            never = reporting => never,
+        }
+    }
+
+    async fn work(&self) -> JobOutcome {
+        let outcome = {
+            let mut pipeline = Box::pin(self.pipeline());
+            // Polled on while its writes are waited for: they end with it, not without it.
+            let stopped = async {
+                self.lease.stopped().await;
+                self.lease.all_writes_closed().await;
+            };
+            tokio::select! {
+                biased;
+                outcome = &mut pipeline => outcome,
+                () = stopped => Err(self.stop_reason().into()),
+            }
+        };
+        self.lease.stop(Stop::Over);
+        self.lease.all_writes_closed().await;
+        match outcome {
+            Ok(()) => JobOutcome::Completed,
+            Err(error) => {
+                tracing::warn!(%error, "the job ends early");
+                error.outcome()
+            }
+        }
+    }
+
+    async fn pipeline(&self) -> Result<(), JobError> {
+        let worker = &self.worker;
+        let run = Run {
+            job: self.job.clone(),
+            writer: Writer {
+                lease: self.lease.clone(),
+                rows: EntityWriter { sync: self.job.sync_id, job: self.job.job_id, owner: worker.owner },
+                database: worker.database.clone(),
+                stores: worker.stores.clone(),
+                given_up: CancellationToken::new(),
+                refused_in_a_row: 0.into(),
+            },
+            counts: self.counts.clone(),
+            max_blob_bytes: worker.limits.max_blob_bytes,
+        };
+        let reading = self.reading(&run.writer).await?;
+        Box::pin(pipeline::run(&run, reading, &worker.tasks)).await
+    }
+
+    async fn reading(&self, writer: &Writer) -> Result<Reading, JobError> {
+        let definition = shared_models::source::find(&self.job.short_name);
+        if definition.is_some_and(|source| source.is_internal) && !self.worker.has_internal_sources {
+            return Err(JobError::SourceDisabled(self.job.short_name.clone()));
+        }
+        let config = match &self.job.config {
+            Value::Object(config) => config.clone(),
+            _ => return Err(SourceError::Misconfigured("config is not an object".to_owned()).into()),
+        };
+        let (worker, connection) = (&self.worker, self.job.source_connection_id);
+        let credentials = writer.read_rows(|| worker.database.credentials(&worker.cipher, connection)).await?;
+        Ok(Reading { config, credentials: credentials.unwrap_or_default(), limits: worker.limits.clone() })
+    }
+
+    fn stop_reason(&self) -> Stop {
+        self.lease.stop_reason().map_or(Stop::Over, |(stop, _)| stop)
+    }
+
+    /// Records and announces progress, best effort.
+    async fn report(&self) {
+        let mut reported = JobCounts::default();
+        loop {
+            tokio::time::sleep(PROGRESS_INTERVAL).await;
+            let counts = self.counts.now();
+            if counts == reported {
+                continue;
+            }
+            match self.worker.control.record_progress(self.job.job_id, self.worker.owner, counts).await {
+                Ok(()) => reported = counts,
+                Err(error) => tracing::debug!(%error, "progress could not be recorded"),
+            }
+            self.publish(Message::JobProgress { job_id: self.job.job_id }).await;
+        }
+    }
+
+    /// Ends the job in its row; `None` if it was reaped, is gone, or PostgreSQL stays away past lease and guard.
+    async fn end(&self, outcome: JobOutcome, counts: JobCounts) -> Option<JobStatus> {
+        let worker = &self.worker;
+        loop {
+            let ending = worker.control.end_job(self.job.job_id, worker.owner, outcome.clone(), counts);
+            match tokio::time::timeout(END_TIMEOUT, ending).await {
+                Ok(Ok(Some(status))) => return Some(status),
+                Ok(Ok(None)) => {
+                    tracing::info!("the job's row was taken away before its end");
+                    return None;
+                }
+                Ok(Err(error)) if !error.is_retryable() => {
+                    tracing::error!(%error, "the job could not be ended; the reaper will");
+                    return None;
+                }
+                Ok(Err(error)) => tracing::warn!(%error, "the job could not be ended yet"),
+                Err(_) => tracing::warn!("the end of the job was not answered in time"),
+            }
+            if worker.clock.now() > self.lease.ends_at() + worker.times.lease_guard {
+                tracing::warn!("the job is left to the reaper");
+                return None;
+            }
+            tokio::time::sleep(END_PAUSE).await;
+        }
+    }
+
+    /// Tells the gateways that the job has ended.
+    async fn announce(&self, status: JobStatus, counts: JobCounts) {
+        self.publish(Message::JobStopped { job_id: self.job.job_id }).await;
+        if let Some((Stop::Cancelled | Stop::Refused, since)) = self.lease.stop_reason() {
+            metrics::histogram!("unweave_stop_acknowledgement_seconds").record(since.as_secs_f64());
+        }
+        metrics::counter!("sync_jobs_total", "outcome" => status.as_str()).increment(1);
+        let JobCounts { inserted, updated, deleted, kept, failed } = counts;
+        tracing::info!(%status, inserted, updated, deleted, kept, failed, "the job has ended");
+    }
+
+    async fn publish(&self, message: Message) {
+        let envelope = Envelope::new(message, self.job.request_id);
+        if let Err(error) = self.worker.publisher.publish(&envelope).await {
+            tracing::debug!(%error, kind = envelope.message.kind(), "a message was not published; whoever waits polls");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! How a job can end before its end.
+
+use shared_database::DatabaseError;
+use shared_database::jobs::JobOutcome;
+use shared_stores::{ArfError, VespaError};
+
+use crate::lease::Stop;
+use crate::sources::SourceError;
+
+/// Why a job ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// It was stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stop),
+    /// The source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The source crashed.
+    #[error("reading the source crashed")]
+    SourceCrashed,
+    /// This installation doesn't offer the source.
+    #[error("source '{0}' is not enabled")]
+    SourceDisabled(String),
+    /// Vespa doesn't take writes.
+    #[error("write to Vespa: {0}")]
+    Vespa(#[source] VespaError),
+    /// The ARF store doesn't take writes.
+    #[error("write to the ARF store: {0}")]
+    Arf(#[source] ArfError),
+    /// Not one entity after the other, but all of them are refused.
+    #[error("{count} entities in a row were refused, the last one: {last}")]
+    Refused {
+        /// How many.
+        count: u32,
+        /// Why the last one was.
+        last: String,
+    },
+    /// A statement can't succeed.
+    #[error("use PostgreSQL: {0}")]
+    Database(#[source] DatabaseError),
+    /// Another write of the job failed; its error is the one that counts.
+    #[error("another write of the job failed")]
+    GivenUp,
+    /// Preparing entities crashed.
+    #[error("preparing entities crashed")]
+    PrepareCrashed,
+}
+
+impl JobError {
+    /// What the job's row says. Texts are shown to the connection's owner.
+    #[must_use]
+    pub fn outcome(&self) -> JobOutcome {
+        let category = match self {
+            Self::Stopped(_) | Self::Source(SourceError::Stopped) => return JobOutcome::Cancelled,
+            Self::Source(error) => error.category(),
+            Self::SourceCrashed
+            | Self::SourceDisabled(_)
+            | Self::Vespa(_)
+            | Self::Arf(_)
+            | Self::Refused { .. }
+            | Self::Database(_)
+            | Self::GivenUp
+            | Self::PrepareCrashed => None,
+        };
+        JobOutcome::Failed { error: self.to_string(), category }
+    }
+}

@@ -1,0 +1,157 @@
+//! The content hash of an entity: SHA-256 over everything that is shown of it, whatever order its fields come in.
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::sources::{RawFile, SourceEntity};
+
+/// Part of every hash: a change in how entities are written changes it, and the next sync writes them all again.
+const FORM: &str = "unweave entity 1";
+
+/// The hash of `entity`.
+#[must_use]
+pub fn content_hash(entity: &SourceEntity) -> [u8; 32] {
+    // Taken apart, so that a new field can't be forgotten.
+    let SourceEntity {
+        class,
+        id,
+        name,
+        document_type,
+        text,
+        fields,
+        breadcrumbs,
+        created_at,
+        updated_at,
+        web_url,
+        file,
+    } = entity;
+    let mut hasher = Canonical::default();
+    for part in [FORM, class, id, name, document_type.as_str(), text, web_url] {
+        hasher.text(part);
+    }
+    hasher.length(fields.len());
+    for (key, value) in sorted(fields) {
+        hasher.text(key);
+        hasher.value(value);
+    }
+    hasher.length(breadcrumbs.len());
+    for crumb in breadcrumbs {
+        for part in [crumb.entity_id.as_str(), crumb.name.as_str(), crumb.entity_type] {
+            hasher.text(part);
+        }
+    }
+    for time in [created_at, updated_at] {
+        hasher.text(&time.map(|time| time.to_rfc3339()).unwrap_or_default());
+    }
+    if let Some(RawFile { name, bytes }) = file {
+        hasher.text(name);
+        hasher.bytes(bytes);
+    }
+    hasher.0.finalize().into()
+}
+
+/// Feeds values so that no two different ones give the same bytes.
+#[derive(Default)]
+struct Canonical(Sha256);
+
+impl Canonical {
+    fn length(&mut self, length: usize) {
+        self.0.update(u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.length(bytes.len());
+        self.0.update(bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.0.update(b"n"),
+            Value::Bool(true) => self.0.update(b"t"),
+            Value::Bool(false) => self.0.update(b"f"),
+            Value::Number(number) => {
+                self.0.update(b"#");
+                self.text(&number.to_string());
+            }
+            Value::String(text) => {
+                self.0.update(b"s");
+                self.text(text);
+            }
+            Value::Array(items) => {
+                self.0.update(b"[");
+                self.length(items.len());
+                items.iter().for_each(|item| self.value(item));
+            }
+            Value::Object(fields) => {
+                self.0.update(b"{");
+                self.length(fields.len());
+                for (key, value) in sorted(fields) {
+                    self.text(key);
+                    self.value(value);
+                }
+            }
+        }
+    }
+}
+
+fn sorted(fields: &serde_json::Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut fields: Vec<_> = fields.iter().collect();
+    fields.sort_by_key(|(key, _)| *key);
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::json;
+    use shared_models::DocumentType;
+
+    use super::super::tests::entity;
+    use super::*;
+    use crate::sources::Breadcrumb;
+
+    #[test]
+    fn the_order_of_fields_changes_nothing() {
+        let (mut one, mut two) = (entity("a", "text"), entity("a", "text"));
+        one.fields = json!({"x": 1, "y": {"b": 1, "a": 2}}).as_object().unwrap().clone();
+        two.fields = serde_json::from_str(r#"{"y": {"a": 2, "b": 1}, "x": 1}"#).unwrap();
+        assert_eq!(content_hash(&one), content_hash(&two));
+    }
+
+    #[test]
+    fn everything_that_is_shown_changes_the_hash() {
+        let base = entity("a", "text");
+        let time = Some(chrono::DateTime::UNIX_EPOCH);
+        let crumb = Breadcrumb { entity_id: "c".to_owned(), name: "C".to_owned(), entity_type: "Folder" };
+        let file = RawFile { name: "f".to_owned(), bytes: Bytes::from_static(b"1") };
+        let changed = [
+            SourceEntity { name: "other".to_owned(), ..base.clone() },
+            SourceEntity { document_type: DocumentType::Web, ..base.clone() },
+            SourceEntity { text: "text2".to_owned(), ..base.clone() },
+            SourceEntity {
+                fields: json!({"n": 9_007_199_254_740_993_u64}).as_object().unwrap().clone(),
+                ..base.clone()
+            },
+            SourceEntity {
+                fields: json!({"n": 9_007_199_254_740_992_u64}).as_object().unwrap().clone(),
+                ..base.clone()
+            },
+            SourceEntity { fields: json!({"n": "1"}).as_object().unwrap().clone(), ..base.clone() },
+            SourceEntity { breadcrumbs: vec![crumb], ..base.clone() },
+            SourceEntity { created_at: time, ..base.clone() },
+            SourceEntity { updated_at: time, ..base.clone() },
+            SourceEntity { web_url: "http://x".to_owned(), ..base.clone() },
+            SourceEntity { file: Some(file.clone()), ..base.clone() },
+            SourceEntity { file: Some(RawFile { bytes: Bytes::from_static(b"2"), ..file }), ..base.clone() },
+        ];
+        let mut hashes: Vec<_> = changed.iter().map(content_hash).collect();
+        hashes.push(content_hash(&base));
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), changed.len() + 1);
+    }
+}

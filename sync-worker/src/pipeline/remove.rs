@@ -1,0 +1,58 @@
+//! Removing entities: rows dirty first, then documents and blobs, then the rows.
+//!
+//! Whoever dies in between leaves a dirty row that still covers everything; the next job goes on.
+
+use std::collections::HashSet;
+
+use shared_database::entities::StoredEntity;
+use shared_models::{DocumentId, EntityKey};
+
+use super::counts::Counted;
+use super::write::{Writes, count, store_all};
+use super::writer::StoreWrite;
+use super::{JobError, Run};
+
+const PAGE: u32 = 64;
+
+/// Removes every entity that the job didn't see. Call it only after the source was read from its beginning to its end.
+///
+/// # Errors
+/// [`JobError`]; no write is under way then.
+pub async fn remove_vanished(run: &Run) -> Result<(), JobError> {
+    let writer = &run.writer;
+    let mut after = None;
+    loop {
+        let read = || writer.database.unseen_entities(writer.sync(), writer.rows.job, after, PAGE);
+        let vanished = writer.read_rows(read).await?;
+        let Some(last) = vanished.last() else { return Ok(()) };
+        after = Some(last.key);
+        let gone = remove(run, &vanished).await?;
+        run.counts.add(Counted::Deleted, count(gone.len()));
+        run.counts.add(Counted::Failed, count(vanished.len() - gone.len()));
+    }
+}
+
+/// Removes `entities` everywhere; returns those that are gone. The rows of the others stay dirty.
+///
+/// # Errors
+/// [`JobError`]; no write is under way then.
+pub async fn remove(run: &Run, entities: &[StoredEntity]) -> Result<HashSet<EntityKey>, JobError> {
+    let writer = &run.writer;
+    let keys: Vec<EntityKey> = entities.iter().map(|entity| entity.key).collect();
+    writer.change_rows(|| writer.database.make_dirty(writer.rows, &keys)).await?;
+    let removals = entities.iter().map(|entity| (entity.key, removals_of(run, entity)));
+    let refusals = store_all(run, removals.collect()).await?;
+    let gone: Vec<EntityKey> = keys.into_iter().filter(|key| refusals.is_complete(*key)).collect();
+    if !gone.is_empty() {
+        writer.change_rows(|| writer.database.delete_entities(writer.rows, &gone)).await?;
+    }
+    refusals.note(run)?;
+    Ok(gone.into_iter().collect())
+}
+
+fn removals_of(run: &Run, entity: &StoredEntity) -> Writes {
+    let (sync, key, document_type) = (run.job.sync_id, entity.key, entity.document_type);
+    let documents = (0..entity.chunk_count)
+        .map(move |chunk| StoreWrite::RemoveDocument(DocumentId::chunk(document_type, sync, key, chunk)));
+    Box::new(documents.chain([StoreWrite::RemoveBlobs(key, entity.file_name.clone())]))
+}

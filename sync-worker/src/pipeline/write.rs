@@ -1,0 +1,209 @@
+//! From a batch of entities to rows, documents and blobs: compare, say what will be written, write, settle.
+//!
+//! Whoever dies in between leaves dirty rows: they cover everything that may be in the stores, and the next job of the
+//! sync writes those entities again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use shared_database::entities::{EntityIntent, StoredEntity, WrittenEntity};
+use shared_models::EntityKey;
+
+use super::batch::Batch;
+use super::counts::Counted;
+use super::prepare::{Hashed, Prepared};
+use super::writer::{NotWritten, StoreWrite};
+use super::{JobError, Run, remove};
+
+/// An entity to be written, and how many chunks of an earlier version there may be.
+#[derive(Clone)]
+struct Change {
+    entity: Arc<Prepared>,
+    earlier_chunks: u32,
+    counted: Counted,
+}
+
+/// What a batch turned out to be.
+#[derive(Default)]
+struct Compared {
+    kept: Vec<EntityKey>,
+    changed: Vec<(Hashed, u32, Counted)>,
+    /// Their documents are of another type, or their file has another name: removed, then written as new.
+    replaced: Vec<StoredEntity>,
+}
+
+/// Brings one batch into rows and stores.
+///
+/// # Errors
+/// [`JobError`]; no write of the batch is under way then.
+pub async fn write_batch(run: &Run, batch: Batch) -> Result<(), JobError> {
+    let hashed = hash(run, batch).await?;
+    let keys: Vec<EntityKey> = hashed.iter().map(|entity| entity.key).collect();
+    let writer = &run.writer;
+    let stored = writer.read_rows(|| writer.database.stored_entities(writer.sync(), &keys)).await?;
+    let Compared { kept, mut changed, replaced } = compare(hashed, stored);
+    if !kept.is_empty() {
+        writer.change_rows(|| writer.database.mark_seen(writer.rows, &kept)).await?;
+        run.counts.add(Counted::Kept, count(kept.len()));
+    }
+    if !replaced.is_empty() {
+        let gone = remove::remove(run, &replaced).await?;
+        let stuck = |key: &EntityKey| replaced.iter().any(|old| old.key == *key) && !gone.contains(key);
+        let before = changed.len();
+        changed.retain(|(hashed, ..)| !stuck(&hashed.key));
+        run.counts.add(Counted::Failed, count(before - changed.len()));
+    }
+    if changed.is_empty() {
+        return Ok(());
+    }
+    write_changed(run, prepare(changed).await?).await
+}
+
+fn compare(hashed: Vec<Hashed>, stored: Vec<StoredEntity>) -> Compared {
+    let mut stored: HashMap<EntityKey, StoredEntity> = stored.into_iter().map(|row| (row.key, row)).collect();
+    let mut compared = Compared::default();
+    for entity in hashed {
+        match stored.remove(&entity.key) {
+            None => compared.changed.push((entity, 0, Counted::Inserted)),
+            Some(row) if row.content_hash.as_deref() == Some(entity.hash.as_slice()) => compared.kept.push(row.key),
+            Some(row) if row.document_type == entity.entity.document_type && row.file_name == entity.file_name() => {
+                compared.changed.push((entity, row.chunk_count, Counted::Updated));
+            }
+            Some(row) => {
+                compared.changed.push((entity, 0, Counted::Updated));
+                compared.replaced.push(row);
+            }
+        }
+    }
+    compared
+}
+
+async fn write_changed(run: &Run, changes: Vec<Change>) -> Result<(), JobError> {
+    let writer = &run.writer;
+    let intents: Vec<EntityIntent> = changes.iter().map(|change| change.entity.intent()).collect();
+    writer.change_rows(|| writer.database.intend_entities(writer.rows, &intents)).await?;
+    let puts = changes.iter().map(|change| (change.entity.key(), puts_of(run, change)));
+    let mut refusals = store_all(run, puts.collect()).await?;
+    let surplus = changes.iter().filter(|change| refusals.is_complete(change.entity.key()));
+    let surplus = surplus.map(|change| (change.entity.key(), surplus_of(run, change)));
+    refusals.add(store_all(run, surplus.collect()).await?);
+    let (complete, refused): (Vec<&Change>, Vec<&Change>) =
+        changes.iter().partition(|change| refusals.is_complete(change.entity.key()));
+    let written: Vec<WrittenEntity> = complete.iter().map(|change| change.entity.written()).collect();
+    if !written.is_empty() {
+        writer.change_rows(|| writer.database.settle_entities(writer.rows, &written)).await?;
+        writer.taken();
+    }
+    for change in complete {
+        run.counts.add(change.counted, 1);
+    }
+    run.counts.add(Counted::Failed, count(refused.len()));
+    refusals.note(run)
+}
+
+/// Writes of one entity, made one by one when their turn comes: a large entity has thousands.
+pub(super) type Writes = Box<dyn Iterator<Item = StoreWrite> + Send>;
+
+fn puts_of(run: &Run, change: &Change) -> Writes {
+    let (job, entity) = (run.job.clone(), change.entity.clone());
+    let capture = StoreWrite::PutCapture(entity.key(), entity.capture());
+    let file = entity.file().map(|(name, content)| StoreWrite::PutFile(entity.key(), name, content));
+    let documents = (0..entity.chunk_count()).map(move |chunk| {
+        StoreWrite::PutDocument(entity.document_id(&job, chunk), Box::new(entity.document(&job, chunk)))
+    });
+    Box::new(std::iter::once(capture).chain(file).chain(documents))
+}
+
+/// Chunks that an earlier, longer version of the entity had.
+fn surplus_of(run: &Run, change: &Change) -> Writes {
+    let (job, entity) = (run.job.clone(), change.entity.clone());
+    let surplus = entity.chunk_count()..change.earlier_chunks;
+    Box::new(surplus.map(move |chunk| StoreWrite::RemoveDocument(entity.document_id(&job, chunk))))
+}
+
+/// Which entities had a write refused, and why.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(HashMap<EntityKey, String>);
+
+impl Refusals {
+    pub(super) fn is_complete(&self, key: EntityKey) -> bool {
+        !self.0.contains_key(&key)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Tells the writer of each refused entity.
+    pub(super) fn note(self, run: &Run) -> Result<(), JobError> {
+        self.0.values().try_for_each(|why| run.writer.refused(why))
+    }
+}
+
+/// Makes all writes of these entities, several at a time, and waits for every one of them, whatever becomes of the
+/// others: a write that is let go of would stay open for its bound and hold up a stop.
+pub(super) async fn store_all(run: &Run, entities: Vec<(EntityKey, Writes)>) -> Result<Refusals, JobError> {
+    let in_flight = usize::try_from(run.writer.stores.limiter.most()).unwrap_or(1);
+    let mut waiting = entities.into_iter();
+    let mut current: Option<(EntityKey, Writes)> = None;
+    let mut next = move || {
+        loop {
+            if let Some((key, writes)) = &mut current
+                && let Some(write) = writes.next()
+            {
+                return Some((*key, write));
+            }
+            current = Some(waiting.next()?);
+        }
+    };
+    let mut under_way = FuturesUnordered::new();
+    let mut refusals = Refusals::default();
+    let mut error: Option<JobError> = None;
+    loop {
+        while under_way.len() < in_flight
+            && let Some((key, write)) = next()
+        {
+            under_way.push(store_one(run, key, write));
+        }
+        let Some((key, end)) = under_way.next().await else { break };
+        match end {
+            Ok(()) => {}
+            Err(NotWritten::Refused(why)) => drop(refusals.0.insert(key, why)),
+            Err(NotWritten::Job(JobError::GivenUp)) => drop(error.get_or_insert(JobError::GivenUp)),
+            Err(NotWritten::Job(found)) => match error {
+                None | Some(JobError::GivenUp) => error = Some(found),
+                Some(_) => {}
+            },
+        }
+    }
+    error.map_or(Ok(refusals), Err)
+}
+
+async fn store_one(run: &Run, key: EntityKey, write: StoreWrite) -> (EntityKey, Result<(), NotWritten>) {
+    (key, run.writer.store(write).await)
+}
+
+async fn hash(run: &Run, batch: Batch) -> Result<Vec<Hashed>, JobError> {
+    let max_blob_bytes = run.max_blob_bytes;
+    let hash = move || batch.into_iter().map(|(key, entity)| Hashed::new(key, entity, max_blob_bytes)).collect();
+    tokio::task::spawn_blocking(hash).await.map_err(|_| JobError::PrepareCrashed)
+}
+
+async fn prepare(changed: Vec<(Hashed, u32, Counted)>) -> Result<Vec<Change>, JobError> {
+    let prepare = move || {
+        let changed = changed.into_iter();
+        changed
+            .map(|(hashed, earlier_chunks, counted)| Change {
+                entity: Arc::new(Prepared::new(hashed)),
+                earlier_chunks,
+                counted,
+            })
+            .collect()
+    };
+    tokio::task::spawn_blocking(prepare).await.map_err(|_| JobError::PrepareCrashed)
+}
+
+pub(super) fn count(entities: usize) -> i64 {
+    i64::try_from(entities).unwrap_or(i64::MAX)
+}

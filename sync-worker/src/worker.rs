@@ -1,0 +1,155 @@
+//! Takes jobs: a message names one, a timer and every slot that becomes free ask for the oldest that waits.
+//!
+//! The row is the work. A message is acknowledged after the claim was tried, whatever came of it: doubled, late or for a
+//! job that another worker has, it does nothing (DEL-6); lost, the timer finds the row.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared_database::credentials::CredentialCipher;
+use shared_database::jobs::Claim;
+use shared_database::{Database, DatabaseError};
+use shared_messaging::{Delivery, Handler, Outcome, Publisher};
+use shared_models::{LeaseOwner, Message, ProtocolTimes};
+use shared_service::Tasks;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
+
+use crate::cancel::RunningJobs;
+use crate::job::JobRun;
+use crate::lease::{Clock, Lease};
+use crate::pipeline::Stores;
+use crate::sources::SourceLimits;
+
+/// How often the timer looks for jobs whose message may be lost.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// A pending job's message is given this long to reach an idle worker.
+const MESSAGE_GRACE: Duration = Duration::from_secs(2);
+
+/// What every job of this process shares.
+pub struct Worker {
+    /// New with every process start.
+    pub owner: LeaseOwner,
+    /// The protocol's times.
+    pub times: ProtocolTimes,
+    /// The clock of leases.
+    pub clock: Arc<dyn Clock>,
+    /// For entities, which may wait for each other.
+    pub database: Database,
+    /// For leases and ends of jobs, which must not wait for entities.
+    pub control: Database,
+    /// Decrypts credentials.
+    pub cipher: CredentialCipher,
+    /// Vespa and ARF.
+    pub stores: Stores,
+    /// Announces ends and progress.
+    pub publisher: Publisher,
+    /// What the operator allows sources to reach.
+    pub limits: SourceLimits,
+    /// Whether sources for tests may run.
+    pub has_internal_sources: bool,
+    /// The jobs that run here.
+    pub running: Arc<RunningJobs>,
+    /// One permit for each job that may run.
+    pub slots: Arc<Semaphore>,
+    /// Notified when a slot becomes free.
+    pub freed: Arc<Notify>,
+    /// Tasks of this process.
+    pub tasks: Tasks,
+}
+
+impl Worker {
+    /// Claims a job and runs it on `slot`; `false` if there was none to claim.
+    async fn claim(self: &Arc<Self>, claim: Claim, slot: OwnedSemaphorePermit) -> Result<bool, DatabaseError> {
+        // The lease counts from before the claim was sent.
+        let sent_at = self.clock.now();
+        let claimed = self.control.claim_job(claim, self.owner, self.times.lease_ttl).await?;
+        let Some(job) = claimed else { return Ok(false) };
+        let lease = Lease::new(job.job_id, self.times.into(), self.clock.clone(), sent_at);
+        let registered = self.running.register(&lease);
+        let request_id = job.request_id.map(|id| id.to_string());
+        let span = tracing::info_span!("job", job_id = %job.job_id, sync_id = %job.sync_id, request_id);
+        let run = JobRun::new(self.clone(), job, lease);
+        let worker = self.clone();
+        self.tasks.spawn(
+            "job",
+            async move {
+                // Given back in this order, also by a panic: the freed slot finds the job gone.
+                let _freed = FreedSlot(worker.freed.clone());
+                let _slot = slot;
+                let _registered = registered;
+                Box::pin(run.run()).await;
+            }
+            .instrument(span),
+        );
+        Ok(true)
+    }
+
+    /// Claims pending jobs until there is none or no slot is free.
+    async fn claim_pending(self: &Arc<Self>, grace: Duration) -> Result<(), DatabaseError> {
+        while let Ok(slot) = self.slots.clone().try_acquire_owned() {
+            if !self.claim(Claim::PendingFor(grace), slot).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for pending jobs on a timer and whenever a slot becomes free, until shutdown.
+    pub async fn look_for_jobs(self: Arc<Self>) {
+        let shutdown = self.tasks.shutdown().clone();
+        loop {
+            let grace = tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.freed.notified() => Duration::ZERO,
+                () = tokio::time::sleep(LOOK_INTERVAL) => MESSAGE_GRACE,
+            };
+            if let Err(error) = self.claim_pending(grace).await {
+                tracing::warn!(%error, "pending jobs could not be looked for");
+            }
+        }
+    }
+}
+
+struct FreedSlot(Arc<Notify>);
+
+impl Drop for FreedSlot {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// Handles what comes over `sync.jobs`.
+pub struct RunMessages(pub Arc<Worker>);
+
+impl RunMessages {
+    fn room(&self) -> Outcome {
+        if self.0.slots.available_permits() == 0 { Outcome::DoneAndPause } else { Outcome::Done }
+    }
+}
+
+impl Handler for RunMessages {
+    async fn handle(&self, delivery: Delivery) -> Outcome {
+        let Message::RunSync { job_id } = delivery.envelope.message else {
+            tracing::warn!(kind = delivery.envelope.message.kind(), "a message that doesn't belong in sync.jobs");
+            return Outcome::Done;
+        };
+        if self.0.tasks.shutdown().is_cancelled() {
+            return Outcome::Unavailable;
+        }
+        // Without a free slot the job waits in its row: the next free slot of any worker takes it.
+        let Ok(slot) = self.0.slots.clone().try_acquire_owned() else { return Outcome::DoneAndPause };
+        match self.0.claim(Claim::Named(job_id), slot).await {
+            Ok(_) => self.room(),
+            Err(error) => {
+                tracing::warn!(job_id = %job_id, %error, "a job could not be claimed");
+                if error.is_retryable() { Outcome::Unavailable } else { Outcome::Done }
+            }
+        }
+    }
+
+    async fn ready(&self) -> bool {
+        let slot = self.0.slots.acquire().await;
+        slot.is_ok() && self.0.control.ping().await.is_ok()
+    }
+}
