@@ -77,19 +77,25 @@ impl End {
     }
 }
 
-/// Why an attempt failed.
+/// Why an attempt failed. The texts are stored and shown: no ids of entities, no content.
 #[derive(Debug, thiserror::Error)]
-enum AttemptError {
+pub enum AttemptError {
+    /// A store failed, or its answer can't be trusted.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Going on would be a loop.
     #[error(transparent)]
     NoHeadway(#[from] NoHeadway),
+    /// PostgreSQL failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The receipt can't be signed.
     #[error("sign receipt: {0}")]
     Receipt(#[from] ReceiptError),
+    /// The row names a target that the machine never looked at.
     #[error("a target was never verified")]
     Unverified,
+    /// The claim is somebody else's.
     #[error("claim on the cleanup is lost")]
     Lost,
 }
@@ -131,8 +137,9 @@ pub struct Worker {
     pub tasks: Tasks,
 }
 
-/// One claim being worked on.
-struct Attempt<'a> {
+/// One claim being worked on. A clone repeats steps, as a worker that dies between a step and its record would.
+#[derive(Clone)]
+pub struct Attempt<'a> {
     worker: &'a Worker,
     cleanup: &'a ClaimedCleanup,
     machine: Machine,
@@ -165,13 +172,7 @@ impl Worker {
         );
         self.tasks.spawn("claim heartbeat", beat.in_current_span());
         let _stops_the_heartbeat = ended.drop_guard();
-        let mut attempt = Attempt {
-            worker: self,
-            cleanup,
-            machine: Machine::new(cleanup.state, cleanup.targets.clone(), cleanup.progress.clone()),
-            failures: cleanup.attempts,
-            began: taken,
-        };
+        let mut attempt = Attempt::new(self, cleanup, taken);
         let end = lost.run_until_cancelled(Box::pin(attempt.run())).await.unwrap_or(End::Lost);
         if end == End::Lost {
             tracing::warn!("claim lost, everything dropped");
@@ -180,7 +181,14 @@ impl Worker {
     }
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    /// At its beginning.
+    #[must_use]
+    pub fn new(worker: &'a Worker, cleanup: &'a ClaimedCleanup, began: Instant) -> Self {
+        let machine = Machine::new(cleanup.state, cleanup.targets.clone(), cleanup.progress.clone());
+        Self { worker, cleanup, machine, failures: cleanup.attempts, began }
+    }
+
     async fn run(&mut self) -> End {
         let outcome = loop {
             match Box::pin(self.step()).await {
@@ -196,7 +204,10 @@ impl Attempt<'_> {
     }
 
     /// One step; `Some` ends the attempt.
-    async fn step(&mut self) -> Result<Option<End>, AttemptError> {
+    ///
+    /// # Errors
+    /// [`AttemptError`]; the claim isn't given back yet then.
+    pub async fn step(&mut self) -> Result<Option<End>, AttemptError> {
         let (database, policy) = (&self.worker.database, &self.worker.policy);
         let guard = database.cleanup_guard(self.cleanup.sync_id, KNOWN, &policy.allowed_hours).await?;
         if guard.is_live {

@@ -1,0 +1,10 @@
+//! The cleanup-worker on a real PostgreSQL, a real RabbitMQ and the Vespa stand-in, one set of them per test.
+
+mod claims;
+mod claims_ends;
+mod faults;
+mod limits;
+mod purge;
+mod settings;
+mod steps;
+mod support;

@@ -1,0 +1,231 @@
+//! Rows to clean up, stores to clean up in, and workers that do it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use shared_database::Database;
+use shared_models::receipt::{Receipt, SignedReceipt};
+use shared_models::{CleanupId, DocumentId, DocumentType, EntityKey, SyncId};
+use shared_stores::{ArfStore, VespaClient};
+use tempfile::TempDir;
+use test_support::{Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
+use url::Url;
+use uuid::Uuid;
+
+pub const SOON: Duration = Duration::from_secs(60);
+const STORE: Duration = Duration::from_secs(5);
+/// The signing key of every test, and the public half that verifies.
+pub const SIGNING_KEY: &str = "test-key:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+/// A database with rows that need a cleanup.
+pub struct Rows {
+    pub test: TestDatabase,
+    pub database: Database,
+}
+
+impl Rows {
+    pub async fn new() -> Self {
+        let test = TestDatabase::create().await;
+        let database = Database::new(&SecretString::from(test.url.clone()), 8).unwrap();
+        Self { test, database }
+    }
+
+    /// A cleanup that is due, of a sync without a row.
+    pub async fn cleanup_of(&self, sync: SyncId) -> CleanupId {
+        let id = CleanupId::random();
+        let (organization, other) = (Uuid::new_v4(), Uuid::new_v4());
+        self.test
+            .execute(&format!(
+                "INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id, request_id,
+                                      deletion_requested_at, entity_rows_deleted, writer_end, targets)
+                 VALUES ('{id}', '{sync}', '{organization}', '{other}', '{other}', '{other}', clock_timestamp(), 7,
+                         'acknowledged', ARRAY['vespa', 'arf'])"
+            ))
+            .await;
+        id
+    }
+
+    pub async fn set(&self, id: CleanupId, assignments: &str) {
+        self.test.execute(&format!("UPDATE cleanup SET {assignments} WHERE id = '{id}'")).await;
+    }
+
+    /// A connection with this sync: the sync is live.
+    pub async fn live(&self, sync: SyncId) {
+        let (organization, collection, connection) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
+        self.test
+            .execute(&format!(
+                "INSERT INTO organization (id, name) VALUES ('{organization}', 'o');
+                 INSERT INTO collection (id, organization_id, name, readable_id)
+                 VALUES ('{collection}', '{organization}', 'c', '{collection}');
+                 INSERT INTO source_connection (id, organization_id, collection_id, short_name, name, config,
+                                                auth_method, is_authenticated)
+                 VALUES ('{connection}', '{organization}', '{collection}', 'stub', 's', '{{}}', 'direct', true);
+                 INSERT INTO sync (id, source_connection_id) VALUES ('{sync}', '{connection}')"
+            ))
+            .await;
+    }
+
+    /// A column of a cleanup as text; empty if it is null.
+    pub async fn column(&self, id: CleanupId, column: &str) -> String {
+        let sql = format!("SELECT coalesce(({column})::text, '') FROM cleanup WHERE id = $1");
+        self.test.client().await.query_one(&sql, &[&id.0]).await.unwrap().get(0)
+    }
+
+    pub async fn state(&self, id: CleanupId) -> String {
+        self.column(id, "state").await
+    }
+
+    pub async fn wait_for_state(&self, id: CleanupId, state: &str) {
+        wait_until(&format!("the cleanup is {state}"), SOON, async || self.state(id).await == state).await;
+    }
+
+    pub async fn receipts(&self, id: CleanupId) -> Vec<SignedReceipt> {
+        let sql = "SELECT signed FROM receipt WHERE cleanup_id = $1 ORDER BY issued_at";
+        let rows = self.test.client().await.query(sql, &[&id.0]).await.unwrap();
+        rows.iter().map(|row| serde_json::from_value(row.get::<_, Value>(0)).unwrap()).collect()
+    }
+
+    /// The one receipt of a cleanup, verified offline with the trusted key.
+    pub async fn receipt(&self, id: CleanupId) -> Receipt {
+        let receipts = self.receipts(id).await;
+        assert_eq!(receipts.len(), 1, "one receipt");
+        receipts[0].verify(Some(&public_key())).unwrap();
+        serde_json::from_value(receipts[0].receipt.clone()).unwrap()
+    }
+
+    /// How many events of a type wait in the outbox.
+    pub async fn events(&self, kind: &str) -> i64 {
+        self.test.count(&format!("SELECT count(*) FROM outbox WHERE message->>'type' = '{kind}'")).await
+    }
+}
+
+pub fn public_key() -> String {
+    shared_models::receipt::ReceiptSigner::new("test-key".to_owned(), &[7; 32]).public_key()
+}
+
+/// Everything that a worker needs.
+pub struct World {
+    pub rows: Rows,
+    pub broker: TestBroker,
+    pub standin: StandIn,
+    pub vespa: VespaClient,
+    pub arf: ArfStore,
+    pub arf_folder: TempDir,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        test_support::install_tls_provider();
+        let (rows, broker, standin) = futures::join!(Rows::new(), TestBroker::create(), StandIn::spawn());
+        let vespa = VespaClient::new(&Url::parse(&standin.url).unwrap()).unwrap();
+        let arf_folder = TempDir::new().unwrap();
+        let arf = ArfStore::from_url(&Url::from_file_path(arf_folder.path()).unwrap()).unwrap();
+        Self { rows, broker, standin, vespa, arf, arf_folder }
+    }
+
+    /// The settings of a worker: short times, then the given ones.
+    pub fn environment(&self, settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let mut environment: BTreeMap<String, String> = [
+            ("DATABASE_URL", self.rows.test.url.as_str()),
+            ("AMQP_URL", &self.broker.amqp_url),
+            ("VESPA_URL", &self.standin.url),
+            ("ARF_URL", Url::from_file_path(self.arf_folder.path()).unwrap().as_str()),
+            ("RECEIPT_SIGNING_KEY", SIGNING_KEY),
+            ("ADMIN_LISTEN", "127.0.0.1:0"),
+            ("LOG_LEVEL", "info,cleanup_worker=debug"),
+            ("SETTLE_DELAY", "300ms"),
+            ("CLAIM_TTL", "2s"),
+            ("CLAIM_RENEWAL", "500ms"),
+            ("PURGE_SLICE", "300ms"),
+            ("CLEANUP_POLL_INTERVAL", "200ms"),
+            ("RETRY_BASE_DELAY", "100ms"),
+            ("RETRY_MAX_DELAY", "500ms"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        environment
+    }
+
+    pub fn worker(&self, settings: &[(&str, &str)]) -> Service {
+        Service::spawn("cleanup-worker", self.environment(settings))
+    }
+
+    /// A worker with its admin address.
+    pub async fn ready_worker(&self, settings: &[(&str, &str)]) -> (Service, String) {
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut settings = settings.to_vec();
+        settings.push(("ADMIN_LISTEN", &address));
+        let mut worker = self.worker(&settings);
+        worker.wait_until_ready(&format!("http://{address}/health/ready"), SOON).await;
+        (worker, format!("http://{address}"))
+    }
+
+    /// Writes `count` documents over all five types, some with ids as other systems write them.
+    pub async fn feed(&self, sync: SyncId, count: u32) {
+        let put = async |number: u32| {
+            let types = DocumentType::ALL;
+            let kind = types[usize::try_from(number).unwrap() % types.len()];
+            let mut id = DocumentId::chunk(kind, sync, EntityKey::new("E", &number.to_string()), 0);
+            if number.is_multiple_of(7) {
+                id.specific = format!("{kind}_http://x:80/ä {number}?q={sync}__chunk_0");
+            }
+            self.vespa.put(&id, &fields(sync, number), STORE).await.unwrap();
+        };
+        futures::stream::iter(0..count).for_each_concurrent(64, put).await;
+    }
+
+    /// Writes `count` blobs: a manifest, entities, files, one without a name of ours, one half-written.
+    pub async fn capture(&self, sync: SyncId, count: u32) {
+        for number in 1..count.saturating_sub(2) {
+            let key = EntityKey::new("E", &number.to_string());
+            let content = Bytes::from(format!("{{\"n\":{number}}}"));
+            if number.is_multiple_of(3) {
+                self.arf.put_file(sync, key, "a/b?.txt", content, STORE).await.unwrap();
+            } else {
+                self.arf.put_entity(sync, key, content, STORE).await.unwrap();
+            }
+        }
+        let folder = self.arf_folder.path().join("raw").join(sync.to_string());
+        std::fs::create_dir_all(folder.join("foreign/deep")).unwrap();
+        std::fs::write(folder.join("foreign/deep/blob"), "x").unwrap();
+        std::fs::write(folder.join("manifest.json"), "{}").unwrap();
+        std::fs::create_dir_all(folder.join("entities")).unwrap();
+        std::fs::write(folder.join("entities/killed.json#1"), "x").unwrap();
+    }
+
+    pub async fn documents(&self, sync: SyncId) -> u64 {
+        self.vespa.count(sync, STORE).await.unwrap().get()
+    }
+
+    pub async fn blobs(&self, sync: SyncId) -> u64 {
+        self.arf.list_counts(sync).await.unwrap().total()
+    }
+
+    pub async fn wait_until_empty_of_documents(&self, sync: SyncId) {
+        wait_until("no documents are left", SOON, async || self.documents(sync).await == 0).await;
+    }
+
+    /// The value of a metric of a worker; 0 if it isn't there.
+    pub async fn metric(&self, admin: &str, line: &str) -> f64 {
+        let text = reqwest::get(format!("{admin}/metrics")).await.unwrap().text().await.unwrap();
+        let value = text.lines().find_map(|row| row.strip_prefix(line)?.trim().parse().ok());
+        value.unwrap_or_default()
+    }
+}
+
+pub fn fields(sync: SyncId, number: u32) -> Value {
+    json!({
+        "entity_id": format!("e-{number}"),
+        "name": format!("entity {number}"),
+        "textual_representation": "the quick brown fox",
+        "payload": "{}",
+        "airweave_system_metadata_sync_id": sync,
+        "airweave_system_metadata_collection_id": Uuid::nil(),
+        "airweave_system_metadata_chunk_index": 0,
+    })
+}
