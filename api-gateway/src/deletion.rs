@@ -150,7 +150,7 @@ impl Parts {
 }
 
 /// Whoever requested the deletion owns the 200; everybody else finds it gone.
-const fn owned(is_owner: bool, cleanups: Vec<CleanupId>) -> DeletionAnswer {
+fn owned(is_owner: bool, cleanups: Vec<CleanupId>) -> DeletionAnswer {
     if is_owner { DeletionAnswer::Deleted { cleanups } } else { DeletionAnswer::AlreadyGone }
 }
 
