@@ -85,6 +85,8 @@ impl Run {
                 command
                     .args(["--reuid", &user.to_string(), "--regid", &user.to_string(), "--clear-groups"])
                     .args(["--inh-caps=+dac_override", "--ambient-caps=+dac_override"])
+                    // access(2), with which PostgreSQL looks for itself, would ignore the capability.
+                    .args(["--securebits", "+no_setuid_fixup"])
                     .arg(self.own_executable.as_os_str().to_string_lossy().trim_end_matches(" (deleted)"));
                 command
             }

@@ -104,7 +104,7 @@ fn run() -> Result<ExitCode> {
         }
         Task::Prepare => block_on(prepare(&home, ignore_system))?,
         Task::Up { foreground: true, servers_only } => {
-            let options = lasting_options(lasting, servers_only, ignore_system, Progress::detect())?;
+            let options = Options::of_caller(lasting, scope(servers_only), ignore_system, Progress::detect())?;
             block_on(supervisor::supervise(options))?;
         }
         Task::Up { foreground: false, servers_only } => {
@@ -116,7 +116,7 @@ fn run() -> Result<ExitCode> {
         }
         Task::Supervise { servers_only } => {
             rustix::process::setsid().context("leave the terminal")?;
-            let options = lasting_options(lasting, servers_only, ignore_system, Progress::Events)?;
+            let options = Options::of_caller(lasting, scope(servers_only), ignore_system, Progress::Events)?;
             if let Err(error) = block_on(supervisor::supervise(options)) {
                 Progress::Events.send(&Event::Failed { reason: format!("{error:#}") });
                 return Ok(ExitCode::FAILURE);
@@ -124,7 +124,7 @@ fn run() -> Result<ExitCode> {
         }
         Task::Exec { command } => {
             let (layout, _lock) = Layout::throwaway(&home)?;
-            let mut options = lasting_options(layout.clone(), true, ignore_system, Progress::detect())?;
+            let mut options = Options::of_caller(layout.clone(), Scope::Servers, ignore_system, Progress::detect())?;
             options.durability = Durability::None;
             let code = block_on(async { exec::exec(Stack::new(options)?, &command).await });
             layout.discard();
@@ -134,24 +134,15 @@ fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn scope(servers_only: bool) -> Scope {
+    if servers_only { Scope::Servers } else { Scope::Everything }
+}
+
 fn home(given: Option<PathBuf>) -> Result<PathBuf> {
     let here = std::env::current_dir().context("find the current folder")?;
     Ok(match given {
         Some(home) => here.join(home),
         None => find_home(&here),
-    })
-}
-
-fn lasting_options(layout: Layout, servers_only: bool, ignore_system: bool, progress: Progress) -> Result<Options> {
-    let executable = std::env::current_exe().context("find the local-stack program")?;
-    Ok(Options {
-        layout,
-        scope: if servers_only { Scope::Servers } else { Scope::Everything },
-        durability: Durability::Full,
-        ignore_system,
-        environment: Environment::of_caller(),
-        binaries: executable.parent().map(Path::to_owned).context("find the services' programs")?,
-        progress,
     })
 }
 

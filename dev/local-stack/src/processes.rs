@@ -123,7 +123,13 @@ impl Processes {
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default();
+        // Of a panic only the words matter, not the backtrace.
+        let panic = lines.iter().rposition(|line| line.contains("panicked at"));
+        let last = match panic {
+            Some(place) => lines.get(place..lines.len().min(place + 4)),
+            None => lines.get(lines.len().saturating_sub(15)..),
+        };
+        let last = last.unwrap_or_default();
         format!("; the end of {}:\n  {}", log.display(), last.join("\n  "))
     }
 

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -87,6 +87,9 @@ pub async fn start(
     ports: BrokerPorts,
 ) -> Result<Addresses> {
     let folder = layout.data.join("rabbitmq");
+    if folder.to_string_lossy().contains(char::is_whitespace) {
+        bail!("RabbitMQ's scripts don't work in a folder with a space in its name: {}", folder.display());
+    }
     let password = Secrets::open(&layout.data.join("secrets"))?.token("rabbitmq-password")?;
     let whole = folder.join("whole");
     if folder.exists() && !whole.exists() {

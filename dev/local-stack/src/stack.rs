@@ -1,9 +1,9 @@
 //! One stack: PostgreSQL, RabbitMQ and, if wanted, the Vespa stand-in and our services, as children of this process.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::environment::Environment;
 use crate::launch::Run;
@@ -42,6 +42,25 @@ pub struct Options {
     pub binaries: PathBuf,
     /// How progress is shown.
     pub progress: Progress,
+}
+
+impl Options {
+    /// Durable, with the caller's environment and the services that lie beside this program.
+    ///
+    /// # Errors
+    /// When this program's folder cannot be found.
+    pub fn of_caller(layout: Layout, scope: Scope, ignore_system: bool, progress: Progress) -> Result<Self> {
+        let executable = std::env::current_exe().context("find the local-stack program")?;
+        Ok(Self {
+            layout,
+            scope,
+            durability: Durability::Full,
+            ignore_system,
+            environment: Environment::of_caller(),
+            binaries: executable.parent().map(Path::to_owned).context("find the services' programs")?,
+            progress,
+        })
+    }
 }
 
 /// How to reach what has been started.

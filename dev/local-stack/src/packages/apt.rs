@@ -39,19 +39,28 @@ impl<'a> Apt<'a> {
     pub async fn unpack(&self, package: &str, root: &Path) -> Result<usize> {
         let archives = root.join("archives");
         std::fs::create_dir_all(&archives).with_context(|| format!("create {}", archives.display()))?;
-        let count = match self.fetch(package, &archives, &[]).await {
-            Ok(count) => count,
-            Err(_lists_missing_or_stale) => {
-                let lists = self.update().await?;
-                self.fetch(package, &archives, &lists).await?
-            }
-        };
+        let count = self.fetch_from_somewhere(package, &archives).await?;
         let entries = std::fs::read_dir(&archives).context("read the downloaded packages")?;
         for archive in entries.flatten().map(|entry| entry.path()) {
             self.run("dpkg-deb", &["-x".into(), path(&archive), path(root)], root).await?;
         }
         std::fs::remove_dir_all(&archives).context("remove the downloaded packages")?;
         Ok(count)
+    }
+
+    /// From the system's lists, else from ours, else from fresh ones.
+    async fn fetch_from_somewhere(&self, package: &str, archives: &Path) -> Result<usize> {
+        if let Ok(count) = self.fetch(package, archives, &[]).await {
+            return Ok(count);
+        }
+        let private = self.private_lists();
+        if self.private.is_dir()
+            && let Ok(count) = self.fetch(package, archives, &private).await
+        {
+            return Ok(count);
+        }
+        self.update(&private).await?;
+        self.fetch(package, archives, &private).await
     }
 
     async fn fetch(&self, package: &str, archives: &Path, options: &[String]) -> Result<usize> {
@@ -89,22 +98,23 @@ impl<'a> Apt<'a> {
         Ok(installed.filter(|name| !IGNORED.iter().any(|prefix| name.starts_with(prefix))).map(str::to_owned).collect())
     }
 
-    /// Fetches package lists of our own; gives the options with which apt uses them.
-    async fn update(&self) -> Result<Vec<String>> {
+    /// The options with which apt uses package lists of ours.
+    fn private_lists(&self) -> Vec<String> {
+        let option = |name: &str, folder: &str| format!("{name}={}", self.private.join(folder).display());
+        vec!["-o".into(), option("Dir::State::lists", "lists"), "-o".into(), option("Dir::Cache", "cache")]
+    }
+
+    async fn update(&self, private: &[String]) -> Result<()> {
         let step = self.packages.progress.begin("Fetch package lists");
         for part in ["lists/partial", "cache/archives/partial"] {
             let part = self.private.join(part);
             std::fs::create_dir_all(&part).with_context(|| format!("create {}", part.display()))?;
         }
-        let mut options = Vec::new();
-        for (name, folder) in [("Dir::State::lists", "lists"), ("Dir::Cache", "cache")] {
-            options.extend(["-o".into(), format!("{name}={}", self.private.join(folder).display())]);
-        }
-        let mut arguments = options.clone();
+        let mut arguments = private.to_vec();
         arguments.extend(["-o".into(), "APT::Sandbox::User=root".into(), "-q".into(), "update".into()]);
         self.run("apt-get", &arguments, &self.private).await?;
         step.done("");
-        Ok(options)
+        Ok(())
     }
 
     async fn run(&self, program: &str, arguments: &[String], folder: &Path) -> Result<String> {
