@@ -1,0 +1,214 @@
+//! What a put or an update carries: JSON read, held against the schema and brought into the form that is stored.
+//!
+//! The stored body has its keys sorted and no nulls, so the same document is the same bytes however it was written.
+
+use rusqlite::types::Value as Sql;
+use serde_json::{Map, Value};
+
+use crate::document_id::DocumentId;
+use crate::schema::{DocType, Field, Kind, SYNC_ID};
+use crate::text::illegal_code_point;
+
+/// The fields of a document by name.
+pub type Fields = Map<String, Value>;
+
+/// A put or update that was understood.
+#[derive(Debug)]
+pub struct Body {
+    /// The fields, checked; of an update the new values, null to clear.
+    pub fields: Fields,
+    /// `condition` in the body.
+    pub condition: Option<String>,
+    /// `create` in the body.
+    pub create: Option<bool>,
+}
+
+/// Why a body was refused; the text is Vespa's.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+fn refused<T>(text: String) -> Result<T, Refused> {
+    Err(Refused(text))
+}
+
+/// Reads the body of a put.
+pub fn read_put(doc_type: DocType, id: &DocumentId, bytes: &[u8]) -> Result<Body, Refused> {
+    read(bytes, |fields| {
+        let Some(fields) = fields else { return refused(format!("put of document {id} is missing a 'fields' map")) };
+        let mut checked = Fields::new();
+        for (name, value) in fields {
+            let Some(field) = doc_type.field(&name) else {
+                return refused(format!(
+                    "No field '{name}' in the structure of type '{}', which has the fields: [{}]",
+                    doc_type.name(),
+                    doc_type.fields().map(|field| field.name).collect::<Vec<_>>().join(", ")
+                ));
+            };
+            if let Some(value) = coerce(field, value).map_err(|why| could_not_parse(id, field, &why))? {
+                checked.insert(name, value);
+            }
+        }
+        Ok(checked)
+    })
+}
+
+/// Reads the body of an update: `assign` only.
+pub fn read_update(doc_type: DocType, id: &DocumentId, bytes: &[u8]) -> Result<Body, Refused> {
+    read(bytes, |fields| {
+        let Some(fields) = fields else {
+            return refused(format!("Update of document {id} is missing a 'fields' map"));
+        };
+        let mut checked = Fields::new();
+        for (name, operations) in fields {
+            let Some(field) = doc_type.field(&name) else {
+                return refused(format!(
+                    "Error in '{name}': No field named '{name}' in document type '{}'",
+                    doc_type.name()
+                ));
+            };
+            let Value::Object(operations) = operations else {
+                return refused(format!("Error in '{name}': Expected start of JSON object, got {operations}"));
+            };
+            for (operation, value) in operations {
+                if operation != "assign" {
+                    return refused(format!(
+                        "Error in '{name}': the update operation '{operation}' is not spoken by this stand-in"
+                    ));
+                }
+                let value = coerce(field, value).map_err(|why| could_not_parse(id, field, &why))?;
+                checked.insert(name.clone(), value.unwrap_or(Value::Null));
+            }
+        }
+        Ok(checked)
+    })
+}
+
+fn could_not_parse(id: &DocumentId, field: &Field, why: &str) -> Refused {
+    Refused(format!("In document '{id}': Could not parse field '{}' of type {}: {why}", field.name, field.kind.name()))
+}
+
+fn read(
+    bytes: &[u8],
+    check: impl FnOnce(Option<Map<String, Value>>) -> Result<Fields, Refused>,
+) -> Result<Body, Refused> {
+    let text = std::str::from_utf8(bytes).map_err(|error| Refused(format!("failed parsing document: {error}")))?;
+    let value: Value = text.parse().map_err(|error| Refused(format!("failed parsing document: {error}")))?;
+    let Value::Object(mut root) = value else {
+        return refused("failed parsing document: Expected start of composite, got a value".into());
+    };
+    let condition = match root.remove("condition") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(condition)) => Some(condition),
+        Some(other) => return refused(format!("Condition must be a string, got {other}")),
+    };
+    let create = match root.remove("create") {
+        None | Some(Value::Null) => None,
+        Some(Value::Bool(create)) => Some(create),
+        Some(other) => return refused(format!("Create must be a boolean, got {other}")),
+    };
+    let fields = match root.remove("fields") {
+        None => None,
+        Some(Value::Object(fields)) => Some(fields),
+        Some(other) => return refused(format!("Expected 'fields' to be an object, got {other}")),
+    };
+    Ok(Body { fields: check(fields)?, condition, create })
+}
+
+/// The value as the field stores it; `None` for null, which is the same as absent.
+fn coerce(field: &Field, value: Value) -> Result<Option<Value>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let value = match field.kind {
+        Kind::Text => text(value)?,
+        Kind::Int => whole(&value, i64::from(i32::MIN), i64::from(i32::MAX))?,
+        Kind::Long => whole(&value, i64::MIN, i64::MAX)?,
+        Kind::Bool => match value {
+            Value::Bool(_) => value,
+            Value::String(text) if text == "true" || text == "false" => Value::Bool(text == "true"),
+            other => return Err(format!("expected a boolean, got {other}")),
+        },
+        Kind::TextArray => match value {
+            Value::Array(items) => Value::Array(items.into_iter().map(text).collect::<Result<_, _>>()?),
+            other => return Err(format!("Expected start of array, got {other}")),
+        },
+        Kind::Json => {
+            legal(&value)?;
+            value
+        }
+    };
+    Ok(Some(value))
+}
+
+fn text(value: Value) -> Result<Value, String> {
+    match value {
+        Value::String(_) => {
+            legal(&value)?;
+            Ok(value)
+        }
+        Value::Number(number) => Ok(Value::String(number.to_string())),
+        Value::Bool(value) => Ok(Value::String(value.to_string())),
+        other => Err(format!("expected a string, got {other}")),
+    }
+}
+
+fn whole(value: &Value, least: i64, most: i64) -> Result<Value, String> {
+    let number = match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    match number {
+        Some(number) if (least..=most).contains(&number) => Ok(Value::from(number)),
+        _ => Err(format!("For input string: \"{value}\"")),
+    }
+}
+
+fn legal(value: &Value) -> Result<(), String> {
+    match value {
+        Value::String(text) => match illegal_code_point(text) {
+            Some(code) => Err(format!("The string field value contains illegal code point {code}")),
+            None => Ok(()),
+        },
+        Value::Array(items) => items.iter().try_for_each(legal),
+        Value::Object(members) => members.values().try_for_each(legal),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+/// A document in the form in which the writer stores it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Its type.
+    pub doc_type: DocType,
+    /// The fields as JSON.
+    pub body: String,
+    /// The sync id, uncased, for the index.
+    pub sync_key: Option<String>,
+    /// The type's attributes, in the order of [`DocType::fields`].
+    pub attributes: Vec<Sql>,
+    /// The texts of the full-text index, in the order of [`crate::schema::indexed`].
+    pub texts: Vec<Sql>,
+}
+
+impl Prepared {
+    /// Splits the fields of a document into columns.
+    pub fn new(doc_type: DocType, fields: Fields) -> Self {
+        let column = |field: &Field| fields.get(field.name).map_or(Sql::Null, to_sql);
+        let attributes = doc_type.fields().filter(|field| field.access.is_attribute()).map(column).collect();
+        let texts = crate::schema::indexed().map(column).collect();
+        let sync_key = fields.get(SYNC_ID).and_then(Value::as_str).map(str::to_lowercase);
+        Self { doc_type, body: Value::Object(fields).to_string(), sync_key, attributes, texts }
+    }
+}
+
+fn to_sql(value: &Value) -> Sql {
+    match value {
+        Value::Null => Sql::Null,
+        Value::Bool(value) => Sql::Integer(i64::from(*value)),
+        Value::Number(number) => number.as_i64().map_or(Sql::Null, Sql::Integer),
+        Value::String(text) => Sql::Text(text.clone()),
+        Value::Array(_) | Value::Object(_) => Sql::Text(value.to_string()),
+    }
+}

@@ -1,0 +1,85 @@
+//! The HTTP face: which path goes where. HTTP/1.1 and HTTP/2 with prior knowledge on one port.
+
+mod admin;
+mod body;
+mod document;
+mod params;
+mod path;
+mod reply;
+mod search;
+mod server;
+mod visit;
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+
+pub use server::{Server, ServerError};
+
+use crate::counters::Counters;
+use crate::store::{Store, StoreError};
+use params::Params;
+use path::Target;
+use reply::Reply;
+
+/// What every request needs.
+pub(crate) struct State {
+    pub store: Store,
+    pub counters: Counters,
+}
+
+impl State {
+    /// Runs something that reads the store, on a thread that may block.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let state = self.clone();
+        tokio::task::spawn_blocking(move || work(&state)).await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// Answers a request.
+pub(crate) async fn handle(state: Arc<State>, request: Request<Incoming>) -> Reply {
+    let path = request.uri().path().to_owned();
+    let params = Params::from_query(request.uri().query().unwrap_or_default());
+    match path.as_str() {
+        "/" => admin::handlers(),
+        "/status.html" => admin::status(),
+        "/state/v1/health" => admin::health(),
+        "/standin/v1/counters" => admin::counters(&state),
+        "/standin/v1/counters/reset" => admin::reset(&state, request.method()),
+        "/standin/v1/checksum" => admin::checksum(&state, &params).await,
+        "/search" | "/search/" => search::search(&state, request, params).await,
+        _ if path.starts_with("/document/v1") => document_v1(&state, request, &path, params).await,
+        _ => Reply::json(
+            StatusCode::NOT_FOUND,
+            format!("{{\"error-code\":\"NOT_FOUND\",\"message\":{}}}", reply::quoted(&format!("Nothing at {path}"))),
+        ),
+    }
+}
+
+async fn document_v1(state: &Arc<State>, request: Request<Incoming>, path: &str, params: Params) -> Reply {
+    let target = match path::parse(path) {
+        Ok(target) => target,
+        Err(reply) => return reply,
+    };
+    let allowed: &[Method] = match &target {
+        Target::Root => &[Method::GET, Method::POST, Method::DELETE],
+        Target::Type { .. } | Target::Document(_) => &[Method::GET, Method::POST, Method::PUT, Method::DELETE],
+    };
+    let names = |separator: &str| allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(separator);
+    if request.method() == Method::OPTIONS {
+        return Reply::options(&names(","));
+    }
+    if !allowed.contains(request.method()) {
+        let method = request.method();
+        let message = format!("'{method}' not allowed at '{path}'. Allowed methods are: {}", names(", "));
+        return Reply::failure(StatusCode::METHOD_NOT_ALLOWED, path, &message);
+    }
+    match target {
+        Target::Document(id) => document::operate(state, request, path, id, &params).await,
+        Target::Root | Target::Type { .. } => visit::visit(state, &request, path, target, params).await,
+    }
+}

@@ -1,0 +1,135 @@
+//! The answer to a query, coverage summed over the schemas that were searched, as Vespa does.
+
+use hyper::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::http::reply::Reply;
+use crate::schema::{CLUSTER, DocType, Field, Kind};
+use crate::store::{Hit, Response, Store};
+
+/// A query that was refused or failed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    status: StatusCode,
+    code: u16,
+    summary: &'static str,
+    message: String,
+}
+
+impl Failure {
+    /// Code 3.
+    pub(super) fn query(message: &str) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: 3, summary: "Illegal query", message: message.to_owned() }
+    }
+
+    /// Code 4.
+    pub(super) fn parameter(message: &str) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: 4, summary: "Invalid query parameter", message: message.to_owned() }
+    }
+
+    /// Code 10.
+    pub(super) fn backend(message: &str) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: 10,
+            summary: "Backend communication error",
+            message: message.to_owned(),
+        }
+    }
+
+    pub(super) fn reply(self) -> Reply {
+        let error =
+            json!({"code": self.code, "summary": self.summary, "source": CLUSTER, "message": self.message});
+        let root = json!({"id": "toplevel", "relevance": 1.0, "fields": {"totalCount": 0}, "errors": [error]});
+        Reply::json(self.status, json!({ "root": root }).to_string())
+    }
+}
+
+/// What an answer shows.
+pub(super) struct Shape {
+    /// `None` is all of them.
+    fields: Option<Vec<String>>,
+    types: Vec<DocType>,
+    group: Option<(&'static Field, u64)>,
+}
+
+impl Shape {
+    pub(super) fn new(
+        fields: Option<Vec<String>>,
+        types: Vec<DocType>,
+        group: Option<(&'static Field, u64)>,
+    ) -> Self {
+        Self { fields, types, group }
+    }
+
+    /// Whether ids alone are not enough.
+    pub(super) fn needs_bodies(&self) -> bool {
+        match &self.fields {
+            None => true,
+            Some(fields) => fields.iter().any(|field| field != "documentid" && field != "sddocname"),
+        }
+    }
+
+    pub(super) fn reply(&self, store: &Store, found: &Response) -> Reply {
+        let mut root = json!({
+            "id": "toplevel",
+            "relevance": 1.0,
+            "fields": {"totalCount": found.total},
+            "coverage": self.coverage(store),
+        });
+        let mut children: Vec<Value> = Vec::new();
+        children.extend(self.group.map(|(field, max)| groups(field, max, &found.groups)));
+        children.extend(found.hits.iter().map(|hit| self.hit(hit)));
+        if let (false, Some(root)) = (children.is_empty(), root.as_object_mut()) {
+            root.insert("children".into(), children.into());
+        }
+        Reply::json(StatusCode::OK, json!({ "root": root }).to_string())
+    }
+
+    /// One sub-query per schema on one node: documents, nodes and results are sums.
+    fn coverage(&self, store: &Store) -> Value {
+        let documents: u64 = self.types.iter().map(|doc_type| store.count(*doc_type)).sum();
+        let schemas = self.types.len();
+        json!({
+            "coverage": 100,
+            "documents": documents,
+            "full": true,
+            "nodes": schemas,
+            "results": schemas,
+            "resultsFull": schemas,
+        })
+    }
+
+    fn hit(&self, hit: &Hit) -> Value {
+        let mut all = match hit.body.as_deref().map(str::parse) {
+            Some(Ok(Value::Object(fields))) => fields,
+            _ => Map::new(),
+        };
+        all.insert("sddocname".into(), hit.doc_type.name().into());
+        all.insert("documentid".into(), hit.id.as_str().into());
+        if let Some(wanted) = &self.fields {
+            all.retain(|name, _| wanted.contains(name));
+        }
+        json!({"id": hit.id, "relevance": hit.relevance, "source": CLUSTER, "fields": all})
+    }
+}
+
+fn groups(field: &Field, max: u64, groups: &[(String, u64)]) -> Value {
+    let kind = match field.kind {
+        Kind::Text | Kind::TextArray | Kind::Json => "string",
+        Kind::Int | Kind::Long => "long",
+        Kind::Bool => "bool",
+    };
+    let shown: Vec<Value> = groups
+        .iter()
+        .take(usize::try_from(max).unwrap_or(usize::MAX))
+        .map(|(value, count)| {
+            json!({"id": format!("group:{kind}:{value}"), "relevance": 0.0, "value": value, "fields": {"count()": count}})
+        })
+        .collect();
+    let mut list = json!({"id": format!("grouplist:{}", field.name), "relevance": 1.0, "label": field.name});
+    if let (false, Some(list)) = (shown.is_empty(), list.as_object_mut()) {
+        list.insert("children".into(), shown.into());
+    }
+    json!({"id": "group:root:0", "relevance": 1.0, "continuation": {"this": ""}, "children": [list]})
+}

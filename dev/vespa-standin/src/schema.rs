@@ -1,0 +1,217 @@
+//! The document types and their fields: one table, so that it can be held against the `.sd` files of the real thing.
+//!
+//! Inheritance gives a type the fields of its parents, and nothing else: neither a selection nor a query that names a
+//! parent reaches the documents of its children.
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `string`
+    Text,
+    /// `int`, 32 bits
+    Int,
+    /// `long`, 64 bits
+    Long,
+    /// `bool`
+    Bool,
+    /// `array<string>`
+    TextArray,
+    /// Anything structured: stored and given back, neither selected nor searched by content.
+    Json,
+}
+
+impl Kind {
+    /// The type's name as Vespa writes it in its messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Int => "int",
+            Self::Long => "long",
+            Self::Bool => "bool",
+            Self::TextArray => "Array<string>",
+            Self::Json => "struct",
+        }
+    }
+}
+
+/// How a query finds a field, and whether a selection reads it from memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// `attribute`: kept apart from the body, whole-value match in queries.
+    Attribute,
+    /// `index | attribute` with BM25: kept apart from the body, matched by word.
+    IndexedAttribute,
+    /// `index` with BM25: matched by word, read from the body.
+    Indexed,
+    /// `summary`: only given back.
+    Summary,
+}
+
+impl Access {
+    /// Whether the field has a column of its own beside the body.
+    pub fn is_attribute(self) -> bool {
+        matches!(self, Self::Attribute | Self::IndexedAttribute)
+    }
+
+    /// Whether the field is in the full-text index.
+    pub fn is_indexed(self) -> bool {
+        matches!(self, Self::IndexedAttribute | Self::Indexed)
+    }
+}
+
+/// A declared field.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name, also the name of its column if it is an attribute.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// How it is found.
+    pub access: Access,
+}
+
+const fn field(name: &'static str, kind: Kind, access: Access) -> Field {
+    Field { name, kind, access }
+}
+
+/// A document type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DocType {
+    /// `base_entity`
+    Base,
+    /// `file_entity`
+    File,
+    /// `code_file_entity`
+    CodeFile,
+    /// `email_entity`
+    Email,
+    /// `web_entity`
+    Web,
+}
+
+/// The content cluster, its one namespace by convention.
+pub const CLUSTER: &str = "airweave";
+
+/// The field by which a connection's documents are known; the one a query may look up through an index.
+pub const SYNC_ID: &str = "airweave_system_metadata_sync_id";
+
+/// The fieldset `default`, which `userInput` searches.
+pub const DEFAULT_FIELDSET: [&str; 2] = ["name", "textual_representation"];
+
+use Access::{Attribute, Indexed, IndexedAttribute, Summary};
+use Kind::{Bool, Int, Json, Long, Text, TextArray};
+
+const BASE: &[Field] = &[
+    field("entity_id", Text, Attribute),
+    field("name", Text, IndexedAttribute),
+    field("textual_representation", Text, Indexed),
+    field("payload", Text, Indexed),
+    field("created_at", Long, Attribute),
+    field("updated_at", Long, Attribute),
+    field("breadcrumbs", Json, Summary),
+    field("web_url", Text, Attribute),
+    field("url", Text, Attribute),
+    field("access_is_public", Bool, Attribute),
+    field("access_viewers", TextArray, Attribute),
+    field(SYNC_ID, Text, Attribute),
+    field("airweave_system_metadata_sync_job_id", Text, Attribute),
+    field("airweave_system_metadata_collection_id", Text, Attribute),
+    field("airweave_system_metadata_original_entity_id", Text, Attribute),
+    field("airweave_system_metadata_entity_type", Text, Attribute),
+    field("airweave_system_metadata_source_name", Text, Attribute),
+    field("airweave_system_metadata_content_hash", Text, Attribute),
+    field("airweave_system_metadata_chunk_index", Int, Attribute),
+];
+const FILE: &[Field] = &[
+    field("file_type", Text, Attribute),
+    field("mime_type", Text, Attribute),
+    field("local_path", Text, Attribute),
+    field("size", Long, Attribute),
+];
+const CODE_FILE: &[Field] = &[
+    field("language", Text, Attribute),
+    field("line_count", Int, Attribute),
+    field("path_in_repo", Text, Attribute),
+    field("repo_name", Text, Attribute),
+    field("repo_owner", Text, Attribute),
+];
+const EMAIL: &[Field] =
+    &[field("subject", Text, Attribute), field("sender", Text, Attribute), field("recipients", TextArray, Attribute)];
+const WEB: &[Field] = &[field("crawl_url", Text, Attribute)];
+
+impl DocType {
+    /// All types, in the order in which Vespa's messages name them here.
+    pub const ALL: [Self; 5] = [Self::Base, Self::File, Self::CodeFile, Self::Email, Self::Web];
+
+    /// The schema's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base_entity",
+            Self::File => "file_entity",
+            Self::CodeFile => "code_file_entity",
+            Self::Email => "email_entity",
+            Self::Web => "web_entity",
+        }
+    }
+
+    /// The type called `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|doc_type| doc_type.name() == name)
+    }
+
+    /// The number under which the type is stored.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Base => 0,
+            Self::File => 1,
+            Self::CodeFile => 2,
+            Self::Email => 3,
+            Self::Web => 4,
+        }
+    }
+
+    /// The type stored under `code`.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|doc_type| doc_type.code() == code)
+    }
+
+    /// The type it inherits from.
+    pub fn parent(self) -> Option<Self> {
+        match self {
+            Self::Base => None,
+            Self::File | Self::Web => Some(Self::Base),
+            Self::CodeFile | Self::Email => Some(Self::File),
+        }
+    }
+
+    /// The fields that the type itself declares.
+    pub fn own_fields(self) -> &'static [Field] {
+        match self {
+            Self::Base => BASE,
+            Self::File => FILE,
+            Self::CodeFile => CODE_FILE,
+            Self::Email => EMAIL,
+            Self::Web => WEB,
+        }
+    }
+
+    /// Its own fields and the inherited ones.
+    pub fn fields(self) -> impl Iterator<Item = &'static Field> {
+        std::iter::successors(Some(self), |doc_type| doc_type.parent()).flat_map(|doc_type| doc_type.own_fields())
+    }
+
+    /// The field called `name`, if the type has it.
+    pub fn field(self, name: &str) -> Option<&'static Field> {
+        self.fields().find(|field| field.name == name)
+    }
+}
+
+/// Every attribute of every type: the columns beside the body.
+pub fn attributes() -> impl Iterator<Item = &'static Field> {
+    DocType::ALL.into_iter().flat_map(DocType::own_fields).filter(|field| field.access.is_attribute())
+}
+
+/// Every field with a full-text index.
+pub fn indexed() -> impl Iterator<Item = &'static Field> {
+    DocType::ALL.into_iter().flat_map(DocType::own_fields).filter(|field| field.access.is_indexed())
+}

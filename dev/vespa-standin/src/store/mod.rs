@@ -1,0 +1,118 @@
+//! The documents on disk: SQLite in WAL mode with a full sync at each commit, one thread that writes, any that read.
+//!
+//! What was answered is on disk: an operation's answer is sent after the transaction that holds it has committed, many
+//! operations to a transaction. A crash loses what nobody was told; nobody has to repair anything.
+//! Not guaranteed: that removed bytes leave the disk, any more than the real thing does.
+
+mod query;
+mod read;
+mod tables;
+mod visit;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+pub use query::{Hit, Order, Request, Response};
+pub use read::{Checksum, Stored};
+pub use visit::{Examined, Found, Scan};
+pub use write::{Condition, Operation, Outcome};
+
+use crate::schema::DocType;
+
+/// The store failed: nothing that a caller can mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite refused.
+    #[error("store: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The folder can't be used.
+    #[error("data folder: {0}")]
+    Folder(#[from] std::io::Error),
+    /// A stored document is not what was written.
+    #[error("stored document {0} can't be read")]
+    Damaged(String),
+    /// The writer has stopped.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Number of documents per type, kept by the writer.
+#[derive(Debug, Default)]
+pub(crate) struct TypeCounts([std::sync::atomic::AtomicI64; 5]);
+
+impl TypeCounts {
+    fn add(&self, doc_type: DocType, by: i64) {
+        if let Some(count) = self.0.get(usize::from(doc_type.code())) {
+            count.fetch_add(by, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self, doc_type: DocType) -> u64 {
+        let count = self.0.get(usize::from(doc_type.code()));
+        count.map_or(0, |count| u64::try_from(count.load(std::sync::atomic::Ordering::Relaxed)).unwrap_or(0))
+    }
+}
+
+/// The open store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    free: Mutex<Vec<Connection>>,
+    writer: write::Writer,
+    counts: Arc<TypeCounts>,
+}
+
+impl Store {
+    /// Opens the store in a folder, creating what is missing.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(folder)?;
+        let path = folder.join("documents.sqlite");
+        let connection = tables::open(&path)?;
+        tables::create(&connection)?;
+        let counts = Arc::new(TypeCounts::default());
+        for (doc_type, count) in tables::count_by_type(&connection)? {
+            counts.add(doc_type, count);
+        }
+        let writer = write::Writer::start(connection, counts.clone())?;
+        Ok(Self { inner: Arc::new(Inner { path, free: Mutex::default(), writer, counts }) })
+    }
+
+    /// Number of documents of a type.
+    pub fn count(&self, doc_type: DocType) -> u64 {
+        self.inner.counts.get(doc_type)
+    }
+
+    /// Runs an operation; the result arrives after it is on disk.
+    pub async fn write(&self, operation: Operation) -> Result<Outcome, StoreError> {
+        self.inner.writer.submit(operation)?.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// The same for a thread that may block.
+    pub fn write_blocking(&self, operation: Operation) -> Result<Outcome, StoreError> {
+        self.inner.writer.submit(operation)?.blocking_recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// Waits until everything accepted is on disk, and writes no more.
+    pub fn close(&self) {
+        self.inner.writer.stop();
+    }
+
+    /// Lends a connection that reads.
+    fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let free = self.inner.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match free {
+            Some(connection) => connection,
+            None => tables::open(&self.inner.path)?,
+        };
+        let result = read(&connection);
+        self.inner.free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        result
+    }
+}

@@ -1,0 +1,107 @@
+//! The tables.
+//!
+//! `document` holds what Vespa keeps in memory: ids and attributes, in the order of the buckets, which is the order of
+//! a visit. `body` holds the documents, `words` the full-text index; both go by `serial`, a number that a document gets
+//! anew with each write and that is never used twice. The index on the sync id is for queries alone: a visit walks the
+//! table.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::StoreError;
+use crate::schema::{self, DocType, Field, Kind};
+
+/// The version of these tables; a store of another one is refused rather than guessed at.
+const VERSION: i64 = 1;
+
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // NORMAL would survive a kill, but not a power cut.
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "mmap_size", 1_073_741_824_i64)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 8_000)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version == VERSION {
+        return Ok(());
+    }
+    if version != 0 {
+        return Err(StoreError::Folder(std::io::Error::other(format!("made by another version ({version})"))));
+    }
+    let columns: String = schema::attributes().map(column).collect();
+    let indexed: Vec<&str> = schema::indexed().map(|field| field.name).collect();
+    connection.execute_batch(&format!(
+        "BEGIN;
+         CREATE TABLE document (
+             bucket INTEGER NOT NULL,
+             id TEXT NOT NULL,
+             serial INTEGER NOT NULL,
+             type INTEGER NOT NULL,
+             sync_key TEXT{columns},
+             PRIMARY KEY (bucket, id)
+         ) WITHOUT ROWID;
+         CREATE UNIQUE INDEX document_by_serial ON document (serial);
+         CREATE INDEX document_by_sync ON document (sync_key, type);
+         CREATE TABLE body (serial INTEGER PRIMARY KEY, fields TEXT NOT NULL);
+         CREATE VIRTUAL TABLE words USING fts5({}, content='', contentless_delete=1,
+             tokenize='porter unicode61 remove_diacritics 2');
+         CREATE TABLE next_serial (value INTEGER NOT NULL);
+         INSERT INTO next_serial VALUES (1);
+         PRAGMA user_version = {VERSION};
+         COMMIT;",
+        indexed.join(", ")
+    ))?;
+    Ok(())
+}
+
+fn column(field: &Field) -> String {
+    let affinity = match field.kind {
+        Kind::Text | Kind::TextArray | Kind::Json => "TEXT",
+        Kind::Int | Kind::Long | Kind::Bool => "INTEGER",
+    };
+    format!(", {} {affinity}", field.name)
+}
+
+pub(super) fn count_by_type(connection: &Connection) -> Result<Vec<(DocType, i64)>, StoreError> {
+    let mut statement = connection.prepare("SELECT type, count(*) FROM document GROUP BY type")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, u8>(0)?, row.get::<_, i64>(1)?)))?;
+    let mut counts = Vec::new();
+    for row in rows {
+        let (code, count) = row?;
+        counts.extend(DocType::from_code(code).map(|doc_type| (doc_type, count)));
+    }
+    Ok(counts)
+}
+
+pub(super) fn next_serial(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection
+        .query_row("SELECT value FROM next_serial", [], |row| row.get(0))
+        .optional()?
+        .unwrap_or(1))
+}
+
+/// The statement that stores the attributes of a document of one type.
+pub(super) fn insert(doc_type: DocType) -> String {
+    let names: Vec<&str> =
+        doc_type.fields().filter(|field| field.access.is_attribute()).map(|field| field.name).collect();
+    format!(
+        "INSERT OR REPLACE INTO document (bucket, id, serial, type, sync_key, {}) VALUES (?, ?, ?, ?, ?{})",
+        names.join(", "),
+        ", ?".repeat(names.len())
+    )
+}
+
+/// The statement that stores the words of a document.
+pub(super) fn insert_words() -> String {
+    let names: Vec<&str> = schema::indexed().map(|field| field.name).collect();
+    format!("INSERT INTO words (rowid, {}) VALUES (?{})", names.join(", "), ", ?".repeat(names.len()))
+}

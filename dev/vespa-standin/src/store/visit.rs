@@ -1,0 +1,138 @@
+//! Walking the corpus, a bucket at a time: every document of the types asked for is looked at, and the selection
+//! evaluated on it. There is no index here on purpose.
+
+use rusqlite::types::ValueRef;
+use serde_json::Value;
+
+use super::{Store, StoreError};
+use crate::document::Fields;
+use crate::record::Columns;
+use crate::schema::{DocType, Field};
+use crate::selection::Expr;
+
+/// What to look for.
+#[derive(Debug)]
+pub struct Scan {
+    /// For each type to be walked, what is left of the selection for its documents.
+    selections: Vec<(DocType, Expr)>,
+    columns: Vec<&'static Field>,
+    needs_body: bool,
+    with_bodies: bool,
+}
+
+/// A document that was selected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The full id.
+    pub id: String,
+    /// The number of the write that made it what it is.
+    pub serial: i64,
+    /// Its exact type.
+    pub doc_type: DocType,
+    /// Its fields as JSON, if they were asked for.
+    pub body: Option<String>,
+}
+
+/// What a step looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// Documents.
+    pub documents: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+impl Scan {
+    /// A walk over documents of these types.
+    pub fn new(types: &[DocType], selection: &Expr, with_bodies: bool) -> Self {
+        let selections: Vec<_> =
+            types.iter().map(|doc_type| (*doc_type, selection.for_type(*doc_type))).collect();
+        let mut columns: Vec<&'static Field> = Vec::new();
+        let mut needs_body = with_bodies;
+        for field in selections.iter().flat_map(|(_, selection)| selection.fields()) {
+            if !field.access.is_attribute() {
+                needs_body = true;
+            } else if !columns.iter().any(|known| std::ptr::eq(*known, field)) {
+                columns.push(field);
+            }
+        }
+        Self { selections, columns, needs_body, with_bodies }
+    }
+
+    fn sql(&self) -> String {
+        let columns: String = self.columns.iter().map(|field| format!(", document.{}", field.name)).collect();
+        if self.needs_body {
+            format!(
+                "SELECT id, type, serial, fields{columns} FROM document JOIN body USING (serial) WHERE bucket = ?"
+            )
+        } else {
+            format!("SELECT id, type, serial, NULL{columns} FROM document WHERE bucket = ?")
+        }
+    }
+}
+
+impl Store {
+    /// Walks one bucket.
+    pub fn walk(&self, bucket: u8, scan: &Scan) -> Result<(Vec<Found>, Examined), StoreError> {
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached(&scan.sql())?;
+            let mut rows = statement.query([bucket])?;
+            let mut found = Vec::new();
+            let mut examined = Examined::default();
+            while let Some(row) = rows.next()? {
+                let code: u8 = row.get(1)?;
+                let Some((doc_type, selection)) = scan.selections.iter().find(|(it, _)| it.code() == code) else {
+                    continue;
+                };
+                let id = row.get_ref(0)?.as_str().map_err(|error| StoreError::Damaged(error.to_string()))?;
+                let text = match row.get_ref(3)? {
+                    ValueRef::Text(text) => std::str::from_utf8(text).ok(),
+                    _ => None,
+                };
+                examined.documents += 1;
+                examined.bytes += read_bytes(row, 4 + scan.columns.len());
+                let fields = match text {
+                    Some(text) if selection.fields().iter().any(|field| !field.access.is_attribute()) => {
+                        Some(parse(id, text)?)
+                    }
+                    _ => None,
+                };
+                let record = Columns {
+                    id,
+                    doc_type: *doc_type,
+                    row,
+                    first: 4,
+                    columns: &scan.columns,
+                    body: fields.as_ref(),
+                };
+                if selection.selects(&record) {
+                    found.push(Found {
+                        id: id.to_owned(),
+                        serial: row.get(2)?,
+                        doc_type: *doc_type,
+                        body: if scan.with_bodies { text.map(str::to_owned) } else { None },
+                    });
+                }
+            }
+            Ok((found, examined))
+        })
+    }
+}
+
+fn parse(id: &str, body: &str) -> Result<Fields, StoreError> {
+    match body.parse() {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(StoreError::Damaged(id.to_owned())),
+    }
+}
+
+/// The bytes of the first columns of a row.
+pub(super) fn read_bytes(row: &rusqlite::Row<'_>, columns: usize) -> u64 {
+    (0..columns)
+        .map(|column| match row.get_ref(column) {
+            Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => u64::try_from(bytes.len()).unwrap_or(0),
+            Ok(ValueRef::Integer(_) | ValueRef::Real(_)) => 8,
+            Ok(ValueRef::Null) | Err(_) => 0,
+        })
+        .sum()
+}

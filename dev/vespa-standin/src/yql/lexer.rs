@@ -1,0 +1,101 @@
+//! Splits a query into tokens.
+
+use super::YqlError;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Token {
+    /// A name, with the dots in it.
+    Word(String),
+    Text(String),
+    Int(i64),
+    /// A number that is not a whole one, or a duration such as `10s`.
+    Amount(String),
+    /// `@name`
+    Parameter(String),
+    /// Punctuation, one or two characters.
+    Sign(&'static str),
+}
+
+pub(super) fn split(query: &str) -> Result<Vec<(usize, Token)>, YqlError> {
+    let mut out = Vec::new();
+    let mut rest = query.char_indices().peekable();
+    while let Some((at, c)) = rest.next() {
+        let mut word = |first: Option<char>, more: fn(char) -> bool| {
+            let mut word: String = first.into_iter().collect();
+            while let Some((_, c)) = rest.peek().copied().filter(|(_, c)| more(*c)) {
+                word.push(c);
+                rest.next();
+            }
+            word
+        };
+        let token = match c {
+            c if c.is_whitespace() => continue,
+            'a'..='z' | 'A'..='Z' | '_' => {
+                Token::Word(word(Some(c), |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')))
+            }
+            '0'..='9' | '-' => {
+                let number = word(Some(c), |c| c.is_ascii_alphanumeric() || c == '.');
+                match number.trim_end_matches('L').parse() {
+                    Ok(number) => Token::Int(number),
+                    Err(_) => Token::Amount(number),
+                }
+            }
+            '@' => Token::Parameter(word(None, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))),
+            '"' | '\'' => Token::Text(text(&mut rest, c, at)?),
+            '<' | '>' | '!' | '=' => {
+                let twice = rest.next_if(|(_, next)| *next == '=').is_some();
+                Token::Sign(match (c, twice) {
+                    ('<', true) => "<=",
+                    ('<', false) => "<",
+                    ('>', true) => ">=",
+                    ('>', false) => ">",
+                    ('!', true) => "!=",
+                    ('!', false) => "!",
+                    (_, _) => "=",
+                })
+            }
+            _ => match ["(", ")", ",", ";", "{", "}", "[", "]", ":", "|", "*"].iter().find(|sign| sign.starts_with(c)) {
+                Some(sign) => Token::Sign(sign),
+                None => return Err(YqlError(format!("query:L1:{at} token recognition error at: '{c}'"))),
+            },
+        };
+        out.push((at, token));
+    }
+    Ok(out)
+}
+
+fn text(
+    rest: &mut std::iter::Peekable<std::str::CharIndices<'_>>,
+    quote: char,
+    start: usize,
+) -> Result<String, YqlError> {
+    let unfinished = || YqlError(format!("query:L1:{start} token recognition error: a string without an end"));
+    let mut text = String::new();
+    loop {
+        let (at, c) = rest.next().ok_or_else(unfinished)?;
+        if c == quote {
+            return Ok(text);
+        }
+        if c != '\\' {
+            text.push(c);
+            continue;
+        }
+        let (_, escaped) = rest.next().ok_or_else(unfinished)?;
+        text.push(match escaped {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            'f' => '\x0c',
+            'b' => '\x08',
+            '\\' | '"' | '\'' | '/' => escaped,
+            'u' => {
+                let digits: String = rest.by_ref().take(4).map(|(_, c)| c).collect();
+                u32::from_str_radix(&digits, 16)
+                    .ok()
+                    .and_then(char::from_u32)
+                    .ok_or_else(|| YqlError(format!("query:L1:{at} Illegal unicode escape '\\u{digits}'")))?
+            }
+            other => return Err(YqlError(format!("query:L1:{at} Illegal escape '\\{other}'"))),
+        });
+    }
+}

@@ -1,0 +1,111 @@
+//! The part of YQL that is used here.
+
+mod lexer;
+mod parser;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+pub use parser::parse;
+
+/// The request's parameters, to which a query may refer with `@name`.
+pub type Parameters = HashMap<String, String>;
+
+/// A parsed query, its names not yet looked up in the schema.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// `select …`; `None` is `*`.
+    pub fields: Option<Vec<String>>,
+    /// `from …`; `None` is `sources *`.
+    pub sources: Option<Vec<String>>,
+    /// `where …`
+    pub filter: Filter,
+    /// `order by …`: fields, and whether descending.
+    pub order: Vec<(String, bool)>,
+    /// `limit …`
+    pub limit: Option<u64>,
+    /// `offset …`
+    pub offset: Option<u64>,
+    /// `timeout …`
+    pub timeout: Option<Duration>,
+    /// `| all(group(…) …)`
+    pub grouping: Option<Grouping>,
+}
+
+/// `all(group(field) max(max) each(output(count())))`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grouping {
+    /// The field.
+    pub field: String,
+    /// How many groups at most.
+    pub max: Option<u64>,
+}
+
+/// What a document must be to match. Two-valued: what isn't there doesn't match.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filter {
+    /// `true`, `false`
+    Constant(bool),
+    /// All of them.
+    And(Vec<Filter>),
+    /// One of them.
+    Or(Vec<Filter>),
+    /// The opposite.
+    Not(Box<Filter>),
+    /// `field contains "…"`, `field in ("…", …)`
+    AnyOf(String, Vec<String>),
+    /// `field > 1`, `field in (1, 2)`, `field = true`
+    Number(String, Comparison, i64),
+    /// `userInput(…)`: words in a field or a fieldset.
+    Words {
+        /// The text.
+        text: String,
+        /// How the words are put together.
+        grammar: Grammar,
+        /// The field or fieldset.
+        index: String,
+    },
+}
+
+/// A numeric comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// How the words of a text must be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grammar {
+    /// One of them: `any`, `weakAnd`.
+    Any,
+    /// Each of them: `all`, `web`.
+    All,
+}
+
+/// A query that can't be understood: 400.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Could not create query from YQL: {0}")]
+pub struct YqlError(pub String);
+
+/// Reads a duration as Vespa's query API does: seconds, or a number with `ms`, `s`.
+pub fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 0.001),
+        (None, Some(number)) => (number, 1.0),
+        (None, None) => (text, 1.0),
+    };
+    let seconds: f64 = number.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds * unit).ok()
+}
