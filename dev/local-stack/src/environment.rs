@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::launch::RUN_VARIABLE;
+
 /// The caller's variables.
 #[derive(Debug, Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
@@ -15,6 +17,18 @@ impl Environment {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         Self(std::env::vars_os().filter_map(text).collect())
+    }
+
+    /// The same with one more variable, or another value for it.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// All of them, for a child.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter(|(name, _)| *name != RUN_VARIABLE).map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// A variable, unless it is absent or empty.

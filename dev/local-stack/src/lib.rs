@@ -3,6 +3,7 @@
 //! It installs nothing and needs no root. Everything it writes is below `.local`; every process it starts is its own
 //! child, and none survives it, however it ends (see [`launch`]). It runs on Linux.
 
+pub mod demo;
 pub mod environment;
 pub mod exec;
 pub mod http;

@@ -13,7 +13,7 @@ use local_stack::packages::Packages;
 use local_stack::postgres::Durability;
 use local_stack::stack::{Options, Scope, Stack};
 use local_stack::terminal::{Event, Progress, remark, say};
-use local_stack::{exec, not_run, supervisor};
+use local_stack::{demo, exec, not_run, supervisor};
 
 /// Runs PostgreSQL, RabbitMQ, the Vespa stand-in and Unweave's services on this machine, without installing anything.
 #[derive(Debug, Parser)]
@@ -52,6 +52,8 @@ enum Task {
         #[arg(last = true, required = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
+    /// Show a deletion from start to receipt, on real data
+    Demo,
     /// Download what is missing, start nothing
     Prepare,
     /// List what the tests do not run on this machine, and why
@@ -101,6 +103,12 @@ fn run() -> Result<ExitCode> {
         Task::Down => {
             let ran = block_on(supervisor::down(&lasting))?;
             say(if ran { "Stopped." } else { "No stack runs here." });
+        }
+        Task::Demo => {
+            let executable = std::env::current_exe().context("find the local-stack program")?;
+            let binaries = executable.parent().map(Path::to_owned).context("find the services' programs")?;
+            let held = block_on(demo::run(&home, binaries, ignore_system))?;
+            return Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Task::Prepare => block_on(prepare(&home, ignore_system))?,
         Task::Up { foreground: true, servers_only } => {

@@ -113,7 +113,7 @@ pub async fn start_vespa(run: &Run, processes: &Processes, options: &Options, po
     std::fs::create_dir_all(&data).with_context(|| format!("create {}", data.display()))?;
     let mut command = run.command(options.binaries.join(VESPA), Identity::Same, DeathSignal::Kill);
     command.args(["--listen", &format!("127.0.0.1:{}", ports.vespa)]).arg("--data").arg(&data);
-    command.env_remove("LISTEN");
+    command.envs(options.environment.iter()).env_remove("LISTEN");
     processes.spawn(VESPA, command, &options.layout.log(VESPA))?;
     let url = format!("http://127.0.0.1:{}", ports.vespa);
     let http = Http::new()?;
@@ -139,6 +139,7 @@ pub async fn start(
     let begin = async |name: &'static str, knows: &[&str], admin_port: u16, ready: &str| -> Result<()> {
         let step = options.progress.begin(name);
         let mut command = run.command(options.binaries.join(name), Identity::Same, DeathSignal::Kill);
+        command.envs(options.environment.iter());
         for (variable, value) in &settings.0 {
             if knows.contains(variable) {
                 command.env(variable, value);

@@ -27,7 +27,8 @@ impl Client {
     }
 
     pub(super) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Answer> {
-        let mut request = self.http.request(method.clone(), format!("{}{path}", self.url)).header("x-api-key", &self.key);
+        let mut request =
+            self.http.request(method.clone(), format!("{}{path}", self.url)).header("x-api-key", &self.key);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -54,7 +55,13 @@ impl Client {
         self.ok(Method::POST, path, Some(body)).await
     }
 
-    pub(super) async fn connect(&self, collection: &str, source: &str, name: &str, credentials: Value) -> Result<Connection> {
+    pub(super) async fn connect(
+        &self,
+        collection: &str,
+        source: &str,
+        name: &str,
+        credentials: Value,
+    ) -> Result<Connection> {
         let body = json!({
             "short_name": source, "readable_collection_id": collection, "name": name,
             "authentication": {"credentials": credentials}, "sync_immediately": true,

@@ -34,7 +34,8 @@ pub(super) fn copy_files(
     progress: &dyn Fn(usize),
 ) -> Result<DemoData> {
     let home = || caller.get("HOME").map(|home| Path::new(home).join(".cargo"));
-    let cargo = caller.get("CARGO_HOME").map(PathBuf::from).or_else(home).context("neither CARGO_HOME nor HOME is set")?;
+    let cargo =
+        caller.get("CARGO_HOME").map(PathBuf::from).or_else(home).context("neither CARGO_HOME nor HOME is set")?;
     let registry = cargo.join("registry/src");
     let mut files = Vec::new();
     for index in folders(&registry).with_context(|| format!("find crate sources below {}", registry.display()))? {

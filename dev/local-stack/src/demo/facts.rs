@@ -35,7 +35,8 @@ pub(super) struct Facts {
 
 /// Connects to PostgreSQL.
 pub(super) async fn connect(url: &str) -> Result<tokio_postgres::Client> {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.context("connect to PostgreSQL")?;
+    let (client, connection) =
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.context("connect to PostgreSQL")?;
     let mut driver = tokio::task::JoinSet::new();
     driver.spawn(connection);
     driver.detach_all();
@@ -57,10 +58,7 @@ impl Facts {
     pub(super) async fn holdings(&self, sync: &str) -> Result<Holdings> {
         let documents: Checksum = self
             .http
-            .get(format!(
-                "{}/standin/v1/checksum?field=airweave_system_metadata_sync_id&value={sync}",
-                self.vespa
-            ))
+            .get(format!("{}/standin/v1/checksum?field=airweave_system_metadata_sync_id&value={sync}", self.vespa))
             .send()
             .await
             .context("ask the stand-in")?
@@ -92,7 +90,9 @@ impl Facts {
     pub(super) async fn rows_by_table(&self, connection: &str, sync: &str) -> Result<Vec<(&'static str, i64)>> {
         let mut rows = Vec::new();
         for table in TABLES {
-            let query = format!("SELECT count(*) FROM {table} t WHERE t::text LIKE '%' || $1 || '%' OR t::text LIKE '%' || $2 || '%'");
+            let query = format!(
+                "SELECT count(*) FROM {table} t WHERE t::text LIKE '%' || $1 || '%' OR t::text LIKE '%' || $2 || '%'"
+            );
             rows.push((table, self.database.query_one(&query, &[&connection, &sync]).await?.get(0)));
         }
         Ok(rows)

@@ -47,7 +47,11 @@ impl Screen {
     pub(super) fn step(&self, text: &str) {
         self.steps.set(self.steps.get() + 1);
         let number = format!("{}.", self.steps.get());
-        println!("\n{} {}", self.style(&number, |text| text.cyan().bold().to_string()), self.style(text, |text| text.bold().to_string()));
+        println!(
+            "\n{} {}",
+            self.style(&number, |text| text.cyan().bold().to_string()),
+            self.style(text, |text| text.bold().to_string())
+        );
     }
 
     /// A remark below a step.

@@ -55,13 +55,16 @@ impl Demo<'_> {
 
     async fn connect(&self, database_url: &str) -> Result<(String, Connection, Connection)> {
         let count = self.data.files.len();
-        self.screen.step(&format!("Connect two real sources to a collection: {count} files, and a database of their metadata"));
+        self.screen.step(&format!(
+            "Connect two real sources to a collection: {count} files, and a database of their metadata"
+        ));
         data::fill_database(database_url, self.data).await?;
         let collection = text(&self.client.post("/collections", json!({"name": "Demo"})).await?, "readable_id")?;
         self.screen.detail(&format!("collection {collection}"));
         let files = self.client.connect(&collection, "files", "Crate sources", json!({"root": "demo"})).await?;
         self.screen.detail(&format!("source connection {} (files)", files.id));
-        let database = self.client.connect(&collection, "postgresql", "File metadata", database_credentials(database_url)?);
+        let database =
+            self.client.connect(&collection, "postgresql", "File metadata", database_credentials(database_url)?);
         let database = database.await?;
         self.screen.detail(&format!("source connection {} (postgresql)", database.id));
 
@@ -71,7 +74,10 @@ impl Demo<'_> {
             let held = self.facts.holdings(&connection.sync).await?;
             self.screen.note(&format!(
                 "{name}: {} documents in Vespa, {} blobs in ARF, {} entity rows, in {:.1} s",
-                held.documents, held.blobs, held.rows, took.as_secs_f64()
+                held.documents,
+                held.blobs,
+                held.rows,
+                took.as_secs_f64()
             ));
             let everything = held.documents > 0 && held.blobs > 0 && usize::try_from(held.rows)? >= count;
             self.screen.claim(&self.claims, &format!("{name}: everything is in all three stores"), everything);
@@ -88,7 +94,8 @@ impl Demo<'_> {
 
     fn show_hits(&self, hits: &[(String, String)]) {
         for source in ["files", "postgresql"] {
-            let names: Vec<&str> = hits.iter().filter(|(of, _)| of == source).map(|(_, name)| name.as_str()).take(3).collect();
+            let names: Vec<&str> =
+                hits.iter().filter(|(of, _)| of == source).map(|(_, name)| name.as_str()).take(3).collect();
             let count = hits.iter().filter(|(of, _)| of == source).count();
             self.screen.detail(&format!("{count} from {source}: {}", names.join(", ")));
         }
@@ -121,12 +128,22 @@ impl Demo<'_> {
         let acknowledged = self.stop_acknowledgement().await?;
         self.screen.note(&format!(
             "the answer: {} after {} ms; the worker acknowledged its stop after {:.0} ms",
-            deleted.status, deleted.took.as_millis(), acknowledged.unwrap_or(0.0) * 1000.0
+            deleted.status,
+            deleted.took.as_millis(),
+            acknowledged.unwrap_or(0.0) * 1000.0
         ));
         let was_syncing = deleted.body.get("status").and_then(Value::as_str) == Some("syncing");
-        self.screen.claim(&self.claims, "it answered 200, with the connection as it was: syncing", deleted.status == 200 && was_syncing);
+        self.screen.claim(
+            &self.claims,
+            "it answered 200, with the connection as it was: syncing",
+            deleted.status == 200 && was_syncing,
+        );
         self.screen.claim(&self.claims, "the worker acknowledged that it had stopped writing", acknowledged.is_some());
-        self.screen.claim(&self.claims, "well within the 15 s that the contract allows", deleted.took < Duration::from_secs(15));
+        self.screen.claim(
+            &self.claims,
+            "well within the 15 s that the contract allows",
+            deleted.took < Duration::from_secs(15),
+        );
         deleted.cleanup.context("the answer names no cleanup")
     }
 
@@ -137,7 +154,9 @@ impl Demo<'_> {
             let updated = number(&job, "entities_updated")?;
             match text(&job, "status")?.as_str() {
                 "running" if updated > 0 => return Ok(updated),
-                "pending" | "running" if began.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(20)).await,
+                "pending" | "running" if began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(20)).await
+                }
                 _ => bail!("the second sync was not caught running: {job}"),
             }
         }
@@ -168,7 +187,11 @@ impl Demo<'_> {
         let rows = self.facts.rows_by_table(&files.id, &files.sync).await?;
         let shown: Vec<String> = rows.iter().map(|(table, count)| format!("{table} {count}")).collect();
         self.screen.detail(&format!("rows of it: {}", shown.join(", ")));
-        self.screen.claim(&self.claims, "every table has 0 rows of it, credentials included", rows.iter().all(|(_, count)| *count == 0));
+        self.screen.claim(
+            &self.claims,
+            "every table has 0 rows of it, credentials included",
+            rows.iter().all(|(_, count)| *count == 0),
+        );
         Ok(())
     }
 
@@ -176,7 +199,8 @@ impl Demo<'_> {
         self.screen.step("Behind it, the cleanup removes documents and blobs, verifies, waits, verifies again");
         self.screen.detail(&format!(
             "here at most {} documents a second, and a settle delay of {} (default 60 s)",
-            super::DOCUMENTS_PER_SECOND, super::SETTLE_DELAY
+            super::DOCUMENTS_PER_SECOND,
+            super::SETTLE_DELAY
         ));
         let began = Instant::now();
         let mut bar = None;
@@ -222,13 +246,21 @@ impl Demo<'_> {
         }
         let left = self.facts.holdings(&files.sync).await?;
         self.screen.note(&format!("Vespa holds {} documents of it, ARF {} blobs", left.documents, left.blobs));
-        self.screen.claim(&self.claims, "nothing of it is left in Vespa and ARF", left.documents == 0 && left.blobs == 0);
+        self.screen.claim(
+            &self.claims,
+            "nothing of it is left in Vespa and ARF",
+            left.documents == 0 && left.blobs == 0,
+        );
         let after = self.facts.holdings(&database.sync).await?;
         self.screen.note(&format!(
             "the other connection: {} documents, {} blobs, {} entity rows",
             after.documents, after.blobs, after.rows
         ));
-        self.screen.claim(&self.claims, "the other connection is exactly what it was (counts and checksums)", after == *spared);
+        self.screen.claim(
+            &self.claims,
+            "the other connection is exactly what it was (counts and checksums)",
+            after == *spared,
+        );
         let hits = self.client.search(collection, QUERY).await?;
         self.screen.claim(&self.claims, "and is still found", hits.iter().any(|(source, _)| source == "postgresql"));
         Ok(())
