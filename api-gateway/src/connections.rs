@@ -35,8 +35,7 @@ pub async fn get(state: &AppState, caller: &Caller, id: SourceConnectionId) -> R
 /// The first check that fails.
 pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -> Result<SourceConnection, Problem> {
     let now = clock::utc_now();
-    let source =
-        state.source(&input.short_name).ok_or_else(|| Problem::NoSourceToConnect(input.short_name.clone()))?;
+    let source = state.source(&input.short_name).ok_or_else(|| Problem::NoSourceToConnect(input.short_name.clone()))?;
     let GivenAuthentication::Direct(credentials) = input.authentication else {
         return Err(Problem::UnsupportedAuthentication(source.short_name.to_owned()));
     };
@@ -93,8 +92,7 @@ pub async fn update(
         change.continuous = Some(continuous);
         change.cursor_field = Some(cursor_field);
     }
-    let updated =
-        state.database.update_connection(&state.cipher, caller.organization, id, change, credentials).await?;
+    let updated = state.database.update_connection(&state.cipher, caller.organization, id, change, credentials).await?;
     match updated {
         UpdatedConnection::Updated(view) => Ok(present::connection(*view, clock::utc_now())),
         UpdatedConnection::BeingDeleted => Err(Problem::ConnectionBeingDeleted),
@@ -194,7 +192,8 @@ fn checked_config(source: &SourceDefinition, given: &Map<String, Value>) -> Resu
 
 /// Whether a path names something below the folder that it is relative to, as far as its text goes.
 fn stays_below_root(path: &str) -> bool {
-    !path.contains(['\0', '\\']) && Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+    !path.contains(['\0', '\\'])
+        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 #[cfg(test)]

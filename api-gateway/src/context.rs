@@ -82,9 +82,7 @@ fn method_label(request: &ServiceRequest) -> &'static str {
 }
 
 fn failed(id: RequestId) -> BoxBody {
-    HttpResponse::InternalServerError()
-        .json(json!({"detail": "Internal server error", "request_id": id}))
-        .into_body()
+    HttpResponse::InternalServerError().json(json!({"detail": "Internal server error", "request_id": id})).into_body()
 }
 
 fn record(response: &ServiceResponse, method: &'static str, route: Option<String>, began: Instant) {
@@ -96,8 +94,7 @@ fn record(response: &ServiceResponse, method: &'static str, route: Option<String
     } else {
         tracing::info!(status, took_ms, "answered");
     }
-    let labels =
-        [("method", method.to_owned()), ("route", route), ("status", response.status().as_str().to_owned())];
+    let labels = [("method", method.to_owned()), ("route", route), ("status", response.status().as_str().to_owned())];
     metrics::counter!("unweave_http_requests_total", &labels).increment(1);
     metrics::histogram!("unweave_http_request_seconds", &labels[..2]).record(took);
 }

@@ -8,7 +8,11 @@ pub const DESCRIPTIONS: &[Description] = &[
     (Kind::Counter, "unweave_http_requests_total", "Requests answered, by method, route and status"),
     (Kind::Histogram, "unweave_http_request_seconds", "Time to answer a request, by method and route"),
     (Kind::Gauge, "unweave_cleanups", "Cleanups, by state"),
-    (Kind::Gauge, "unweave_cleanup_oldest_open_age_seconds", "Age of the oldest cleanup with work left; 0 if there is none"),
+    (
+        Kind::Gauge,
+        "unweave_cleanup_oldest_open_age_seconds",
+        "Age of the oldest cleanup with work left; 0 if there is none",
+    ),
     (Kind::Gauge, "cleanup_oldest_pending_age_seconds", "The same, by the name that stands in for a queue's age"),
     (Kind::Gauge, "unweave_outbox_messages", "Messages in the outbox that aren't published yet"),
     (Kind::Gauge, "unweave_outbox_oldest_age_seconds", "Age of the oldest of them; 0 if there is none"),

@@ -18,8 +18,7 @@ pub fn is_well_formed(id: &str) -> bool {
 /// A readable id for a collection of that name; another one each time.
 #[must_use]
 pub fn generate(name: &str) -> String {
-    let kept: String =
-        name.to_lowercase().chars().filter(|c| c.is_ascii_alphanumeric() || c.is_whitespace()).collect();
+    let kept: String = name.to_lowercase().chars().filter(|c| c.is_ascii_alphanumeric() || c.is_whitespace()).collect();
     let mut words: Vec<String> = kept.split_whitespace().map(str::to_owned).collect();
     words.push(suffix());
     words.join("-")

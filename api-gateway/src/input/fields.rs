@@ -143,12 +143,6 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether nothing is wrong so far.
-    #[must_use]
-    pub const fn is_sound(&self) -> bool {
-        self.problems.is_empty()
-    }
-
     /// Ends the reading.
     ///
     /// # Errors

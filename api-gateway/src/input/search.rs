@@ -88,9 +88,8 @@ fn read(fields: &mut Fields<'_>, connections: Option<Vec<SourceConnectionId>>) -
 
 /// A filter that is ignored shows what the client meant to leave out, so it is refused.
 fn refuse_filter(fields: &mut Fields<'_>) {
-    let is_empty = |filter: &Value| {
-        filter.as_array().is_some_and(Vec::is_empty) || filter.as_object().is_some_and(Map::is_empty)
-    };
+    let is_empty =
+        |filter: &Value| filter.as_array().is_some_and(Vec::is_empty) || filter.as_object().is_some_and(Map::is_empty);
     if fields.value("filter").is_some_and(|filter| !is_empty(filter)) {
         fields.refuse("filter", "Value error, search filters are not supported by this server", "value_error");
     }

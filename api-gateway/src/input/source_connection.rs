@@ -169,8 +169,7 @@ fn authentication(fields: &mut Fields<'_>) -> GivenAuthentication {
     const DIRECT: &[&str] = &["type", "credentials"];
     const TOKEN: &[&str] = &["type", "access_token", "refresh_token", "expires_at"];
     const PROVIDER: &[&str] = &["type", "provider_readable_id", "provider_config"];
-    const BROWSER: &[&str] =
-        &["type", "redirect_uri", "client_id", "client_secret", "consumer_key", "consumer_secret"];
+    const BROWSER: &[&str] = &["type", "redirect_uri", "client_id", "client_secret", "consumer_key", "consumer_secret"];
     let Some(given) = fields.object("authentication") else { return GivenAuthentication::Other };
     let mut inner = fields.nested("authentication", given);
     let known = [("credentials", DIRECT), ("access_token", TOKEN), ("provider_readable_id", PROVIDER)];

@@ -1,0 +1,105 @@
+//! What the API shows of deletions. The protocol itself is tested where it is kept.
+
+use serde_json::json;
+
+use crate::gateway::{Gateway, text};
+
+#[tokio::test]
+async fn delete_answers_the_object_as_it_was_and_where_to_watch() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let collection = api.collection().await;
+    let made = api.stub(&collection, json!({})).await;
+    let path = format!("/source-connections/{}", text(&made, "id"));
+    let before = api.get(&path).await;
+    let deleted = api.delete(&path).await;
+    assert_eq!((deleted.status.as_u16(), &deleted.text), (200, &before.text));
+    let cleanup = deleted.headers["x-cleanup-id"].to_str().unwrap().to_owned();
+    assert_eq!(deleted.headers["link"], format!("</cleanups/{cleanup}>; rel=\"monitor\""));
+    api.get(&path).await.refuses(404, "SourceConnection not found");
+    api.delete(&path).await.refuses(404, "SourceConnection not found");
+
+    let shown = api.get(&format!("/cleanups/{cleanup}")).await.ok();
+    assert_eq!((shown["state"].as_str(), &shown["sync_id"]), (Some("scheduled"), &made["sync_id"]));
+    assert_eq!(shown["request_id"], deleted.headers["x-request-id"].to_str().unwrap());
+    assert_eq!(shown["requested_by"], api.get("/api-keys").await.ok()[0]["id"]);
+    assert_eq!(shown["targets"]["vespa"]["found"], 0);
+    assert!(shown["targets"]["arf"].is_object() && shown["links"]["receipt"].is_null());
+    assert_eq!(api.get("/cleanups").await.ok(), json!([shown]));
+    assert_eq!(api.get("/cleanups?state=done").await.ok(), json!([]));
+    let receipt = format!("/cleanups/{cleanup}/receipt");
+    api.get(&receipt).await.refuses(404, "Receipt not found");
+    gateway
+        .database
+        .execute(
+            "INSERT INTO receipt (id, cleanup_id, signed, issued_at)
+             SELECT gen_random_uuid(), c.id, jsonb_build_object('receipt', n), clock_timestamp() + n * interval '1 s'
+             FROM cleanup c, generate_series(1, 2) n",
+        )
+        .await;
+    assert_eq!(api.get(&receipt).await.ok(), json!({"receipt": 2}), "the newest");
+    let unknown = "/cleanups/0f0e0d0c-0b0a-4908-8706-050403020100";
+    api.get(unknown).await.refuses(404, "Cleanup not found");
+    api.get(&format!("{unknown}/receipt")).await.refuses(404, "Cleanup not found");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_being_deleted_is_as_good_as_gone() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let collection = api.collection().await;
+    let made = api.stub(&collection, json!({"sync_immediately": true})).await;
+    let (id, job) = (text(&made, "id"), text(&made["sync"]["last_job"], "id"));
+    // Only just requested: the finisher leaves it alone.
+    gateway.database.execute("UPDATE source_connection SET deletion_requested_at = clock_timestamp()").await;
+    let path = format!("/source-connections/{id}");
+    let gone = "SourceConnection not found";
+    api.get(&path).await.refuses(404, gone);
+    api.get(&format!("{path}/jobs")).await.refuses(404, gone);
+    api.get(&format!("{path}/sync-id")).await.refuses(404, gone);
+    api.post(&format!("{path}/jobs/{job}/cancel"), json!({})).await.refuses(404, gone);
+    let deleting = "Source connection is being deleted";
+    api.post(&format!("{path}/run"), json!({})).await.refuses(409, deleting);
+    api.patch(&path, json!({"name": "New name"})).await.refuses(409, deleting);
+    assert_eq!(api.get("/source-connections").await.ok(), json!([]));
+    assert_eq!(api.get(&format!("/collections/{collection}/source-connections")).await.ok(), json!([]));
+    let shown = api.get(&format!("/collections/{collection}")).await.ok();
+    assert_eq!(shown["source_connection_summaries"], json!([]));
+    // A second DELETE helps; the first owned the 200.
+    api.delete(&path).await.refuses(404, gone);
+    assert_eq!(gateway.database.count("SELECT count(*) FROM source_connection").await, 0);
+    assert_eq!(gateway.database.count("SELECT count(*) FROM cleanup").await, 1);
+}
+
+#[tokio::test]
+async fn a_collection_goes_with_its_connections() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let collection = api.collection().await;
+    for _ in 0..3 {
+        api.stub(&collection, json!({})).await;
+    }
+    let path = format!("/collections/{collection}");
+    let before = api.get(&path).await;
+    let deleted = api.delete(&path).await;
+    assert_eq!((deleted.status.as_u16(), &deleted.text), (200, &before.text));
+    api.get(&path).await.refuses(404, "Collection not found");
+    api.delete(&path).await.refuses(404, "Collection not found");
+    assert_eq!(api.get("/source-connections").await.ok(), json!([]));
+    let link = deleted.headers["link"].to_str().unwrap();
+    let monitor = link.trim_start_matches('<').split('>').next().unwrap();
+    assert_eq!(api.get(monitor).await.ok().as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn nothing_is_created_in_a_collection_that_is_being_deleted() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let collection = api.collection().await;
+    gateway.database.execute("UPDATE collection SET deletion_requested_at = clock_timestamp()").await;
+    let create = api.post("/source-connections", crate::gateway::stub_body(&collection, json!({}))).await;
+    create.refuses(404, "Collection not found");
+    api.get(&format!("/collections/{collection}")).await.refuses(404, "Collection not found");
+    assert_eq!(api.get("/collections").await.ok(), json!([]));
+    assert_eq!(api.get("/collections/count").await.ok(), json!(0));
+}

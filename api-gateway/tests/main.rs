@@ -1,0 +1,13 @@
+//! The gateway as a process, asked over HTTP. Needs `DATABASE_URL`: run with `local-stack exec -- cargo test`.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests panic")]
+
+mod auth;
+mod collections;
+mod connections;
+mod deletion;
+mod forms;
+mod gateway;
+mod isolation;
+mod jobs;
+mod operations;
+mod search;
