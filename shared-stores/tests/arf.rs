@@ -269,6 +269,11 @@ async fn an_empty_folder_is_no_data() {
     assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
     fs::write(fixture.raw().join("not-a-sync/x"), b"").unwrap();
     assert_eq!(fixture.store.sync_ids().await.unwrap().unreadable, 1);
+    // A UUID written otherwise is another folder than the sync's.
+    let unusual = fixture.raw().join(fixture.sync.0.simple().to_string());
+    fs::create_dir(&unusual).unwrap();
+    fs::write(unusual.join("x"), b"").unwrap();
+    assert_eq!(fixture.store.sync_ids().await.unwrap().unreadable, 2);
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ impl Standin {
             .arg("--port-file")
             .arg(&port_file)
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut standin = Self {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures::{StreamExt, stream};
-use shared_models::{DocumentType, SyncId};
+use shared_models::{DocumentId, DocumentType, SyncId};
 use shared_stores::vespa::{RemoveLimits, SearchRequest, StoredId};
 
 use crate::standin::Standin;
@@ -86,6 +86,23 @@ async fn documents_of_other_systems_are_purged_whatever_their_ids() {
     let outcome = standin.client.remove_many(&page.ids, RemoveLimits::default()).await;
     assert!(outcome.first_error.is_none());
     assert!(standin.client.count(sync, TIMEOUT).await.unwrap().is_zero());
+}
+
+#[tokio::test]
+async fn a_document_that_passed_to_another_sync_after_it_was_listed_is_kept() {
+    let standin = Standin::start().await;
+    let (sync, live) = (SyncId::random(), SyncId::random());
+    let shared = DocumentId { document_type: DocumentType::Email, specific: "email_entity_1__chunk_0".to_owned() };
+    standin.client.put(&shared, &document(sync, "a", "x"), TIMEOUT).await.unwrap();
+    standin.client.put(&id(DocumentType::Web, sync, "b"), &document(sync, "b", "x"), TIMEOUT).await.unwrap();
+    let page = standin.client.page_of_ids(sync, 10, TIMEOUT).await.unwrap();
+    assert_eq!(page.ids.len(), 2);
+    standin.client.put(&shared, &document(live, "a", "x"), TIMEOUT).await.unwrap();
+
+    let outcome = standin.client.remove_many(&page.ids, RemoveLimits::default()).await;
+    assert_eq!((outcome.removed, outcome.kept, outcome.failed), (1, 1, 0));
+    assert!(standin.client.count(sync, TIMEOUT).await.unwrap().is_zero());
+    assert_eq!(standin.client.count(live, TIMEOUT).await.unwrap().get(), 1);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hyper::Version;
 use serde_json::{Value, json};
 use shared_models::{DocumentId, DocumentType, SyncId};
-use shared_stores::vespa::{RemoveLimits, StoredId, Unreachable};
+use shared_stores::vespa::{RemoveLimits, SearchRequest, StoredId, Unreachable};
 use shared_stores::{VespaClient, VespaError};
 
 use crate::canned::{Canned, CannedServer};
@@ -95,6 +95,26 @@ async fn a_connection_that_breaks_leaves_the_outcome_open() {
     let error = result.unwrap_err();
     assert!(matches!(error, VespaError::Unavailable { how: Unreachable::Io, .. }), "{error:?}");
     assert!(error.may_still_apply());
+}
+
+/// Every call can be made from a task that may move between threads.
+#[tokio::test]
+async fn calls_can_be_sent_between_threads() {
+    fn is_send<T: Send>(_: T) {}
+    install_tls();
+    let client = client(&"http://127.0.0.1:1".parse().unwrap());
+    let (sync, ids) = (SyncId::random(), ids(1));
+    let request = SearchRequest { text: String::new(), sync_ids: vec![], limit: 1, offset: 0 };
+    let (id, fields) = (id(DocumentType::Web, sync, "a"), document(sync, "a", "x"));
+    is_send(client.put(&id, &fields, TIMEOUT));
+    is_send(client.remove(&id, TIMEOUT));
+    is_send(client.remove_many(&ids, RemoveLimits::default()));
+    is_send(client.count(sync, TIMEOUT));
+    is_send(client.counts_by_type(sync, TIMEOUT));
+    is_send(client.page_of_ids(sync, 1, TIMEOUT));
+    is_send(client.sync_ids(TIMEOUT));
+    is_send(client.search(&request, TIMEOUT));
+    is_send(client.ready(TIMEOUT));
 }
 
 fn ids(count: usize) -> Vec<StoredId> {

@@ -69,7 +69,7 @@ pub struct PurgeStep {
 pub struct ArfCensus {
     /// Syncs with at least one blob; an empty folder isn't data.
     pub syncs: BTreeSet<SyncId>,
-    /// Entries under `raw/` that hold something but aren't named by a UUID.
+    /// Entries under `raw/` that hold something but aren't named by a UUID in its usual form.
     pub unreadable: u64,
 }
 

@@ -122,7 +122,7 @@ impl Bucket {
         let loose = u64::try_from(listed.objects.len()).unwrap_or(u64::MAX);
         let mut census = ArfCensus { unreadable: loose, ..ArfCensus::default() };
         for prefix in listed.common_prefixes {
-            match prefix.filename().and_then(|name| name.parse().ok()) {
+            match prefix.filename().and_then(name::sync_of) {
                 Some(sync) => drop(census.syncs.insert(sync)),
                 None => census.unreadable += 1,
             }

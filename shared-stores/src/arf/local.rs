@@ -75,7 +75,7 @@ impl Folder {
             if walk_entry(&entry.path(), "", &mut |_| Ok(false))? {
                 continue;
             }
-            match entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+            match entry.file_name().to_str().and_then(name::sync_of) {
                 Some(sync) => drop(census.syncs.insert(sync)),
                 None => census.unreadable += 1,
             }

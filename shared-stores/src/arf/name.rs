@@ -18,6 +18,11 @@ pub(super) fn prefix(sync: SyncId) -> String {
     format!("{RAW}/{sync}")
 }
 
+/// The sync whose prefix has this name: no other way of writing a UUID leads to it.
+pub(super) fn sync_of(name: &str) -> Option<SyncId> {
+    name.parse().ok().filter(|sync: &SyncId| sync.to_string() == name)
+}
+
 /// An entity's name inside its sync's prefix.
 pub(super) fn entity(key: EntityKey) -> String {
     format!("entities/{key}.json")

@@ -6,7 +6,7 @@ use reqwest::{Client, RequestBuilder, redirect, retry};
 use serde_json::Value;
 use url::Url;
 
-use super::VespaError;
+use super::{StoredId, VespaError};
 use crate::tls;
 
 /// What the wire may add to a call that Vespa ends by itself in time. Writes get none: they end with their deadline.
@@ -142,15 +142,18 @@ impl VespaClient {
         exchange(request, timeout, timeout + WIRE_MARGIN).await
     }
 
-    /// A request to `/document/v1` that Vespa ends after `timeout`.
+    /// A request for one document that Vespa ends after `timeout`, and refuses (412) if the id carries a condition that
+    /// the document doesn't meet.
     pub(super) fn document_request(
         &self,
         method: reqwest::Method,
-        path: &str,
+        id: &StoredId,
         timeout: Duration,
     ) -> Result<RequestBuilder, VespaError> {
-        let mut url = self.url(path)?;
-        url.query_pairs_mut().append_pair("timeout", &millis(timeout));
+        let mut url = self.url(&id.path())?;
+        url.query_pairs_mut()
+            .append_pair("timeout", &millis(timeout))
+            .extend_pairs(id.condition().map(|condition| ("condition", condition)));
         Ok(self.http.request(method, url))
     }
 

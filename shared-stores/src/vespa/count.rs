@@ -33,7 +33,7 @@ impl Count {
 pub struct SyncCensus {
     /// Documents by sync.
     pub syncs: BTreeMap<SyncId, u64>,
-    /// Documents whose sync id isn't a UUID: no deletion can concern them.
+    /// Documents whose sync id isn't a UUID in its usual form: no deletion can concern them.
     pub unreadable: u64,
     /// Whether there are more syncs than fit into one answer; those that are listed are right.
     pub is_truncated: bool,
@@ -57,11 +57,9 @@ impl VespaClient {
         sync: SyncId,
         timeout: Duration,
     ) -> Result<BTreeMap<DocumentType, u64>, VespaError> {
-        let count_one = async |kind: &DocumentType| {
-            let count = self.count_in(kind.as_str(), 1, sync, timeout).await?;
-            Ok((*kind, count.get()))
-        };
-        Ok(try_join_all(DocumentType::ALL.iter().map(count_one)).await?.into_iter().collect())
+        let counts = DocumentType::ALL.iter().map(|kind| self.count_in(kind.as_str(), 1, sync, timeout));
+        let counts = try_join_all(counts).await?;
+        Ok(DocumentType::ALL.iter().copied().zip(counts.into_iter().map(Count::get)).collect())
     }
 
     async fn count_in(
@@ -106,9 +104,9 @@ fn census(answer: &Answer, max: u64) -> Result<SyncCensus, VespaError> {
             return Err(VespaError::Malformed("group".to_owned()));
         };
         groups += 1;
-        match value.parse() {
-            Ok(sync) => *census.syncs.entry(sync).or_default() += count,
-            Err(_) => census.unreadable += count,
+        match exact_sync(value) {
+            Some(sync) => *census.syncs.entry(sync).or_default() += count,
+            None => census.unreadable += count,
         }
     }
     let listed: u64 = census.syncs.values().sum::<u64>() + census.unreadable;
@@ -117,6 +115,11 @@ fn census(answer: &Answer, max: u64) -> Result<SyncCensus, VespaError> {
         return Err(VespaError::Untrustworthy("groups don't add up to the total".to_owned()));
     }
     Ok(census)
+}
+
+/// The sync whose documents a query by this value's sync finds: Vespa ignores case, but not how a UUID is written.
+fn exact_sync(value: &str) -> Option<SyncId> {
+    value.parse().ok().filter(|sync: &SyncId| sync.to_string().eq_ignore_ascii_case(value))
 }
 
 fn children_of(value: &Value) -> impl Iterator<Item = &Value> {

@@ -1,7 +1,7 @@
 //! Ids of documents as Vespa holds them, whoever wrote them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use shared_models::{DocumentId, DocumentType};
+use shared_models::{DocumentId, DocumentType, SyncId};
 
 use super::VespaError;
 
@@ -11,12 +11,16 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// The id of a document in Vespa, of any form: `id:{namespace}:{type}:[n={number}|g={group}]:{specific}`.
 ///
 /// Our own ids have neither number nor group; another system's may, and must be purged all the same.
+///
+/// Another system's ids may also be shared by several syncs, so that a document can pass to a live sync between being
+/// listed and being removed. Such an id, when listed for a purge, carries the sync that the document must still have (DEL-4).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StoredId {
     namespace: String,
     document_type: DocumentType,
     location: Location,
     specific: String,
+    only_of: Option<SyncId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -49,7 +53,22 @@ impl StoredId {
             None | Some(_) => return None,
         };
         let document_type = kind.parse().ok()?;
-        Some(Self { namespace: namespace.to_owned(), document_type, location, specific: specific.to_owned() })
+        let (namespace, specific) = (namespace.to_owned(), specific.to_owned());
+        Some(Self { namespace, document_type, location, specific, only_of: None })
+    }
+
+    /// The same id, listed for a purge of `sync`.
+    pub(super) fn listed_for(mut self, sync: SyncId) -> Self {
+        let is_scoped = self.specific.strip_prefix(&sync.to_string()).is_some_and(|rest| rest.starts_with('.'));
+        self.only_of = (!is_scoped).then_some(sync);
+        self
+    }
+
+    /// The selection that the document must match to be removed, if its id doesn't say whose it is. On one line and
+    /// without blanks, which a query string may spell in two ways.
+    pub(super) fn condition(&self) -> Option<String> {
+        let sync = self.only_of?;
+        Some(format!("{}.airweave_system_metadata_sync_id=='{sync}'", self.document_type))
     }
 
     /// The document's type.
@@ -76,13 +95,14 @@ impl From<&DocumentId> for StoredId {
             document_type: id.document_type,
             location: Location::None,
             specific: id.specific.clone(),
+            only_of: None,
         }
     }
 }
 
 impl std::fmt::Display for StoredId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { namespace, document_type, location, specific } = self;
+        let Self { namespace, document_type, location, specific, only_of: _ } = self;
         match location {
             Location::None => write!(f, "id:{namespace}:{document_type}::{specific}"),
             Location::Number(number) => write!(f, "id:{namespace}:{document_type}:n={number}:{specific}"),
@@ -113,6 +133,17 @@ mod tests {
             assert_eq!(id.to_string(), full);
             assert_eq!(id.path(), path);
         }
+    }
+
+    #[test]
+    fn only_ids_that_do_not_name_their_sync_are_removed_on_a_condition() {
+        let sync = SyncId::random();
+        let own = DocumentId::chunk(DocumentType::Web, sync, shared_models::EntityKey::new("A", "a"), 0);
+        assert_eq!(StoredId::from(&own).listed_for(sync).condition(), None);
+        let foreign = StoredId::parse("id:airweave:web_entity::web_entity_a__chunk_0").unwrap();
+        let expected = format!("web_entity.airweave_system_metadata_sync_id=='{sync}'");
+        assert_eq!(foreign.listed_for(sync).condition(), Some(expected.clone()));
+        assert!(StoredId::from(&own).listed_for(SyncId::random()).condition().is_some());
     }
 
     #[test]

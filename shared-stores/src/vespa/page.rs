@@ -50,7 +50,8 @@ impl VespaClient {
         let total = answer.total()?;
         let is_complete = answer.check_complete(DocumentType::ALL.len()).is_ok();
         let hits = answer.into_hits::<IdHit>()?;
-        let ids: Vec<_> = hits.iter().map(|hit| StoredId::parse(&hit.fields.documentid)).collect::<Result<_, _>>()?;
+        let read = |hit: &IdHit| StoredId::parse(&hit.fields.documentid).map(|id| id.listed_for(sync));
+        let ids: Vec<_> = hits.iter().map(read).collect::<Result<_, _>>()?;
         let expected = usize::try_from(total.min(u64::from(limit))).unwrap_or(usize::MAX);
         if ids.is_empty() && expected > 0 {
             return Err(VespaError::Untrustworthy(format!("{total} documents match, but no id was given")));

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures::{StreamExt, stream};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::client::WIRE_MARGIN;
@@ -31,11 +32,13 @@ impl Default for RemoveLimits {
     }
 }
 
-/// What became of the ids given. The three numbers add up to how many there were.
+/// What became of the ids given. The four numbers add up to how many there were.
 #[derive(Debug, Default)]
 pub struct RemoveOutcome {
     /// Acknowledged removals, of documents that were there or not.
     pub removed: u64,
+    /// Documents that carried another sync's id by the time of their removal, and so were left alone.
+    pub kept: u64,
     /// Removals that failed; they may have been applied all the same.
     pub failed: u64,
     /// Removals not started, for lack of time or because too many others failed.
@@ -44,10 +47,21 @@ pub struct RemoveOutcome {
     pub first_error: Option<VespaError>,
 }
 
-enum End {
-    Removed,
-    Failed(VespaError),
-    NotStarted,
+impl RemoveOutcome {
+    /// Counts the end of one removal. Returns whether it makes sense to start more.
+    fn add(&mut self, end: Result<(), VespaError>) -> bool {
+        match end {
+            Ok(()) => self.removed += 1,
+            Err(VespaError::Rejected { status: 412, .. }) => self.kept += 1,
+            Err(error) => {
+                self.failed += 1;
+                let is_hopeless = !error.is_retryable() || self.failed >= MAX_FAILURES;
+                self.first_error.get_or_insert(error);
+                return !is_hopeless;
+            }
+        }
+        true
+    }
 }
 
 impl VespaClient {
@@ -58,32 +72,22 @@ impl VespaClient {
     pub async fn remove_many(&self, ids: &[StoredId], limits: RemoveLimits) -> RemoveOutcome {
         let deadline = Instant::now() + limits.total;
         let mut outcome = RemoveOutcome::default();
-        let stop = std::sync::atomic::AtomicBool::new(false);
-        let mut ends = stream::iter(ids)
-            .map(|id| {
-                let is_stopped = stop.load(std::sync::atomic::Ordering::Relaxed);
-                self.remove_with_patience(id, limits.request_timeout, deadline, is_stopped)
-            })
-            .buffer_unordered(limits.in_flight.max(1));
-        while let Some(end) = ends.next().await {
-            match end {
-                End::Removed => outcome.removed += 1,
-                End::NotStarted => outcome.not_started += 1,
-                End::Failed(error) => {
-                    outcome.failed += 1;
-                    let is_hopeless = !error.is_retryable() || outcome.failed >= MAX_FAILURES;
-                    stop.fetch_or(is_hopeless, std::sync::atomic::Ordering::Relaxed);
-                    outcome.first_error.get_or_insert(error);
-                }
+        let mut waiting = ids.iter();
+        let mut under_way = FuturesUnordered::new();
+        let mut is_open = true;
+        loop {
+            while is_open && under_way.len() < limits.in_flight.max(1) && Instant::now() < deadline {
+                let Some(id) = waiting.next() else { break };
+                under_way.push(self.remove_patiently(id, limits.request_timeout, deadline));
             }
+            let Some(end) = under_way.next().await else { break };
+            is_open &= outcome.add(end);
         }
+        outcome.not_started = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
         outcome
     }
 
-    async fn remove_with_patience(&self, id: &StoredId, timeout: Duration, deadline: Instant, is_stopped: bool) -> End {
-        if is_stopped || Instant::now() >= deadline {
-            return End::NotStarted;
-        }
+    async fn remove_patiently(&self, id: &StoredId, timeout: Duration, deadline: Instant) -> Result<(), VespaError> {
         let pauses = ExponentialBuilder::default()
             .with_min_delay(FIRST_BACKOFF)
             .with_max_delay(LONGEST_BACKOFF)
@@ -92,11 +96,10 @@ impl VespaClient {
             .build();
         for pause in pauses {
             match self.remove_stored(id, timeout, timeout + WIRE_MARGIN).await {
-                Ok(()) => return End::Removed,
                 Err(VespaError::Overloaded) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
-                Err(error) => return End::Failed(error),
+                end => return end,
             }
         }
-        End::Failed(VespaError::Overloaded)
+        Err(VespaError::Overloaded)
     }
 }

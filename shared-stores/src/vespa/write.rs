@@ -27,8 +27,8 @@ impl VespaClient {
         let mut fields =
             serde_json::to_value(fields).map_err(|_| VespaError::Setup("fields are not JSON".to_owned()))?;
         text::clean_value(&mut fields);
-        let path = StoredId::from(id).path();
-        let request = self.document_request(Method::POST, &path, timeout)?.json(&json!({ "fields": fields }));
+        let request =
+            self.document_request(Method::POST, &StoredId::from(id), timeout)?.json(&json!({ "fields": fields }));
         exchange(request, timeout, timeout).await.map(drop)
     }
 
@@ -47,7 +47,7 @@ impl VespaClient {
         timeout: Duration,
         deadline: Duration,
     ) -> Result<(), VespaError> {
-        let request = self.document_request(Method::DELETE, &id.path(), timeout)?;
+        let request = self.document_request(Method::DELETE, id, timeout)?;
         exchange(request, timeout, deadline).await.map(drop)
     }
 }
