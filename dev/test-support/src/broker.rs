@@ -111,6 +111,11 @@ impl TestBroker {
         self.management.ask(Method::PUT, &["policies", &self.vhost, queue], Some(policy)).await;
     }
 
+    /// Takes [`TestBroker::set_policy`] back.
+    pub async fn delete_policy(&self, queue: &str) {
+        self.management.ask(Method::DELETE, &["policies", &self.vhost, queue], None).await;
+    }
+
     async fn list_connections(&self) -> Vec<(String, String)> {
         let listed = self.management.ask(Method::GET, &["vhosts", &self.vhost, "connections"], None).await;
         let listed = listed.unwrap_or(Value::Null);

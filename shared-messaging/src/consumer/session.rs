@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
-use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Consumer};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,9 @@ const OWN_QUEUE_PREFETCH: u16 = 64;
 /// The first pause after "unavailable": each pause costs a message one of the broker's delivery counts.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// After this long without a message a consumer makes sure that it still is one: RabbitMQ 3.10 doesn't always tell a
+/// consumer that its queue was deleted, if the queue is declared again at once.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Everything that one consumer consists of.
 pub(super) struct Supervisor<H> {
@@ -42,6 +45,8 @@ pub(super) enum Stopped {
     Full,
     /// What the handler needs is down: go on after a pause, once it is ready.
     Unavailable,
+    /// Nothing came for a while: consume anew, so that a consumer that the broker has forgotten doesn't wait for ever.
+    Silence,
 }
 
 impl<H: Handler> Supervisor<H> {
@@ -70,17 +75,21 @@ impl<H: Handler> Supervisor<H> {
         self.connected.store(true, Ordering::Release);
         let mut pauses = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
         let mut pause = Duration::ZERO;
-        loop {
-            if !self.wait_until_ready(&mut events, pause).await? {
-                break;
-            }
-            tracing::info!(queue, "consuming");
+        tracing::info!(queue, "the consumer is connected to the broker");
+        while self.wait_until_ready(&mut events, pause).await? {
             pause = match self.on_one_channel(&connection).await? {
                 Stopped::Shutdown => break,
-                Stopped::Full => Duration::ZERO,
-                Stopped::Unavailable => pauses.pause(),
+                Stopped::Silence => Duration::ZERO,
+                Stopped::Full => {
+                    tracing::debug!(queue, "the consumer pauses: no room");
+                    Duration::ZERO
+                }
+                Stopped::Unavailable => {
+                    let pause = pauses.pause();
+                    tracing::warn!(queue, ?pause, "the consumer pauses: what it needs is down");
+                    pause
+                }
             };
-            tracing::info!(queue, ?pause, "the consumer pauses");
         }
         connection::close(&connection).await;
         Ok(())
@@ -106,14 +115,26 @@ impl<H: Handler> Supervisor<H> {
     async fn on_one_channel(&self, connection: &Connection) -> Result<Stopped, MessagingError> {
         let channel = within("open a channel", connection.create_channel()).await?;
         let mut consumer = self.start_consuming(&channel).await?;
+        let mut cancelled = false;
         let stopped = loop {
             // A message that has arrived is handled to its end: only the wait for the next one is interrupted.
             let next = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => break Stopped::Shutdown,
                 next = consumer.next() => next,
+                () = tokio::time::sleep(SILENCE) => {
+                    if cancelled {
+                        break Stopped::Silence;
+                    }
+                    cancelled = self.make_sure(&channel, &consumer).await?;
+                    continue;
+                }
             };
-            let delivery = next.ok_or(MessagingError::StreamEnded)??;
+            let delivery = match next {
+                Some(delivery) => delivery?,
+                None if cancelled => break Stopped::Silence,
+                None => return Err(MessagingError::StreamEnded),
+            };
             if let Some(stopped) = self.deal_with(delivery, &channel, consumer.tag()).await? {
                 break stopped;
             }
@@ -121,6 +142,26 @@ impl<H: Handler> Supervisor<H> {
         // Closing the channel returns what is handed out and not acknowledged.
         within("close the channel", channel.close(200, "OK".into())).await?;
         Ok(stopped)
+    }
+
+    /// Makes sure that the broker still knows the consumer. True: it was cancelled, to start anew.
+    async fn make_sure(&self, channel: &Channel, consumer: &Consumer) -> Result<bool, MessagingError> {
+        match self.subscription {
+            // Other workers' consumers look the same from here, so only a new one is certain.
+            Subscription::Work { .. } => {
+                let cancel = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+                within("cancel the consumer", cancel).await.map(|()| true)
+            }
+            // A queue of our own would be deleted with its last consumer, but its only consumer is this one.
+            Subscription::Control | Subscription::Events { .. } => {
+                let options = QueueDeclareOptions { passive: true, ..Default::default() };
+                let look = channel.queue_declare(consumer.queue(), options, FieldTable::default());
+                match within("look at the queue", look).await?.consumer_count() {
+                    0 => Err(MessagingError::StreamEnded),
+                    _ => Ok(false),
+                }
+            }
+        }
     }
 
     async fn start_consuming(&self, channel: &Channel) -> Result<Consumer, MessagingError> {
