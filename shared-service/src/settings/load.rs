@@ -50,7 +50,10 @@ pub(super) fn judge<S: Parser + Validate>(
     arguments: Vec<OsString>,
     environment: &[(OsString, OsString)],
 ) -> Judgement<S> {
-    let named = one_line::variables(&command);
+    // How an argument is written is known only once the command is built, and a built command takes no more arguments.
+    let mut built = command.clone();
+    built.build();
+    let named = one_line::variables(&built);
     let command = without_empty(command, environment).arg(
         Arg::new(CHECK_CONFIG)
             .long(CHECK_CONFIG)
