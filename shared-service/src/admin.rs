@@ -209,3 +209,89 @@ pub fn serve(address: SocketAddr, health: Health, tasks: &Tasks) -> Result<Socke
     });
     Ok(bound)
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::MessageBody;
+    use actix_web::http::StatusCode;
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use serde_json::Value;
+
+    use super::*;
+
+    async fn get(health: &Health, path: &str) -> (StatusCode, String) {
+        let app = init_service(App::new().configure(|config| health.configure(config))).await;
+        let answer = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+        let status = answer.status();
+        let body = answer.into_body().try_into_bytes().unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn metrics_handle() -> MetricsHandle {
+        static HANDLE: std::sync::OnceLock<MetricsHandle> = std::sync::OnceLock::new();
+        HANDLE.get_or_init(|| crate::metrics::install().unwrap()).clone()
+    }
+
+    #[tokio::test]
+    async fn readiness_is_the_sum_of_its_probes() {
+        let health = Health::new(&Tasks::new(), metrics_handle()).probe("postgres", async || Ok::<(), String>(()));
+        let (status, body) = get(&health, "/health/ready").await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &body["status"]), (StatusCode::OK, &"ready".into()));
+        assert_eq!(body["checks"]["postgres"]["status"], "up");
+        assert_eq!(body["checks"]["postgres"]["error"], Value::Null);
+        assert!(body["checks"]["postgres"]["latency_ms"].is_u64());
+
+        let health = health.probe("rabbitmq", async || Err("not connected"));
+        let (status, body) = get(&health, "/health/ready").await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &"not_ready".into()));
+        assert_eq!(body["checks"]["rabbitmq"]["status"], "down");
+        assert_eq!(body["checks"]["rabbitmq"]["error"], "not connected");
+        assert_eq!(body["checks"]["postgres"]["status"], "up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_hangs_or_panics_is_down() {
+        let health = Health::new(&Tasks::new(), metrics_handle())
+            .probe("hangs", std::future::pending::<Result<(), String>>)
+            .probe("panics", async || -> Result<(), String> { panic!("on purpose") });
+        let checks = health.readiness().await.checks;
+        assert_eq!(checks["hangs"].error.as_deref(), Some("no answer within 2 s"));
+        assert_eq!(checks["panics"].error.as_deref(), Some("the probe panicked"));
+    }
+
+    #[tokio::test]
+    async fn the_process_is_alive_and_unready_at_once() {
+        let health = Health::new(&Tasks::new(), metrics_handle()).probe("postgres", async || Err("down"));
+        for path in ["/health", "/health/live"] {
+            assert_eq!(get(&health, path).await, (StatusCode::OK, r#"{"status":"healthy"}"#.to_owned()));
+        }
+    }
+
+    #[tokio::test]
+    async fn collectors_run_before_the_metrics_are_rendered() {
+        let health = Health::new(&Tasks::new(), metrics_handle()).collector(async || {
+            ::metrics::gauge!("a_gauge").set(7.0);
+            ::metrics::histogram!("a_histogram_seconds").record(0.3);
+        });
+        let (status, text) = get(&health, "/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(text.contains("a_gauge 7"), "{text}");
+        assert!(text.contains(r#"a_histogram_seconds_bucket{le="0.5"} 1"#), "{text}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_endpoint_is_served_until_shutdown() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let tasks = Tasks::new();
+        let address = serve(([127, 0, 0, 1], 0).into(), Health::new(&tasks, metrics_handle()), &tasks).unwrap();
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(tasks.drain(Duration::from_secs(5)).await);
+        assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    }
+}

@@ -9,6 +9,8 @@ mod load;
 mod misspelling;
 mod names;
 mod one_line;
+#[cfg(test)]
+mod tests;
 
 pub use groups::{
     AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, LogFormat, ProtocolSettings,

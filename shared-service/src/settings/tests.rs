@@ -1,0 +1,136 @@
+//! What a service says about its settings before it starts.
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, Parser};
+
+use super::load::{Judgement, Validate, judge};
+use super::{
+    AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, ProtocolSettings, TelemetrySettings,
+};
+
+/// Documents what it does
+#[derive(Debug, Parser)]
+#[command(name = "some-service")]
+struct Settings {
+    #[command(flatten)]
+    database: DatabaseSettings,
+    #[command(flatten)]
+    broker: BrokerSettings,
+    #[command(flatten)]
+    protocol: ProtocolSettings,
+    #[command(flatten)]
+    keys: CredentialsKeysSettings,
+    #[command(flatten)]
+    admin: AdminSettings<9002>,
+    #[command(flatten)]
+    telemetry: TelemetrySettings,
+}
+
+impl Validate for Settings {
+    fn validate(&self) -> Result<(), String> {
+        self.database.validate()?;
+        self.protocol.validate()
+    }
+}
+
+const KEYS: &str = "a:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+const GOOD: [(&str, &str); 3] = [
+    ("DATABASE_URL", "postgres://u:hunter2@localhost/unweave"),
+    ("AMQP_URL", "amqp://u:hunter2@localhost:5672/%2f"),
+    ("CREDENTIALS_KEYS", KEYS),
+];
+
+/// clap reads the process's environment, which a test can't change: the variables come as options, and as the
+/// environment that is searched for misspellings.
+fn judged(variables: &[(&str, &str)], arguments: &[&str]) -> Judgement<Settings> {
+    let mut line = vec![OsString::from("some-service")];
+    let command = Settings::command();
+    for (name, value) in variables.iter().filter(|(_, value)| !value.is_empty()) {
+        let argument = command.get_arguments().find(|argument| argument.get_env().is_some_and(|env| env == *name));
+        if let Some(long) = argument.and_then(clap::Arg::get_long) {
+            line.push(format!("--{long}={value}").into());
+        }
+    }
+    line.extend(arguments.iter().map(OsString::from));
+    let environment: Vec<(OsString, OsString)> = variables.iter().map(|(n, v)| (n.into(), v.into())).collect();
+    judge(command, line, &environment)
+}
+
+fn with(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static str)> {
+    let mut variables: Vec<_> = GOOD.into_iter().filter(|(known, _)| *known != name).collect();
+    variables.push((name, value));
+    variables
+}
+
+fn refused(variables: &[(&str, &str)], arguments: &[&str]) -> String {
+    match judged(variables, arguments) {
+        Judgement::Refuse(line) => line,
+        Judgement::Say(text) => panic!("said {text}"),
+        Judgement::Run(_) => panic!("would run"),
+    }
+}
+
+#[test]
+fn good_settings_run_with_their_defaults() {
+    let Judgement::Run(settings) = judged(&GOOD, &[]) else { panic!("refused") };
+    assert_eq!(settings.database.database_pool_size, 16);
+    assert_eq!(settings.protocol.times(), shared_models::ProtocolTimes::default());
+    assert_eq!(settings.admin.admin_listen.to_string(), "127.0.0.1:9002");
+    assert_eq!((settings.telemetry.log_level.as_str(), settings.keys.credentials_keys.active().id()), ("info", "a"));
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("BwcH"), "{shown}");
+}
+
+#[test]
+fn a_missing_setting_is_named_in_one_line() {
+    assert_eq!(refused(&GOOD[1..], &[]), "DATABASE_URL is not set");
+    assert_eq!(refused(&with("DATABASE_URL", ""), &[]), "DATABASE_URL is not set");
+    assert_eq!(refused(&GOOD[2..], &[]), "DATABASE_URL, AMQP_URL are not set");
+}
+
+#[test]
+fn a_bad_value_is_named_in_one_line_without_secrets() {
+    let cases = [
+        ("LEASE_TTL", "soon", "LEASE_TTL is \"soon\": expected number at 0"),
+        ("LEASE_TTL", "12s", "LEASE_TTL + LEASE_GUARD + 1s is 17s, more than CANCEL_WAIT 15s"),
+        ("LEASE_RENEWAL", "4s", "2 * LEASE_RENEWAL + STORE_TIMEOUT is 11s, not less than LEASE_TTL 10s"),
+        ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE must be at least 1"),
+        ("DATABASE_POOL_SIZE", "many", "DATABASE_POOL_SIZE is \"many\": invalid digit found in string"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT is \"xml\": not one of json, text"),
+        ("LOG_LEVEL", "info,=", "LOG_LEVEL is \"info,=\": not a filter such as info or info,sync_worker=debug"),
+        ("CREDENTIALS_KEYS", "a:hunter2", "CREDENTIALS_KEYS: a key is not base64"),
+        ("AMQP_URL", "http://u:hunter2@h", "AMQP_URL: not a URL of the form amqp://user:password@host:5672/vhost"),
+        ("ADMIN_LISTEN", "9001", "ADMIN_LISTEN is \"9001\": invalid socket address syntax"),
+    ];
+    for (name, value, line) in cases {
+        assert_eq!(refused(&with(name, value), &[]), line);
+    }
+    assert_eq!(refused(&GOOD, &["--no-such"]), "unknown option --no-such");
+}
+
+#[test]
+fn a_misspelling_is_named_before_what_is_missing() {
+    let line = refused(&[("DATABSE_URL", "x"), GOOD[1], GOOD[2]], &[]);
+    assert_eq!(line, "unknown setting DATABSE_URL: did you mean DATABASE_URL?");
+    assert_eq!(refused(&with("LEASE_TLL", "10s"), &[]), "unknown setting LEASE_TLL: did you mean LEASE_TTL?");
+    let Judgement::Run(_) = judged(&with("MY_LEASE_TTL", "10s"), &[]) else { panic!("refused") };
+    let line = refused(&with("MY_LEASE_TTL", "10s"), &["--check-config"]);
+    assert_eq!(line, "unknown setting MY_LEASE_TTL: did you mean LEASE_TTL?");
+}
+
+#[test]
+fn check_config_says_that_it_is_valid() {
+    let Judgement::Say(text) = judged(&GOOD, &["--check-config"]) else { panic!("not said") };
+    assert_eq!(text, "configuration is valid");
+    assert_eq!(refused(&GOOD[1..], &["--check-config"]), "DATABASE_URL is not set");
+}
+
+#[test]
+fn help_lists_every_setting_with_its_default_and_no_secret() {
+    let Judgement::Say(help) = judged(&[], &["--help"]) else { panic!("no help") };
+    for name in ["DATABASE_URL", "AMQP_URL", "LEASE_TTL", "CREDENTIALS_KEYS", "ADMIN_LISTEN", "LOG_FORMAT"] {
+        assert!(help.contains(&format!("[env: {name}")), "{name} in {help}");
+    }
+    assert!(help.contains("[default: 10s]") && help.contains("[default: 127.0.0.1:9002]"), "{help}");
+}
