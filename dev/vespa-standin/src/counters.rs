@@ -139,9 +139,7 @@ impl Counters {
 
     /// Back to zero.
     pub fn reset(&self) {
-        for kind in
-            [Kind::Put, Kind::Get, Kind::Remove, Kind::Update, Kind::Visit, Kind::BulkDelete, Kind::Query]
-        {
+        for kind in [Kind::Put, Kind::Get, Kind::Remove, Kind::Update, Kind::Visit, Kind::BulkDelete, Kind::Query] {
             self.of(kind).reset();
         }
     }

@@ -22,10 +22,8 @@ pub fn encode(cursor: u16) -> String {
 /// The bucket at which a walk goes on; an error has Vespa's text.
 pub fn decode(token: &str) -> Result<u16, String> {
     let failed = |why: &str| format!("Failed parsing '{token}': {why}");
-    let bytes = URL_SAFE
-        .decode(token)
-        .or_else(|_| STANDARD.decode(token))
-        .map_err(|_| failed("BufferUnderflowException"))?;
+    let bytes =
+        URL_SAFE.decode(token).or_else(|_| STANDARD.decode(token)).map_err(|_| failed("BufferUnderflowException"))?;
     let mut rest = bytes.as_slice();
     let mut take = |count: usize| -> Result<i64, String> {
         let (head, tail) = rest.split_at_checked(count).ok_or_else(|| failed("BufferUnderflowException"))?;

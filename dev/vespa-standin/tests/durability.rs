@@ -81,8 +81,9 @@ async fn a_kill_loses_nothing_that_was_answered() {
     let mut program = Program::start(folder.path());
     let client = h2();
     // Keeps writing until the server dies under it; what was answered counts.
+    let port = program.port;
     let writers = (0..8).map(|writer| {
-        let (client, port) = (client.clone(), program.port);
+        let client = client.clone();
         async move {
             let mut answered = Vec::new();
             for number in 0.. {
@@ -99,7 +100,7 @@ async fn a_kill_loses_nothing_that_was_answered() {
     });
     let killer = async {
         // Long enough for many commits: wait until documents are visible, then kill in the middle of the stream.
-        let url = format!("http://127.0.0.1:{}/standin/v1/counters", program.port);
+        let url = format!("http://127.0.0.1:{port}/standin/v1/counters");
         loop {
             let counters: serde_json::Value = client.get(&url).send().await.unwrap().json().await.unwrap();
             if counters["put"]["operations"].as_u64().unwrap() > 300 {

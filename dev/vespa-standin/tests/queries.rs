@@ -21,7 +21,7 @@ async fn a_count_comes_with_coverage_summed_over_the_schemas() {
         "select documentid from sources {ALL} where airweave_system_metadata_sync_id contains \"{SYNC_A}\" limit 0"
     );
     let (status, answer) =
-        standin.query(&[("yql", &yql), ("timeout", "10s"), ("ranking.softtimeout.enable", "false")]).await;
+        standin.query(&[("yql", yql.as_str()), ("timeout", "10s"), ("ranking.softtimeout.enable", "false")]).await;
     assert_eq!(status, 200);
     assert_eq!(
         answer,
@@ -41,11 +41,10 @@ async fn a_count_comes_with_coverage_summed_over_the_schemas() {
 async fn a_page_of_ids_and_the_rest_by_offset() {
     let standin = Standin::start().await;
     standin.feed(SYNC_A, 4).await;
-    let yql = format!(
-        "select documentid from sources {ALL} where airweave_system_metadata_sync_id contains \"{SYNC_A}\""
-    );
-    let (_, first) = standin.query(&[("yql", &yql), ("hits", "15")]).await;
-    let (_, second) = standin.query(&[("yql", &yql), ("hits", "15"), ("offset", "15")]).await;
+    let yql =
+        format!("select documentid from sources {ALL} where airweave_system_metadata_sync_id contains \"{SYNC_A}\"");
+    let (_, first) = standin.query(&[("yql", yql.as_str()), ("hits", "15")]).await;
+    let (_, second) = standin.query(&[("yql", yql.as_str()), ("hits", "15"), ("offset", "15")]).await;
     let mut all = ids(&first);
     assert_eq!((all.len(), ids(&second).len()), (15, 5));
     all.extend(ids(&second));
@@ -102,8 +101,12 @@ async fn words_are_found_by_stem_and_the_better_match_comes_first() {
     let found = async |yql: &str, q: &str| {
         let (status, answer) = standin.query(&[("yql", yql), ("q", q)]).await;
         assert_eq!(status, 200, "{answer}");
-        let scores: Vec<f64> =
-            answer["root"]["children"].as_array().into_iter().flatten().map(|h| h["relevance"].as_f64().unwrap()).collect();
+        let scores: Vec<f64> = answer["root"]["children"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|h| h["relevance"].as_f64().unwrap())
+            .collect();
         assert!(scores.is_sorted_by(|left, right| left >= right), "{scores:?}");
         ids(&answer).iter().map(|id| id.rsplit(':').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -148,8 +151,11 @@ async fn groups_count_documents_by_value() {
     assert_eq!(root["id"], "group:root:0");
     let list = &root["children"][0];
     assert_eq!(list["label"], "airweave_system_metadata_sync_id");
-    assert_eq!(list["children"][0], json!({
-        "id": format!("group:string:{SYNC_A}"), "relevance": 0.0, "value": SYNC_A, "fields": {"count()": 10}}));
+    assert_eq!(
+        list["children"][0],
+        json!({
+        "id": format!("group:string:{SYNC_A}"), "relevance": 0.0, "value": SYNC_A, "fields": {"count()": 10}})
+    );
     assert_eq!(list["children"][1]["fields"]["count()"], 5);
     let (_, answer) = standin.query(&[("yql", &yql.replace("10000", "1"))]).await;
     assert_eq!(answer["root"]["children"][0]["children"][0]["children"].as_array().unwrap().len(), 1);
@@ -174,7 +180,10 @@ async fn refusals_have_vespas_texts() {
     let everything = "select * from sources * where true";
     for (parameters, text) in [
         (vec![("yql", "select * from sources * where nosuch contains \"x\"")], "Field 'nosuch' does not exist."),
-        (vec![("yql", "select * from base_entity where mime_type contains \"x\"")], "Field 'mime_type' does not exist."),
+        (
+            vec![("yql", "select * from base_entity where mime_type contains \"x\"")],
+            "Field 'mime_type' does not exist.",
+        ),
         (vec![("yql", "select * from sources nosuch where true")], "Could not resolve source ref 'nosuch'."),
         (vec![("yql", "select * from sources * where (true")], "Could not create query from YQL"),
         (vec![("yql", everything), ("hits", "10001")], "10001 hits requested, configured limit: 10000."),

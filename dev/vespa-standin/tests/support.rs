@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, ClientBuilder, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vespa_standin::http::Server;
@@ -19,12 +19,19 @@ pub struct Standin {
     folder: TempDir,
 }
 
+/// `reqwest` wants a provider of TLS even where there is none.
+fn builder() -> ClientBuilder {
+    // Fails from the second time on, which is just as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().timeout(Duration::from_secs(60))
+}
+
 pub fn h2() -> Client {
-    Client::builder().http2_prior_knowledge().timeout(Duration::from_secs(60)).build().unwrap()
+    builder().http2_prior_knowledge().build().unwrap()
 }
 
 pub fn h1() -> Client {
-    Client::builder().http1_only().timeout(Duration::from_secs(60)).build().unwrap()
+    builder().http1_only().build().unwrap()
 }
 
 impl Standin {

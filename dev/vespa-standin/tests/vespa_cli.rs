@@ -38,7 +38,8 @@ async fn the_vespa_command_works() {
     vespa.run(&["status"]).await;
 
     let document = folder.path().join("document.json");
-    std::fs::write(&document, r#"{"fields": {"name": "By hand", "textual_representation": "quick brown fox"}}"#).unwrap();
+    std::fs::write(&document, r#"{"fields": {"name": "By hand", "textual_representation": "quick brown fox"}}"#)
+        .unwrap();
     let id = "id:airweave:base_entity::a/b c";
     vespa.run(&["document", "put", id, document.to_str().unwrap()]).await;
     assert!(vespa.run(&["document", "get", id]).await.contains("By hand"));
@@ -67,8 +68,13 @@ async fn the_vespa_command_works() {
         assert_eq!(visited.matches("id:airweave:").count(), 300, "{how}");
     }
     let selection = "file_entity.name == 'first'";
-    let visited = vespa.run(&["visit", "--selection", selection, "--slices", "2", "--field-set", "[id]"]).await;
+    let visited = vespa.run(&["visit", "--selection", selection, "--field-set", "[id]"]).await;
     assert_eq!(visited.matches("id:airweave:").count(), 1, "{visited}");
+    let mut sliced = 0;
+    for slice in ["0", "1"] {
+        sliced += vespa.run(&["visit", "--slices", "2", "--slice-id", slice]).await.matches("id:airweave:").count();
+    }
+    assert_eq!(sliced, 300);
     let found = vespa.run(&["query", "select * from sources * where userInput(@q)", "q=fox"]).await;
     assert!(found.contains("Renamed"), "{found}");
 

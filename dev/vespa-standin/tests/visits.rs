@@ -57,7 +57,8 @@ async fn field_sets() {
         ("web_entity:name", json!({})),
     ] {
         let field_set = encoded(field_set);
-        let (_, answer) = standin.get(&format!("/document/v1/?cluster=airweave&wantedDocumentCount=9&fieldSet={field_set}")).await;
+        let (_, answer) =
+            standin.get(&format!("/document/v1/?cluster=airweave&wantedDocumentCount=9&fieldSet={field_set}")).await;
         assert_eq!(answer["documents"][0]["fields"], fields, "{field_set}");
         let (_, answer) = standin.get(&format!("/document/v1/airweave/base_entity/docid/x?fieldSet={field_set}")).await;
         assert_eq!(answer["fields"], fields, "{field_set}");
@@ -88,22 +89,62 @@ async fn refusals_have_vespas_texts() {
     let root = "/document/v1/";
     let typed = "/document/v1/airweave/base_entity/docid/";
     for (method, path, query, text) in [
-        (Method::GET, root, "", "Must set 'cluster' parameter to a valid content cluster id when visiting at a root /document/v1/ level"),
+        (
+            Method::GET,
+            root,
+            "",
+            "Must set 'cluster' parameter to a valid content cluster id when visiting at a root /document/v1/ level",
+        ),
         (Method::GET, root, "cluster=%2A", "Your Vespa deployment has no content cluster '*', only 'airweave'"),
         (Method::GET, root, "cluster=airweave&slices=2", "None or both of 'slices' and 'sliceId' must be set"),
         (Method::GET, root, "cluster=airweave&slices=2&sliceId=2", "sliceId must be in [0, 2), but was 2"),
         (Method::GET, root, "cluster=airweave&continuation=!!!", "Failed parsing '!!!': BufferUnderflowException"),
         (Method::GET, root, "cluster=airweave&wantedDocumentCount=x", "Failed parsing 'x': For input string: \"x\""),
-        (Method::GET, root, "cluster=airweave&timeout=abc", "Failed parsing 'abc': Error parsing 'abc': Invalid number 'abc'"),
+        (
+            Method::GET,
+            root,
+            "cluster=airweave&timeout=abc",
+            "Failed parsing 'abc': Error parsing 'abc': Invalid number 'abc'",
+        ),
         (Method::GET, root, "cluster=airweave&fieldSet=bogus:x", "Unknown document type bogus"),
-        (Method::GET, root, "cluster=airweave&bucketSpace=x", "Bucket space 'x' is not a known bucket space; expected one of default, global"),
+        (
+            Method::GET,
+            root,
+            "cluster=airweave&bucketSpace=x",
+            "Bucket space 'x' is not a known bucket space; expected one of default, global",
+        ),
         (Method::DELETE, root, "cluster=airweave", "Must specify 'selection' at '/document/v1/'"),
         (Method::DELETE, root, "selection=true", "Must specify 'cluster' at '/document/v1/'"),
-        (Method::DELETE, root, "selection=&cluster=airweave", "Expected non-empty value for request property 'selection'"),
-        (Method::DELETE, typed, "selection=true&cluster=airweave&concurrency=2", "May not specify 'concurrency' at '/document/v1/airweave/base_entity/docid/'"),
-        (Method::DELETE, root, "selection=true&cluster=airweave&fieldSet=%5Bid%5D", "May not specify 'fieldSet' at '/document/v1/'"),
-        (Method::DELETE, root, "selection=true&cluster=airweave&wantedDocumentCount=2", "May not specify 'wantedDocumentCount' at '/document/v1/'"),
-        (Method::DELETE, root, "selection=true&cluster=airweave&timeChunk=abc", "Failed parsing 'abc': Error parsing 'abc': Invalid number 'abc'"),
+        (
+            Method::DELETE,
+            root,
+            "selection=&cluster=airweave",
+            "Expected non-empty value for request property 'selection'",
+        ),
+        (
+            Method::DELETE,
+            typed,
+            "selection=true&cluster=airweave&concurrency=2",
+            "May not specify 'concurrency' at '/document/v1/airweave/base_entity/docid/'",
+        ),
+        (
+            Method::DELETE,
+            root,
+            "selection=true&cluster=airweave&fieldSet=%5Bid%5D",
+            "May not specify 'fieldSet' at '/document/v1/'",
+        ),
+        (
+            Method::DELETE,
+            root,
+            "selection=true&cluster=airweave&wantedDocumentCount=2",
+            "May not specify 'wantedDocumentCount' at '/document/v1/'",
+        ),
+        (
+            Method::DELETE,
+            root,
+            "selection=true&cluster=airweave&timeChunk=abc",
+            "Failed parsing 'abc': Error parsing 'abc': Invalid number 'abc'",
+        ),
     ] {
         let (status, answer) = standin.send(method, &format!("{path}?{query}"), None).await;
         assert_eq!(status, 400, "{path}?{query}: {answer}");
@@ -111,7 +152,12 @@ async fn refusals_have_vespas_texts() {
     }
     let (status, answer) = standin.get("/document/v1/airweave/nosuch/docid/").await;
     assert_eq!(status, 400);
-    assert!(answer["message"].as_str().unwrap().starts_with("There is no document type 'nosuch' in cluster 'airweave', only "));
+    assert!(
+        answer["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("There is no document type 'nosuch' in cluster 'airweave', only ")
+    );
 }
 
 #[tokio::test]
@@ -124,7 +170,9 @@ async fn methods_and_paths() {
     assert!(answer["message"].as_str().unwrap().starts_with("'PATCH' not allowed at '"));
     let (status, answer) = standin.get("/document/v1/airweave").await;
     assert_eq!(status, 404);
-    assert!(answer["message"].as_str().unwrap().starts_with("Nothing at '/document/v1/airweave'. Available paths are:\n"));
+    assert!(
+        answer["message"].as_str().unwrap().starts_with("Nothing at '/document/v1/airweave'. Available paths are:\n")
+    );
     let options = standin.client.request(Method::OPTIONS, standin.url("/document/v1/airweave/base_entity/docid/x"));
     let options = options.send().await.unwrap();
     assert_eq!((options.status().as_u16(), options.headers()["allow"].to_str().unwrap()), (204, "GET,POST,PUT,DELETE"));
@@ -138,7 +186,8 @@ async fn methods_and_paths() {
 async fn the_global_bucket_space_is_empty() {
     let standin = Standin::start().await;
     standin.feed(SYNC_A, 1).await;
-    let (status, answer) = standin.get("/document/v1/?cluster=airweave&bucketSpace=global&wantedDocumentCount=10").await;
+    let (status, answer) =
+        standin.get("/document/v1/?cluster=airweave&bucketSpace=global&wantedDocumentCount=10").await;
     assert_eq!((status.as_u16(), &answer["documents"], &answer["documentCount"]), (200, &json!([]), &json!(0)));
     assert_eq!(answer.get("continuation"), None);
 }

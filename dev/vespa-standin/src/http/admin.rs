@@ -58,11 +58,11 @@ pub(super) async fn checksum(state: &Arc<State>, params: &Params) -> Reply {
         _ => return bad("'field' and 'value' go together"),
     };
     let checksum = state
-        .blocking(move |state| {
-            state.store.checksum(matching.as_ref().map(|(field, value)| (*field, value.as_str())))
-        })
+        .blocking(move |state| state.store.checksum(matching.as_ref().map(|(field, value)| (*field, value.as_str()))))
         .await;
-    match checksum.map_err(|error| error.to_string()).and_then(|it| serde_json::to_string(&it).map_err(|e| e.to_string()))
+    match checksum
+        .map_err(|error| error.to_string())
+        .and_then(|it| serde_json::to_string(&it).map_err(|e| e.to_string()))
     {
         Ok(body) => Reply::json(StatusCode::OK, body),
         Err(error) => broken(&error),

@@ -24,7 +24,10 @@ pub(super) async fn read(request: Request<Incoming>) -> Result<Bytes, Unreadable
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
         Err(error) => {
-            return Err(Unreadable { status: StatusCode::BAD_REQUEST, message: format!("failed reading body: {error}") });
+            return Err(Unreadable {
+                status: StatusCode::BAD_REQUEST,
+                message: format!("failed reading body: {error}"),
+            });
         }
     };
     if !gzipped {

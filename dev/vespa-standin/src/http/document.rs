@@ -57,7 +57,8 @@ impl Single<'_> {
         self.refuse("dryRun")?;
         let fields = FieldSet::parse(self.params).map_err(|message| self.bad(&message))?;
         let id = self.id.clone();
-        let found = self.state.blocking(move |state| state.store.get(&id)).await.map_err(|error| self.broken(&error))?;
+        let found =
+            self.state.blocking(move |state| state.store.get(&id)).await.map_err(|error| self.broken(&error))?;
         let Some(stored) = found else {
             return Ok(Reply::document(StatusCode::NOT_FOUND, self.path, &self.id, None, None));
         };
@@ -121,13 +122,9 @@ impl Single<'_> {
                 counter.examined(examined, bytes);
                 Ok(done)
             }
-            Ok(Outcome::ConditionFailed) => Ok(Reply::document(
-                StatusCode::PRECONDITION_FAILED,
-                self.path,
-                &self.id,
-                None,
-                Some(CONDITION_FAILED),
-            )),
+            Ok(Outcome::ConditionFailed) => {
+                Ok(Reply::document(StatusCode::PRECONDITION_FAILED, self.path, &self.id, None, Some(CONDITION_FAILED)))
+            }
             Err(error) => Ok(self.broken(&error)),
         }
     }

@@ -64,11 +64,15 @@ fn compare(left: &Operand, operator: Operator, right: &Operand, record: &impl Re
 
 /// An array compares as its elements do: true if one of them does.
 fn any(items: &[String], compare: impl Fn(&str) -> Option<bool>) -> Option<bool> {
-    items.iter().map(|item| compare(item)).fold(Some(false), |result, item| match (result, item) {
-        (Some(true), _) | (_, Some(true)) => Some(true),
-        (None, _) | (_, None) => None,
-        (Some(false), Some(false)) => Some(false),
-    })
+    let mut result = Some(false);
+    for item in items {
+        match compare(item) {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => result = None,
+        }
+    }
+    result
 }
 
 fn parsed_id(left: &Operand, right: &Operand, record: &impl Record) -> Option<DocumentId> {
@@ -109,11 +113,9 @@ fn compare_values(left: &Value<'_>, operator: Operator, right: &Value<'_>) -> Op
         return match operator {
             Operator::Equal => Some(matches!((left, right), (Value::Null, Value::Null))),
             Operator::NotEqual => Some(!matches!((left, right), (Value::Null, Value::Null))),
-            Operator::Less
-            | Operator::LessOrEqual
-            | Operator::Greater
-            | Operator::GreaterOrEqual
-            | Operator::Glob => None,
+            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual | Operator::Glob => {
+                None
+            }
         };
     }
     let ordering = order(left, right)?;

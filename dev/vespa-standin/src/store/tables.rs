@@ -83,10 +83,7 @@ pub(super) fn count_by_type(connection: &Connection) -> Result<Vec<(DocType, i64
 }
 
 pub(super) fn next_serial(connection: &Connection) -> Result<i64, StoreError> {
-    Ok(connection
-        .query_row("SELECT value FROM next_serial", [], |row| row.get(0))
-        .optional()?
-        .unwrap_or(1))
+    Ok(connection.query_row("SELECT value FROM next_serial", [], |row| row.get(0)).optional()?.unwrap_or(1))
 }
 
 /// The statement that stores the attributes of a document of one type.

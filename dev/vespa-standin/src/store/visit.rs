@@ -45,8 +45,7 @@ pub struct Examined {
 impl Scan {
     /// A walk over documents of these types.
     pub fn new(types: &[DocType], selection: &Expr, with_bodies: bool) -> Self {
-        let selections: Vec<_> =
-            types.iter().map(|doc_type| (*doc_type, selection.for_type(*doc_type))).collect();
+        let selections: Vec<_> = types.iter().map(|doc_type| (*doc_type, selection.for_type(*doc_type))).collect();
         let mut columns: Vec<&'static Field> = Vec::new();
         let mut needs_body = with_bodies;
         for field in selections.iter().flat_map(|(_, selection)| selection.fields()) {
@@ -62,9 +61,7 @@ impl Scan {
     fn sql(&self) -> String {
         let columns: String = self.columns.iter().map(|field| format!(", document.{}", field.name)).collect();
         if self.needs_body {
-            format!(
-                "SELECT id, type, serial, fields{columns} FROM document JOIN body USING (serial) WHERE bucket = ?"
-            )
+            format!("SELECT id, type, serial, fields{columns} FROM document JOIN body USING (serial) WHERE bucket = ?")
         } else {
             format!("SELECT id, type, serial, NULL{columns} FROM document WHERE bucket = ?")
         }
@@ -97,14 +94,8 @@ impl Store {
                     }
                     _ => None,
                 };
-                let record = Columns {
-                    id,
-                    doc_type: *doc_type,
-                    row,
-                    first: 4,
-                    columns: &scan.columns,
-                    body: fields.as_ref(),
-                };
+                let record =
+                    Columns { id, doc_type: *doc_type, row, first: 4, columns: &scan.columns, body: fields.as_ref() };
                 if selection.selects(&record) {
                     found.push(Found {
                         id: id.to_owned(),

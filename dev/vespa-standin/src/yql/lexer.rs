@@ -54,10 +54,12 @@ pub(super) fn split(query: &str) -> Result<Vec<(usize, Token)>, YqlError> {
                     (_, _) => "=",
                 })
             }
-            _ => match ["(", ")", ",", ";", "{", "}", "[", "]", ":", "|", "*"].iter().find(|sign| sign.starts_with(c)) {
-                Some(sign) => Token::Sign(sign),
-                None => return Err(YqlError(format!("query:L1:{at} token recognition error at: '{c}'"))),
-            },
+            _ => {
+                match ["(", ")", ",", ";", "{", "}", "[", "]", ":", "|", "*"].iter().find(|sign| sign.starts_with(c)) {
+                    Some(sign) => Token::Sign(sign),
+                    None => return Err(YqlError(format!("query:L1:{at} token recognition error at: '{c}'"))),
+                }
+            }
         };
         out.push((at, token));
     }

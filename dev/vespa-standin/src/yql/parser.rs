@@ -37,16 +37,8 @@ impl Parser<'_> {
             Some(vec![self.name()?])
         };
         let filter = if self.word("where") { self.or(0)? } else { Filter::Constant(true) };
-        let mut query = Query {
-            fields,
-            sources,
-            filter,
-            order: vec![],
-            limit: None,
-            offset: None,
-            timeout: None,
-            grouping: None,
-        };
+        let mut query =
+            Query { fields, sources, filter, order: vec![], limit: None, offset: None, timeout: None, grouping: None };
         loop {
             if self.word("limit") {
                 query.limit = Some(self.count()?);
@@ -241,7 +233,10 @@ impl Parser<'_> {
     fn user(&mut self, function: &str, annotations: Annotations) -> Result<Filter> {
         self.expect_sign("(")?;
         let (text, given) = if function == "userQuery" {
-            (self.parameter("query")?, self.parameters.get("type").or_else(|| self.parameters.get("model.type")).cloned())
+            (
+                self.parameter("query")?,
+                self.parameters.get("type").or_else(|| self.parameters.get("model.type")).cloned(),
+            )
         } else {
             (self.text()?, None)
         };
@@ -377,7 +372,9 @@ impl Parser<'_> {
 
     fn unexpected(&self, expected: &str) -> YqlError {
         match self.tokens.get(self.at) {
-            Some((at, token)) => YqlError(format!("query:L1:{at} no viable alternative at {token:?}, expected {expected}")),
+            Some((at, token)) => {
+                YqlError(format!("query:L1:{at} no viable alternative at {token:?}, expected {expected}"))
+            }
             None => YqlError(format!("query:L1 no viable alternative at the end, expected {expected}")),
         }
     }
@@ -402,9 +399,5 @@ fn one_or(mut parts: Vec<Filter>, all: fn(Vec<Filter>) -> Filter) -> Filter {
 
 fn unquoted(item: &str) -> String {
     let item = item.trim();
-    ['"', '\'']
-        .into_iter()
-        .find_map(|quote| item.strip_prefix(quote)?.strip_suffix(quote))
-        .unwrap_or(item)
-        .to_owned()
+    ['"', '\''].into_iter().find_map(|quote| item.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(item).to_owned()
 }

@@ -24,7 +24,12 @@ impl Failure {
 
     /// Code 4.
     pub(super) fn parameter(message: &str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: 4, summary: "Invalid query parameter", message: message.to_owned() }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: 4,
+            summary: "Invalid query parameter",
+            message: message.to_owned(),
+        }
     }
 
     /// Code 10.
@@ -38,8 +43,7 @@ impl Failure {
     }
 
     pub(super) fn reply(self) -> Reply {
-        let error =
-            json!({"code": self.code, "summary": self.summary, "source": CLUSTER, "message": self.message});
+        let error = json!({"code": self.code, "summary": self.summary, "source": CLUSTER, "message": self.message});
         let root = json!({"id": "toplevel", "relevance": 1.0, "fields": {"totalCount": 0}, "errors": [error]});
         Reply::json(self.status, json!({ "root": root }).to_string())
     }
@@ -54,11 +58,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn new(
-        fields: Option<Vec<String>>,
-        types: Vec<DocType>,
-        group: Option<(&'static Field, u64)>,
-    ) -> Self {
+    pub(super) fn new(fields: Option<Vec<String>>, types: Vec<DocType>, group: Option<(&'static Field, u64)>) -> Self {
         Self { fields, types, group }
     }
 

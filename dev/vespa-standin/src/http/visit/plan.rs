@@ -69,8 +69,7 @@ impl Plan {
     /// Of a request that only reads.
     pub fn reading(path: &str, target: &Target, params: &Params) -> Result<Self> {
         if *target == Target::Root && !params.0.contains_key("cluster") {
-            let message =
-                "Must set 'cluster' parameter to a valid content cluster id when visiting at a root /document/v1/ level";
+            let message = "Must set 'cluster' parameter to a valid content cluster id when visiting at a root /document/v1/ level";
             return Err(bad(path, message));
         }
         if params.0.contains_key("dryRun") {
@@ -126,8 +125,7 @@ fn bad(path: &str, message: &str) -> Reply {
 
 fn unknown_type(path: &str, doc_type: &str) -> Reply {
     let known: Vec<String> = DocType::ALL.iter().map(|doc_type| format!("'{}'", doc_type.name())).collect();
-    let message =
-        format!("There is no document type '{doc_type}' in cluster '{CLUSTER}', only {}", known.join(", "));
+    let message = format!("There is no document type '{doc_type}' in cluster '{CLUSTER}', only {}", known.join(", "));
     bad(path, &message)
 }
 

@@ -19,12 +19,7 @@ const DEFAULT_TIME_CHUNK: Duration = Duration::from_secs(60);
 /// Removals per operation, so that other writes get in between.
 const REMOVES: usize = 500;
 
-pub(super) async fn remove(
-    state: &Arc<State>,
-    path: &str,
-    target: &Target,
-    params: &Params,
-) -> Result<Reply, Reply> {
+pub(super) async fn remove(state: &Arc<State>, path: &str, target: &Target, params: &Params) -> Result<Reply, Reply> {
     state.counters.of(Kind::BulkDelete).request();
     let plan = Plan::bulk(path, target, params)?;
     let chunk = params

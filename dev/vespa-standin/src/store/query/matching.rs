@@ -97,11 +97,7 @@ impl Matcher {
 }
 
 impl Node {
-    fn new(
-        connection: &Connection,
-        filter: &Filter,
-        found: &mut Vec<HashMap<i64, f64>>,
-    ) -> Result<Self, StoreError> {
+    fn new(connection: &Connection, filter: &Filter, found: &mut Vec<HashMap<i64, f64>>) -> Result<Self, StoreError> {
         let mut several = |parts: &[Filter]| -> Result<Vec<Self>, StoreError> {
             parts.iter().map(|part| Self::new(connection, part, found)).collect()
         };
@@ -207,8 +203,7 @@ fn search(
     if terms.is_empty() {
         return Ok(Node::Constant(false));
     }
-    let mut statement =
-        connection.prepare_cached("SELECT rowid, bm25(words) FROM words WHERE words MATCH ?")?;
+    let mut statement = connection.prepare_cached("SELECT rowid, bm25(words) FROM words WHERE words MATCH ?")?;
     let expression = format!("{{{}}} : ({terms})", fields.join(" "));
     let rows = statement.query_map([expression], |row| Ok((row.get::<_, i64>(0)?, -row.get::<_, f64>(1)?)))?;
     found.push(rows.collect::<Result<_, _>>()?);
