@@ -203,6 +203,12 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// What [`Attempt::step`] does next, if the guard lets it.
+    #[must_use]
+    pub fn next(&self) -> Step {
+        self.machine.next()
+    }
+
     /// One step; `Some` ends the attempt.
     ///
     /// # Errors

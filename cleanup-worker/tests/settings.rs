@@ -1,1 +1,58 @@
-//! Soon.
+//! Settings: valid ones start, contradictions are refused in one line, secrets are never shown.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use test_support::service_binary;
+
+use crate::support::SIGNING_KEY;
+
+fn check(settings: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut environment: BTreeMap<&str, &str> = BTreeMap::from([
+        ("DATABASE_URL", "postgres://u:hidden@127.0.0.1/x"),
+        ("AMQP_URL", "amqp://u:hidden@127.0.0.1/x"),
+        ("VESPA_URL", "http://127.0.0.1:8081"),
+        ("ARF_URL", "file:///tmp/nowhere"),
+        ("RECEIPT_SIGNING_KEY", SIGNING_KEY),
+    ]);
+    environment.extend(settings.iter().copied());
+    Command::new(service_binary("cleanup-worker")).args(arguments).env_clear().envs(environment).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn the_defaults_are_valid() {
+    let output = check(&[], &["--check-config"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let hours = [("CLEANUP_ALLOWED_HOURS", "22:00-06:00,12:00-13:00")];
+    assert!(check(&hours, &["--check-config"]).status.success());
+}
+
+#[test]
+fn contradictions_are_refused_in_one_line_that_names_them() {
+    for (settings, names) in [
+        (vec![("CLAIM_RENEWAL", "30s")], "CLAIM_RENEWAL"),
+        (vec![("CLEANUP_SLOTS", "0")], "CLEANUP_SLOTS"),
+        (vec![("CLEANUP_SLOTS", "15")], "DATABASE_POOL_SIZE"),
+        (vec![("CLEANUP_ALLOWED_HOURS", "22-6")], "CLEANUP_ALLOWED_HOURS"),
+        (vec![("RETRY_BASE_DELAY", "10m")], "RETRY_MAX_DELAY"),
+        (vec![("PURGE_SLICE", "1m")], "PURGE_SLICE"),
+        (vec![("CLEANUP_POLL_INTERVAL", "0s")], "CLEANUP_POLL_INTERVAL"),
+        (vec![("RECEIPT_SIGNING_KEY", "no-key")], "RECEIPT_SIGNING_KEY"),
+    ] {
+        let output = check(&settings, &["--check-config"]);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{settings:?}: {said}");
+        assert!(said.contains(names) && said.trim().lines().count() == 1, "{settings:?}: {said}");
+    }
+}
+
+#[test]
+fn the_help_shows_no_secret() {
+    let said = said(&check(&[], &["--help"]));
+    assert!(said.contains("CLEANUP_SLOTS") && said.contains("times are UTC"));
+    assert!(!said.contains("hidden") && !said.contains("BwcHBwcH"));
+}

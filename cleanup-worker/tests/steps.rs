@@ -1,1 +1,149 @@
-//! Soon.
+//! Every step run twice has the effect of one, and a worker may die after any step (DEL-6).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleanup_worker::heartbeat::ClaimTimes;
+use cleanup_worker::machine::Step;
+use cleanup_worker::schedule::Pace;
+use cleanup_worker::targets::{KNOWN, Stores};
+use cleanup_worker::work::{Attempt, AttemptError, End, Policy, Worker};
+use shared_database::cleanups::{AllowedHours, ClaimedCleanup};
+use shared_models::receipt::ReceiptSigner;
+use shared_models::{CleanupId, PurgeTarget, SyncId};
+use shared_service::Tasks;
+use test_support::wait_until;
+use tokio::time::Instant;
+
+use crate::support::{SOON, World};
+
+fn worker(world: &World) -> Worker {
+    let second = Duration::from_secs(1);
+    Worker {
+        database: world.rows.database.clone(),
+        stores: Stores::new(world.vespa.clone(), world.arf.clone(), Pace::new(0)),
+        signer: ReceiptSigner::new("test-key".to_owned(), &[7; 32]),
+        policy: Policy {
+            allowed_hours: AllowedHours::default(),
+            settle_delay: Duration::from_millis(1),
+            late_write_check: second,
+            claim: ClaimTimes { ttl: 60 * second, renewal: 15 * second },
+            slice: second,
+            retry_base: second,
+            retry_longest: second,
+        },
+        tasks: Tasks::new(),
+    }
+}
+
+async fn claim(world: &World) -> ClaimedCleanup {
+    let (ttl, always) = (Duration::from_secs(60), AllowedHours::default());
+    let mut claimed = None;
+    wait_until("a row is due", SOON, async || {
+        claimed = world.rows.database.claim_next_cleanup(ttl, KNOWN, &always).await.unwrap();
+        claimed.is_some()
+    })
+    .await;
+    claimed.unwrap()
+}
+
+async fn world_with_a_cleanup() -> (World, SyncId, CleanupId) {
+    let world = World::new().await;
+    let sync = SyncId::random();
+    world.feed(sync, 200).await;
+    world.capture(sync, 20).await;
+    let id = world.rows.cleanup_of(sync).await;
+    (world, sync, id)
+}
+
+async fn assert_done_once(world: &World, sync: SyncId, id: CleanupId) {
+    assert_eq!(world.rows.state(id).await, "done");
+    assert_eq!((world.documents(sync).await, world.blobs(sync).await), (0, 0));
+    let receipt = world.rows.receipt(id).await;
+    let found = |target| (receipt.targets[&target].found, receipt.targets[&target].rounds);
+    assert_eq!((found(PurgeTarget::Vespa), found(PurgeTarget::Arf)), ((200, 1), (20, 1)));
+    assert_eq!(world.rows.events("CleanupCompleted").await, 1);
+}
+
+/// Runs the attempt to its end; before each step a clone runs the same step, as a worker would have that died before it
+/// could remember that it had.
+async fn run_each_step_twice(attempt: &mut Attempt<'_>, seen: &mut BTreeSet<String>) -> End {
+    loop {
+        seen.insert(format!("{:?}", attempt.next()));
+        let once = attempt.clone().step().await.unwrap();
+        match attempt.step().await {
+            Ok(None) => assert_eq!(once, None),
+            Ok(Some(end)) => panic!("{end:?} happened twice"),
+            // The first run gave the claim away: the second has no power any more.
+            Err(AttemptError::Lost) => return once.unwrap(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_step_run_twice_has_the_effect_of_one() {
+    let (world, sync, id) = world_with_a_cleanup().await;
+    let (worker, mut seen) = (worker(&world), BTreeSet::new());
+    loop {
+        let cleanup = claim(&world).await;
+        let mut attempt = Attempt::new(&worker, &cleanup, Instant::now());
+        match run_each_step_twice(&mut attempt, &mut seen).await {
+            End::Settled => {}
+            End::Done => break,
+            End::Released | End::Refused | End::Failed | End::Lost => panic!("neither settled nor done"),
+        }
+    }
+    assert_done_once(&world, sync, id).await;
+    let steps = [Step::Begin, Step::Settle, Step::Finish];
+    let by_target = PurgeTarget::ALL.iter().flat_map(|target| [Step::Look(*target), Step::Purge(*target)]);
+    let every: BTreeSet<String> = steps.into_iter().chain(by_target).map(|step| format!("{step:?}")).collect();
+    assert_eq!(seen, every, "every step there is was repeated");
+}
+
+#[tokio::test]
+async fn a_worker_may_die_after_any_step() {
+    let (world, sync, id) = world_with_a_cleanup().await;
+    let worker = worker(&world);
+    let mut steps = 0;
+    loop {
+        // One step further before each death, so that every step is the last of one worker.
+        steps += 1;
+        assert!(steps < 30, "it gets further with each worker");
+        let cleanup = claim(&world).await;
+        let mut attempt = Attempt::new(&worker, &cleanup, Instant::now());
+        let mut end = None;
+        for _ in 0..steps {
+            end = attempt.step().await.unwrap();
+            if end.is_some() {
+                break;
+            }
+        }
+        if end == Some(End::Done) {
+            break;
+        }
+        drop(attempt);
+        world.rows.set(id, "claim_expires_at = NULL, next_attempt_at = clock_timestamp()").await;
+    }
+    assert_done_once(&world, sync, id).await;
+}
+
+#[tokio::test]
+async fn two_holders_at_once_write_one_receipt() {
+    let (world, sync, id) = world_with_a_cleanup().await;
+    let worker = Arc::new(worker(&world));
+    loop {
+        let first = claim(&world).await;
+        // The claim runs out while its holder still works; the next one takes the row.
+        world.rows.set(id, "claim_expires_at = clock_timestamp() - interval '1 second'").await;
+        let second = claim(&world).await;
+        let ends = futures::join!(worker.work(first, Instant::now()), worker.work(second, Instant::now()));
+        assert!(matches!(ends.0, End::Lost), "{:?}", ends.0);
+        if ends.1 == End::Done {
+            break;
+        }
+        assert_eq!(ends.1, End::Settled);
+    }
+    assert_done_once(&world, sync, id).await;
+}
