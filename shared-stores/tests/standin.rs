@@ -64,15 +64,16 @@ impl Drop for Standin {
     }
 }
 
-/// Built here if need be: testing one package doesn't build another's binary.
+/// The binary beside the tests; built here if it isn't there, since testing one package doesn't build another's.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let built =
-            Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "vespa-standin"]).status().unwrap();
-        assert!(built.success(), "cannot build the stand-in");
         // target/debug/deps/main-… → target/debug
-        let folder = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
-        folder.join("vespa-standin")
+        let binary = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("vespa-standin");
+        if !binary.exists() {
+            let build = ["build", "--quiet", "--package", "vespa-standin"];
+            assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success(), "cannot build the stand-in");
+        }
+        binary
     })
 }
