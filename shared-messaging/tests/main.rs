@@ -1,5 +1,7 @@
 //! Against a real RabbitMQ: `local-stack exec -- cargo test -p shared-messaging`. Each test has its own virtual host.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a fixture panics")]
+
 mod consuming;
 mod fixture;
 mod operating;
