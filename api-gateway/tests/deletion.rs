@@ -1,8 +1,17 @@
 //! What the API shows of deletions. The protocol itself is tested where it is kept.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::gateway::{Gateway, text};
+use serde_json::json;
+use test_support::wait_until;
+
+use crate::gateway::{Gateway, START, text};
+
+const RUNNING: &str = "UPDATE sync_job SET status = 'running', started_at = clock_timestamp(),
+    lease_owner = gen_random_uuid(), lease_expires_at = clock_timestamp() + interval '1 hour'";
+const STOPPED: &str = "UPDATE sync_job SET status = 'cancelled', job_end = 'acknowledged', lease_owner = NULL,
+    lease_expires_at = NULL, completed_at = clock_timestamp() WHERE status = 'cancelling'";
+const REQUESTED: &str = "SELECT count(*) FROM source_connection WHERE deletion_requested_at IS NOT NULL";
 
 #[tokio::test]
 async fn delete_answers_the_object_as_it_was_and_where_to_watch() {
@@ -50,8 +59,7 @@ async fn a_connection_that_is_being_deleted_is_as_good_as_gone() {
     let collection = api.collection().await;
     let made = api.stub(&collection, json!({"sync_immediately": true})).await;
     let (id, job) = (text(&made, "id"), text(&made["sync"]["last_job"], "id"));
-    // Only just requested: the finisher leaves it alone.
-    gateway.database.execute("UPDATE source_connection SET deletion_requested_at = clock_timestamp()").await;
+    gateway.request_deletion("source_connection").await;
     let path = format!("/source-connections/{id}");
     let gone = "SourceConnection not found";
     api.get(&path).await.refuses(404, gone);
@@ -96,10 +104,49 @@ async fn nothing_is_created_in_a_collection_that_is_being_deleted() {
     let gateway = Gateway::start().await;
     let api = &gateway.api;
     let collection = api.collection().await;
-    gateway.database.execute("UPDATE collection SET deletion_requested_at = clock_timestamp()").await;
+    gateway.request_deletion("collection").await;
     let create = api.post("/source-connections", crate::gateway::stub_body(&collection, json!({}))).await;
     create.refuses(404, "Collection not found");
     api.get(&format!("/collections/{collection}")).await.refuses(404, "Collection not found");
     assert_eq!(api.get("/collections").await.ok(), json!([]));
     assert_eq!(api.get("/collections/count").await.ok(), json!(0));
+}
+
+#[tokio::test]
+async fn a_stopping_gateway_answers_the_deletion_that_it_has_begun() {
+    let mut gateway = Gateway::start().await;
+    let api = gateway.api.clone();
+    let collection = api.collection().await;
+    let made = api.stub(&collection, json!({"sync_immediately": true})).await;
+    gateway.database.execute(RUNNING).await;
+    let path = format!("/source-connections/{}", text(&made, "id"));
+    let (deleted, ()) = tokio::join!(api.delete(&path), async {
+        wait_until("the deletion is requested", START, async || gateway.database.count(REQUESTED).await == 1).await;
+        gateway.service.signal(rustix::process::Signal::TERM);
+        gateway.service.wait_until_logged("shutting down", START).await;
+        gateway.database.execute(STOPPED).await;
+    });
+    assert_eq!(deleted.ok()["status"], "syncing", "as it was before");
+    assert_eq!(gateway.service.exited(Duration::from_secs(20)).await.code(), Some(0));
+    assert_eq!(gateway.database.count("SELECT count(*) FROM cleanup").await, 1);
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_stops_no_deletion() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let collection = api.collection().await;
+    let made = api.stub(&collection, json!({"sync_immediately": true})).await;
+    gateway.database.execute(RUNNING).await;
+    let path = format!("/source-connections/{}", text(&made, "id"));
+    tokio::select! {
+        _ = api.delete(&path) => panic!("the job still runs"),
+        () = wait_until("the deletion is requested", START, async || gateway.database.count(REQUESTED).await == 1) => {}
+    }
+    gateway.database.execute(STOPPED).await;
+    // Long before the finisher would.
+    wait_until("the rows are gone", Duration::from_secs(10), async || {
+        gateway.database.count("SELECT count(*) FROM source_connection").await == 0
+    })
+    .await;
 }

@@ -19,15 +19,9 @@ async fn what_is_wrong_with_a_request_is_told_in_both_shapes() {
         .faults("body.readable_id", "String should match pattern '^[a-z0-9]+(-[a-z0-9]+)*$'");
     let raw = api.request(Method::POST, "/collections").header("x-api-key", &api.key).body("{x");
     answer(raw).await.faults("body.1", "JSON decode error");
-    api.get("/source-connections?limit=0")
-        .await
-        .faults("query.limit", "Input should be greater than or equal to 1");
-    api.get("/source-connections?limit=1001")
-        .await
-        .faults("query.limit", "Input should be less than or equal to 1000");
-    api.get("/source-connections?skip=-1")
-        .await
-        .faults("query.skip", "Input should be greater than or equal to 0");
+    api.get("/source-connections?limit=0").await.faults("query.limit", "Input should be greater than or equal to 1");
+    api.get("/source-connections?limit=1001").await.faults("query.limit", "Input should be less than or equal to 1000");
+    api.get("/source-connections?skip=-1").await.faults("query.skip", "Input should be greater than or equal to 0");
     let answer = api.get("/source-connections/not-a-uuid").await;
     assert_eq!(answer.status, 422);
     assert_eq!(answer.json()["detail"][0]["loc"], json!(["path", "source_connection_id"]));

@@ -177,6 +177,11 @@ impl Gateway {
         Self { service, database, admin, api: Api { http, url, key: key.to_owned() } }
     }
 
+    /// Marks connections or collections as D1 does. Only just requested, so the finisher leaves them alone.
+    pub async fn request_deletion(&self, table: &str) {
+        self.database.execute(&deletion_requested(table)).await;
+    }
+
     /// Makes another organization; a client of it.
     pub async fn other_organization(&self) -> Api {
         let arguments = ["create-organization", "--name", "Other"];
@@ -185,6 +190,11 @@ impl Gateway {
         assert!(operation.exited(START).await.success(), "{}", operation.tail());
         self.api.with_key(operation.log().lines().last().unwrap())
     }
+}
+
+/// The statement that marks every row of the table as D1 does.
+pub fn deletion_requested(table: &str) -> String {
+    format!("UPDATE {table} SET deletion_requested_at = clock_timestamp(), deletion_request_id = gen_random_uuid()")
 }
 
 pub fn environment(database: &TestDatabase, more: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -1,8 +1,13 @@
 //! Running and cancelling.
 
 use serde_json::{Value, json};
+use shared_messaging::{Broker, Delivery, Outcome, Subscription};
+use shared_models::Message;
+use test_support::{TestBroker, wait_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::gateway::{Api, Gateway, field_order, text};
+use crate::gateway::{Api, Gateway, START, field_order, text};
 
 async fn connection(api: &Api) -> String {
     let collection = api.collection().await;
@@ -58,9 +63,8 @@ async fn a_connection_runs_one_job_at_a_time() {
 async fn a_full_sync_is_forced_by_query_or_body() {
     let gateway = Gateway::start().await;
     let forced = "SELECT count(*) FROM sync_job WHERE force_full_sync";
-    for (at, (query, body)) in [("?force_full_sync=true", json!({})), ("", json!({"force_full_sync": true}))]
-        .into_iter()
-        .enumerate()
+    for (at, (query, body)) in
+        [("?force_full_sync=true", json!({})), ("", json!({"force_full_sync": true}))].into_iter().enumerate()
     {
         let id = connection(&gateway.api).await;
         gateway.api.post(&format!("/source-connections/{id}/run{query}"), body).await.ok();
@@ -120,4 +124,43 @@ async fn a_job_belongs_to_its_connection() {
         .refuses(404, "Sync job not found");
     let answer = api.post(&format!("/source-connections/{one}/jobs/nonsense/cancel"), json!({})).await;
     assert_eq!(answer.status, 422);
+}
+
+#[tokio::test]
+async fn a_job_and_its_cancellation_reach_the_workers_at_once() {
+    let broker = TestBroker::create().await;
+    let gateway = Gateway::start_with(&[("AMQP_URL", &broker.amqp_url)]).await;
+    let api = &gateway.api;
+    let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
+    let worker = Broker::new(&broker.amqp_url.clone().into(), "worker", &tracker, &shutdown).unwrap();
+    let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    worker.consume(Subscription::Control, &worker.publisher(), move |delivery: Delivery| {
+        sender.send(delivery.envelope).unwrap();
+        std::future::ready(Outcome::Done)
+    });
+    let knock = Message::CancelSync { job_id: shared_models::SyncJobId::random() }.encode();
+    wait_until("the worker listens", START, async || broker.publish_raw("sync.control", "", &knock, &[]).await).await;
+
+    let id = connection(api).await;
+    let job = run(api, &id).await;
+    wait_until("the job is queued", START, async || broker.queue_depth("sync.jobs").await == Some(1)).await;
+    let queued = &broker.get_messages("sync.jobs").await[0];
+    let message: Value = serde_json::from_slice(&queued.body).unwrap();
+    assert_eq!((message["type"].as_str(), &message["job_id"]), (Some("RunSync"), &job["id"]));
+
+    gateway.database.execute(RUNNING).await;
+    let path = format!("/source-connections/{id}/jobs/{}/cancel", text(&job, "id"));
+    let cancelled = api.post(&path, json!({})).await;
+    let expected = Message::CancelSync { job_id: text(&job, "id").parse().unwrap() };
+    let envelope = tokio::time::timeout(START, async {
+        loop {
+            let envelope = heard.recv().await.unwrap();
+            if envelope.message == expected {
+                return envelope;
+            }
+        }
+    });
+    let envelope = envelope.await.unwrap();
+    let request = envelope.request_id.map(|id| id.to_string());
+    assert_eq!(request.as_deref(), cancelled.headers["x-request-id"].to_str().ok());
 }

@@ -33,7 +33,8 @@ async fn metrics_tell_of_requests_and_of_work_left() {
     api.delete(&path).await.ok();
     api.get(&path).await.refuses(404, "SourceConnection not found");
     let metrics = answer(api.http.get(format!("{}/metrics", gateway.admin))).await.text;
-    let line = |start: &str| metrics.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{metrics}"));
+    let line =
+        |start: &str| metrics.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{metrics}"));
     let requests = "unweave_http_requests_total{method=\"GET\",route=\"/source-connections/{id}\",status=\"404\"}";
     assert!(line(requests).ends_with(" 1"));
     line("unweave_http_request_seconds_bucket{method=\"DELETE\",route=\"/source-connections/{id}\"");

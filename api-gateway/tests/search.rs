@@ -23,7 +23,7 @@ async fn without_a_live_sync_nothing_is_asked_and_nothing_found() {
     let refused = api.post(&path, query.clone()).await;
     refused.refuses(503, "Search is temporarily unavailable");
     assert!(refused.headers.contains_key("retry-after"));
-    gateway.database.execute("UPDATE source_connection SET deletion_requested_at = clock_timestamp()").await;
+    gateway.request_deletion("source_connection").await;
     assert_eq!(api.post(&path, query).await.ok(), json!({"results": []}));
 }
 
@@ -66,9 +66,8 @@ async fn vespa_that_is_overtaken(database: Arc<TestDatabase>) -> String {
         let search = move || {
             let database = Arc::clone(&database);
             async move {
-                database
-                    .execute("UPDATE source_connection SET deletion_requested_at = clock_timestamp() WHERE name = 'Gone soon'")
-                    .await;
+                let gone = format!("{} WHERE name = 'Gone soon'", crate::gateway::deletion_requested("source_connection"));
+                database.execute(&gone).await;
                 let rows = database.client().await.query("SELECT id::text FROM sync", &[]).await.unwrap();
                 let hits: Vec<Value> = rows.iter().map(|row| hit(row.get(0))).collect();
                 HttpResponse::Ok().json(json!({"root": {
@@ -132,7 +131,10 @@ fn hits_of_syncs_that_are_not_live_any_more_are_dropped() {
         assert_eq!(results.len(), 1, "neither what was deleted meanwhile nor what wasn't asked for: {found}");
         let hit = &results[0];
         assert_eq!(hit["airweave_system_metadata"]["sync_id"], stays["sync_id"]);
-        assert_eq!((hit["relevance_score"].as_f64(), hit["created_at"].as_str()), (Some(1.5), Some("2026-09-21T14:13:20Z")));
+        assert_eq!(
+            (hit["relevance_score"].as_f64(), hit["created_at"].as_str()),
+            (Some(1.5), Some("2026-09-21T14:13:20Z"))
+        );
         assert_eq!(hit["raw_source_fields"], json!({"a": 1}));
         assert_eq!(hit["breadcrumbs"][0]["name"], "Container");
 
