@@ -104,9 +104,8 @@ async fn write_all(run: &Run, mut batches: Batches) -> Result<(), JobError> {
             Some((keys, written)) = under_way.next() => {
                 busy.retain(|key| !keys.contains(key));
                 // After the first error the others are waited for: a batch that is dropped would leave writes open.
-                match (written, &failure) {
-                    (Err(error), None | Some(JobError::GivenUp)) => failure = Some(run.writer.give_up(error)),
-                    (Ok(()) | Err(_), _) => {}
+                if let (Err(error), None | Some(JobError::GivenUp)) = (written, &failure) {
+                    failure = Some(run.writer.give_up(error));
                 }
             }
             batch = batches.next(), if is_reading => match batch {

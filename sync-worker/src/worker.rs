@@ -68,7 +68,7 @@ impl Worker {
         let lease = Lease::new(job.job_id, self.times.into(), self.clock.clone(), sent_at);
         let registered = self.running.register(&lease);
         let request_id = job.request_id.map(|id| id.to_string());
-        let span = tracing::info_span!("job", job_id = %job.job_id, sync_id = %job.sync_id, request_id);
+        let span = tracing::info_span!(parent: None, "job", job_id = %job.job_id, sync_id = %job.sync_id, request_id);
         let run = JobRun::new(self.clone(), job, lease);
         let worker = self.clone();
         self.tasks.spawn(
@@ -100,6 +100,7 @@ impl Worker {
         let shutdown = self.tasks.shutdown().clone();
         loop {
             let grace = tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = self.freed.notified() => Duration::ZERO,
                 () = tokio::time::sleep(LOOK_INTERVAL) => MESSAGE_GRACE,
@@ -150,6 +151,10 @@ impl Handler for RunMessages {
 
     async fn ready(&self) -> bool {
         let slot = self.0.slots.acquire().await;
-        slot.is_ok() && self.0.control.ping().await.is_ok()
+        let has_slot = slot.is_ok();
+        drop(slot);
+        // The look for pending jobs may have found the slot taken by this question.
+        self.0.freed.notify_one();
+        has_slot && self.0.control.ping().await.is_ok()
     }
 }

@@ -120,14 +120,18 @@ impl LeaseState {
     /// Looks at the clock: the lease may have run out, perhaps while this process or the machine stood still.
     pub(super) fn observe(&mut self, now: Duration) {
         if now >= self.ends_at {
-            let ends_at = self.ends_at;
-            let outlives = |write: &OpenWrite| write.is_held || self.bound(write).is_none_or(|bound| bound > ends_at);
-            let is_late = self.open.values().any(outlives);
+            let is_late = self.open.values().any(|write| write.is_held || self.is_overslept(now, write));
             self.ended_late |= is_late;
             self.has_run_out = true;
             self.stop.get_or_insert((Stop::Expired, now));
         }
         self.close_overdue(now);
+    }
+
+    /// A write that was let go of in time is covered by the guard, unless nobody looked from the lease's end to the
+    /// write's bound: then its bytes may have waited on this machine.
+    fn is_overslept(&self, now: Duration, write: &OpenWrite) -> bool {
+        !self.has_run_out && self.bound(write).is_some_and(|bound| bound > self.ends_at && now >= bound)
     }
 
     fn close_overdue(&mut self, now: Duration) {

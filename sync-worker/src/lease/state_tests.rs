@@ -152,6 +152,18 @@ fn an_answer_after_the_leases_end_is_late_even_if_the_job_was_stopped_before() {
     assert!(lease.has_ended_late());
 }
 
+#[test]
+fn a_write_let_go_of_in_time_is_late_only_if_the_machine_slept_over_its_bound() {
+    for (looked_at, is_late) in [(10_000, false), (12_899, false), (12_900, true), (3_600_000, true)] {
+        let mut lease = lease();
+        let write = start(&mut lease, at(5_900));
+        lease.let_go(at(8_900), write);
+        lease.observe(at(looked_at));
+        lease.observe(at(3_700_000));
+        assert_eq!(lease.has_ended_late(), is_late, "looked at {looked_at} ms");
+    }
+}
+
 /// What may happen to a lease, in any order.
 #[derive(Debug, Clone)]
 enum Event {

@@ -207,3 +207,59 @@ async fn prepare(changed: Vec<(Hashed, u32, Counted)>) -> Result<Vec<Change>, Jo
 pub(super) fn count(entities: usize) -> i64 {
     i64::try_from(entities).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use shared_models::DocumentType;
+
+    use super::super::tests::entity;
+    use super::*;
+    use crate::sources::RawFile;
+
+    fn hashed(file: Option<&str>) -> Hashed {
+        let mut entity = entity("a", "text");
+        entity.file = file.map(|name| RawFile { name: name.to_owned(), bytes: Bytes::from_static(b"1") });
+        Hashed::new(EntityKey::new(entity.class, &entity.id), entity, 10)
+    }
+
+    fn row(of: &Hashed) -> StoredEntity {
+        StoredEntity {
+            key: of.key,
+            document_type: of.entity.document_type,
+            content_hash: Some(of.hash.to_vec()),
+            chunk_count: 3,
+            file_name: of.file_name(),
+        }
+    }
+
+    fn verdict(new: Hashed, stored: Option<StoredEntity>) -> (usize, Vec<(u32, Counted)>, usize) {
+        let compared = compare(vec![new], stored.into_iter().collect());
+        let changed = compared.changed.iter().map(|(_, chunks, counted)| (*chunks, *counted)).collect();
+        (compared.kept.len(), changed, compared.replaced.len())
+    }
+
+    #[test]
+    fn an_entity_is_kept_only_if_its_row_is_clean_and_the_same() {
+        let new = hashed(Some("f"));
+        let same = row(&new);
+        assert_eq!(verdict(new.clone(), Some(same.clone())), (1, vec![], 0));
+        let dirty = StoredEntity { content_hash: None, ..same.clone() };
+        assert_eq!(verdict(new.clone(), Some(dirty)), (0, vec![(3, Counted::Updated)], 0));
+        let other = StoredEntity { content_hash: Some(vec![0; 32]), ..same };
+        assert_eq!(verdict(new.clone(), Some(other)), (0, vec![(3, Counted::Updated)], 0));
+        assert_eq!(verdict(new, None), (0, vec![(0, Counted::Inserted)], 0));
+    }
+
+    #[test]
+    fn an_entity_whose_documents_or_file_would_be_left_behind_is_removed_first() {
+        let new = hashed(Some("new-name"));
+        let old = StoredEntity { content_hash: None, ..row(&new) };
+        let of_another_type = StoredEntity { document_type: DocumentType::Web, ..old.clone() };
+        let of_another_file = StoredEntity { file_name: Some("old-name".to_owned()), ..old.clone() };
+        let without_file = StoredEntity { file_name: None, ..old };
+        for stored in [of_another_type, of_another_file, without_file] {
+            assert_eq!(verdict(new.clone(), Some(stored)), (0, vec![(0, Counted::Updated)], 1));
+        }
+    }
+}

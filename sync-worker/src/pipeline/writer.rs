@@ -24,7 +24,7 @@ use crate::lease::{Lease, StartRefused, Stop, WriteKind, WriteTicket};
 
 /// Attempts at one write, refusals for overload not counted.
 const ATTEMPTS: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const FIRST_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 2 } else { 200 });
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Refused entities in a row after which the fault isn't theirs.
@@ -331,3 +331,7 @@ fn pauses() -> backon::ExponentialBackoff {
         .without_max_times()
         .build()
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

@@ -1,0 +1,8 @@
+//! The sync-worker as a process, with real PostgreSQL, RabbitMQ and the Vespa stand-in. Every test waits on facts.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
+mod crashes;
+mod messages;
+mod stage;
+mod stops;
+mod syncs;

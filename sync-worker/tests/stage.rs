@@ -1,0 +1,245 @@
+//! What every test needs: a database, a virtual host, a Vespa, a folder for blobs, and workers.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use shared_database::Database;
+use shared_database::jobs::{NewJob, SyncJob};
+use shared_models::{JobStatus, Message, SourceConnectionId, SyncId, SyncJobId};
+use shared_stores::arf::BlobCounts;
+use shared_stores::{ArfStore, VespaClient};
+use tempfile::TempDir;
+use test_support::{Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
+use uuid::Uuid;
+
+/// Longest time that anything here may take; a test that is in order takes a fraction of it.
+pub const BOUND: Duration = Duration::from_secs(40);
+
+/// Short protocol times, in the proportions of the defaults.
+const TIMES: [(&str, &str); 4] =
+    [("LEASE_TTL", "2s"), ("LEASE_RENEWAL", "300ms"), ("STORE_TIMEOUT", "1s"), ("LEASE_GUARD", "2s")];
+
+pub struct Stage {
+    pub rows: TestDatabase,
+    pub database: Database,
+    pub broker: TestBroker,
+    pub standin: StandIn,
+    pub vespa: VespaClient,
+    pub arf: ArfStore,
+    blobs: TempDir,
+    pub files: TempDir,
+}
+
+/// A source connection and its sync.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection {
+    pub id: SourceConnectionId,
+    pub sync: SyncId,
+}
+
+/// A worker process.
+pub struct Worker {
+    pub service: Service,
+    pub admin: String,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        test_support::install_tls_provider();
+        let (rows, broker, standin) =
+            (TestDatabase::create().await, TestBroker::create().await, StandIn::spawn().await);
+        let (blobs, files) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        Self {
+            database: Database::new(&rows.url.clone().into(), 4).unwrap(),
+            vespa: VespaClient::new(&standin.url.parse().unwrap()).unwrap(),
+            arf: ArfStore::from_url(&arf_url(&blobs)).unwrap(),
+            rows,
+            broker,
+            standin,
+            blobs,
+            files,
+        }
+    }
+
+    /// Starts a worker and waits until it is ready.
+    pub async fn worker(&self) -> Worker {
+        self.worker_with(&[]).await
+    }
+
+    pub async fn worker_with(&self, settings: &[(&str, &str)]) -> Worker {
+        let admin = format!("127.0.0.1:{}", free_port());
+        let mut environment: Vec<(&str, String)> = vec![
+            ("DATABASE_URL", self.rows.url.clone()),
+            ("AMQP_URL", self.broker.amqp_url.clone()),
+            ("VESPA_URL", self.standin.url.clone()),
+            ("ARF_URL", arf_url(&self.blobs).to_string()),
+            ("CREDENTIALS_KEYS", "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned()),
+            ("FILES_ROOTS", format!("test={}", self.files.path().display())),
+            ("ENABLE_INTERNAL_SOURCES", "true".to_owned()),
+            ("REAPER_INTERVAL", "200ms".to_owned()),
+            ("DATABASE_POOL_SIZE", "8".to_owned()),
+            ("ADMIN_LISTEN", admin.clone()),
+            ("LOG_LEVEL", "info,sync_worker=debug".to_owned()),
+        ];
+        environment.extend(TIMES.map(|(name, value)| (name, value.to_owned())));
+        for (name, value) in settings {
+            environment.retain(|(known, _)| known != name);
+            environment.push((name, (*value).to_owned()));
+        }
+        let mut service = Service::spawn("sync-worker", environment);
+        service.wait_until_ready(&format!("http://{admin}/health/ready"), BOUND).await;
+        Worker { service, admin }
+    }
+
+    /// A connection to `short_name`; `config` is completed with the catalogue's defaults.
+    pub async fn connection(&self, short_name: &str, config: Value) -> Connection {
+        let definition = shared_models::source::find(short_name).unwrap();
+        let config = shared_models::source::validate(definition.config_fields, config.as_object().unwrap()).unwrap();
+        let connection = Connection { id: SourceConnectionId::random(), sync: SyncId::random() };
+        let (organization, collection) = (Uuid::new_v4(), Uuid::new_v4());
+        let sql = format!(
+            "INSERT INTO organization (id, name) VALUES ('{organization}', 'Test');
+             INSERT INTO collection (id, organization_id, name, readable_id)
+             VALUES ('{collection}', '{organization}', 'Test', 'test-{collection}');
+             INSERT INTO source_connection (id, organization_id, collection_id, short_name, name, config, auth_method,
+                                            is_authenticated)
+             VALUES ('{id}', '{organization}', '{collection}', '{short_name}', 'Test', '{config}', 'direct', true);
+             INSERT INTO sync (id, source_connection_id) VALUES ('{sync}', '{id}')",
+            id = connection.id,
+            sync = connection.sync,
+            config = Value::Object(config),
+        );
+        self.rows.execute(&sql).await;
+        connection
+    }
+
+    /// A connection to the files of this stage.
+    pub async fn files_connection(&self) -> Connection {
+        let connection = self.connection("files", json!({})).await;
+        let cipher = shared_database::credentials::CredentialCipher::new([("test".to_owned(), [0; 32])]).unwrap();
+        let credentials = json!({"root": "test"}).as_object().cloned().unwrap();
+        let mut db = self.database.connection().await.unwrap();
+        shared_database::credentials::store(&mut db, &cipher, connection.id, &credentials).await.unwrap();
+        connection
+    }
+
+    pub fn write_file(&self, name: &str, content: &str) {
+        std::fs::write(self.file(name), content).unwrap();
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    /// Creates a pending job; nobody is told of it.
+    pub async fn pend(&self, connection: Connection) -> SyncJobId {
+        match self.database.run_connection(connection.id, false, None).await.unwrap() {
+            NewJob::Created(job) => job,
+            other => panic!("no job: {other:?}"),
+        }
+    }
+
+    /// Creates a job and tells the workers.
+    pub async fn run(&self, connection: Connection) -> SyncJobId {
+        let job = self.pend(connection).await;
+        self.send_run(job).await;
+        job
+    }
+
+    pub async fn send_run(&self, job: SyncJobId) {
+        let body = Message::RunSync { job_id: job }.encode();
+        assert!(self.broker.publish_raw("", "sync.jobs", &body, &[]).await);
+    }
+
+    pub async fn send_cancel(&self, job: SyncJobId) {
+        self.broker.publish_raw("sync.control", "", &Message::CancelSync { job_id: job }.encode(), &[]).await;
+    }
+
+    /// Runs a job to its end, and expects it to complete.
+    pub async fn sync(&self, connection: Connection) -> SyncJob {
+        let job = self.run(connection).await;
+        let ended = self.ended(job).await;
+        assert_eq!((ended.status, ended.error.as_deref()), (JobStatus::Completed, None));
+        ended
+    }
+
+    pub async fn job(&self, job: SyncJobId) -> SyncJob {
+        use diesel::{QueryDsl as _, SelectableHelper as _};
+        use diesel_async::RunQueryDsl as _;
+        use shared_database::schema::sync_job;
+        let mut db = self.database.connection().await.unwrap();
+        sync_job::table.find(job).select(SyncJob::as_select()).get_result(&mut db).await.unwrap()
+    }
+
+    pub async fn ended(&self, job: SyncJobId) -> SyncJob {
+        wait_until("the job ends", BOUND, async || !self.job(job).await.status.is_active()).await;
+        self.job(job).await
+    }
+
+    /// Waits until the sync has settled at least `entities` rows.
+    pub async fn wait_for_entities(&self, connection: Connection, entities: i64) {
+        wait_until("entities are written", BOUND, async || self.settled(connection).await >= entities).await;
+    }
+
+    pub async fn settled(&self, connection: Connection) -> i64 {
+        self.count_entities(connection, "content_hash IS NOT NULL").await
+    }
+
+    pub async fn dirty(&self, connection: Connection) -> i64 {
+        self.count_entities(connection, "content_hash IS NULL").await
+    }
+
+    async fn count_entities(&self, connection: Connection, condition: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM entity WHERE sync_id = '{}' AND {condition}", connection.sync);
+        self.rows.count(&sql).await
+    }
+
+    pub async fn documents(&self, connection: Connection) -> u64 {
+        self.vespa.count(connection.sync, Duration::from_secs(10)).await.unwrap().get()
+    }
+
+    pub async fn blobs(&self, connection: Connection) -> BlobCounts {
+        self.arf.list_counts(connection.sync).await.unwrap()
+    }
+
+    /// Rows, documents and blobs agree, and nothing is dirty.
+    pub async fn assert_consistent(&self, connection: Connection) {
+        assert_eq!(self.dirty(connection).await, 0);
+        let sync = connection.sync;
+        let sums = |what: &str| format!("SELECT coalesce(sum({what}), 0)::bigint FROM entity WHERE sync_id = '{sync}'");
+        let chunks = self.rows.count(&sums("chunk_count")).await;
+        let files = self.rows.count(&sums("(file_name IS NOT NULL)::int")).await;
+        assert_eq!(self.documents(connection).await, u64::try_from(chunks).unwrap());
+        let (settled, blobs) = (self.settled(connection).await, self.blobs(connection).await);
+        assert_eq!(blobs.entities, u64::try_from(settled).unwrap());
+        assert_eq!(blobs.files, u64::try_from(files).unwrap());
+        assert_eq!((blobs.manifest, blobs.staging, blobs.other), (1, 0, 0));
+    }
+}
+
+impl Worker {
+    /// How often its log has `text`.
+    pub fn logged(&self, text: &str) -> usize {
+        self.service.log().matches(text).count()
+    }
+
+    /// One metric's value; 0 if it isn't there.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let text = client.get(format!("http://{}/metrics", self.admin)).send().await.unwrap().text().await.unwrap();
+        let lines = text.lines().filter(|line| line.starts_with(name) && !line.starts_with('#'));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+}
+
+fn arf_url(folder: &TempDir) -> url::Url {
+    url::Url::from_directory_path(folder.path()).unwrap()
+}
+
+/// How long `wait` took.
+pub async fn timed(wait: impl Future<Output = ()>) -> Duration {
+    let started = Instant::now();
+    wait.await;
+    started.elapsed()
+}
