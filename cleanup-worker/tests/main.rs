@@ -1,5 +1,12 @@
 //! The cleanup-worker on a real PostgreSQL, a real RabbitMQ and the Vespa stand-in, one set of them per test.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on panics"
+)]
+
 mod claims;
 mod claims_ends;
 mod faults;

@@ -86,7 +86,7 @@ async fn nothing_to_remove_is_proven_too() {
 async fn a_message_is_a_bell_that_is_acknowledged_at_once() {
     let world = World::new().await;
     let (worker, _) = world.ready_worker(&[("CLEANUP_POLL_INTERVAL", "1h")]).await;
-    worker.wait_until_logged("consuming", SOON).await;
+    world.wait_until_consuming(&worker).await;
     let id = world.rows.cleanup_of(SyncId::random()).await;
     let bell = Message::CleanupRequested { cleanup_id: id }.encode();
     assert!(world.broker.publish_raw("", "cleanup.requests", &bell, &[]).await);
@@ -110,7 +110,7 @@ async fn without_any_broker_the_timer_does_it() {
 async fn garbage_goes_to_the_dead_and_stops_nobody() {
     let world = World::new().await;
     let (worker, _) = world.ready_worker(&[]).await;
-    worker.wait_until_logged("consuming", SOON).await;
+    world.wait_until_consuming(&worker).await;
     assert!(world.broker.publish_raw("", "cleanup.requests", b"\xff not json", &[]).await);
     wait_until("it is dead", SOON, async || world.broker.queue_depth("dead").await == Some(1)).await;
     let newer = br#"{"type":"CleanupRequested","version":9}"#;

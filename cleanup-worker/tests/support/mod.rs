@@ -136,7 +136,7 @@ impl World {
             ("ARF_URL", Url::from_file_path(self.arf_folder.path()).unwrap().as_str()),
             ("RECEIPT_SIGNING_KEY", SIGNING_KEY),
             ("ADMIN_LISTEN", "127.0.0.1:0"),
-            ("LOG_LEVEL", "info,cleanup_worker=debug"),
+            ("LOG_LEVEL", "info,cleanup_worker=debug,shared_messaging=debug"),
             ("SETTLE_DELAY", "300ms"),
             ("CLAIM_TTL", "2s"),
             ("CLAIM_RENEWAL", "500ms"),
@@ -163,6 +163,11 @@ impl World {
         let mut worker = self.worker(&settings);
         worker.wait_until_ready(&format!("http://{address}/health/ready"), SOON).await;
         (worker, format!("http://{address}"))
+    }
+
+    /// Waits until a worker consumes from the broker.
+    pub async fn wait_until_consuming(&self, worker: &Service) {
+        worker.wait_until_logged("the consumer is connected to the broker", SOON).await;
     }
 
     /// Writes `count` documents over all five types, some with ids as other systems write them.
