@@ -64,13 +64,7 @@ struct Parts {
 impl Deletions {
     /// An engine that runs its deletions as `tasks`.
     #[must_use]
-    pub fn new(
-        database: Database,
-        publisher: Publisher,
-        times: ProtocolTimes,
-        relay: RelayBell,
-        tasks: Tasks,
-    ) -> Self {
+    pub fn new(database: Database, publisher: Publisher, times: ProtocolTimes, relay: RelayBell, tasks: Tasks) -> Self {
         let (stops, watch) = (StopHub::default(), DeletionWatch::default());
         let parts = Parts { database, publisher, times, relay, stops, watch, tasks };
         Self { parts: Arc::new(parts) }

@@ -33,7 +33,6 @@ impl RelayBell {
     pub fn ring(&self) {
         self.0.notify_one();
     }
-
 }
 
 /// Starts the relay of this process: it runs when rung, and by itself every second.

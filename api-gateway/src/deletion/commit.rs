@@ -44,13 +44,11 @@ impl Parts {
                 Commit::NotYet => Committed::NotYet,
                 Commit::AlreadyGone => Committed::AlreadyGone,
             },
-            Subject::Collection(collection) => {
-                match self.database.try_commit_collection(collection, watched).await? {
-                    CollectionCommit::Done(cleanups) => Committed::Done(cleanups),
-                    CollectionCommit::NotYet => Committed::NotYet,
-                    CollectionCommit::AlreadyGone => Committed::AlreadyGone,
-                }
-            }
+            Subject::Collection(collection) => match self.database.try_commit_collection(collection, watched).await? {
+                CollectionCommit::Done(cleanups) => Committed::Done(cleanups),
+                CollectionCommit::NotYet => Committed::NotYet,
+                CollectionCommit::AlreadyGone => Committed::AlreadyGone,
+            },
         })
     }
 
@@ -62,9 +60,7 @@ impl Parts {
     /// The cleanups of what somebody else committed.
     pub(super) async fn cleanups_of(&self, subject: Subject) -> Result<Vec<CleanupId>, DatabaseError> {
         match subject {
-            Subject::Connection(connection) => {
-                Ok(self.database.cleanup_of(connection).await?.into_iter().collect())
-            }
+            Subject::Connection(connection) => Ok(self.database.cleanup_of(connection).await?.into_iter().collect()),
             Subject::Collection(collection) => self.database.cleanups_of_collection(collection).await,
         }
     }

@@ -1,7 +1,10 @@
 //! Seen from outside: one request id from the DELETE through messages to the receipt, and metrics of every service.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use system_tests::{System, api::id_of, fast_times, metrics};
+use test_support::wait_until;
 
 /// The JSON log lines that carry a request id.
 fn lines_with(log: &str, request: &str) -> Vec<Value> {
@@ -48,7 +51,10 @@ async fn every_service_has_metrics_of_what_operators_are_paged_for() {
         assert!(text.contains("unweave_cleanups{state=\"done\"} 1"), "{text}");
         assert!(text.contains("unweave_cleanup_oldest_open_age_seconds 0"), "{text}");
     }
-    assert!(of_gateway.contains("unweave_outbox_messages 0"), "{of_gateway}");
+    wait_until("the outbox is empty", Duration::from_secs(30), async || {
+        metrics(&gateway.admin_url).await.contains("unweave_outbox_messages 0")
+    })
+    .await;
     assert!(of_gateway.contains("unweave_stop_acknowledgement_seconds_count 1"), "{of_gateway}");
     let of_sync_worker = metrics(&sync_worker.admin_url).await;
     assert!(of_sync_worker.contains("unweave_stop_acknowledgement_seconds_count 1"), "{of_sync_worker}");
