@@ -40,8 +40,17 @@ async fn main() -> anyhow::Result<()> {
     let bodies: Vec<String> = (0..documents).map(body).collect();
     let size = bodies.iter().map(String::len).sum::<usize>() / documents.max(1);
     rate(&format!("put ({size} bytes each)"), documents, async {
-        let puts = paths.iter().zip(bodies).map(|(path, body)| client.post(path).body(body));
+        let puts = paths.iter().zip(&bodies).map(|(path, body)| client.post(path).body(body.clone()));
         all(puts, in_flight).await
+    })
+    .await?;
+    rate("put the same again", documents / 4, async {
+        let puts = paths.iter().zip(&bodies).take(documents / 4);
+        all(puts.map(|(path, body)| client.post(path).body(body.clone())), in_flight).await
+    })
+    .await?;
+    rate("get", documents / 4, async {
+        all(paths.iter().take(documents / 4).map(|path| client.get(path)), in_flight).await
     })
     .await?;
 

@@ -1,6 +1,10 @@
 //! Removal by selection in chunks and slices: disjoint, complete, and nothing else touched.
 
 use serde_json::{Value, json};
+use vespa_standin::document::{Fields, Prepared};
+use vespa_standin::schema::DocType;
+use vespa_standin::store::{Found, Operation, Outcome, Scan, Store};
+use vespa_standin::{document_id, selection};
 
 use crate::support::{SYNC_A, SYNC_B, Standin, encoded, of_sync};
 
@@ -84,4 +88,30 @@ async fn a_token_has_vespas_form() {
     let standin = Standin::start().await;
     let (_, answer) = standin.delete("/document/v1/?cluster=airweave&selection=true&timeChunk=0ms").await;
     assert_eq!(answer["continuation"], "AAAACAAAAAAAAAABAAAAAAAAAAEAAAAAAAABAAAAAAA=");
+}
+
+#[test]
+fn a_document_rewritten_between_match_and_removal_survives() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let id = "id:airweave:base_entity::x";
+    let put = |name: &str| {
+        let fields = Fields::from_iter([("name".to_owned(), Value::from(name))]);
+        let document = Box::new(Prepared::new(DocType::Base, fields));
+        store.write_blocking(Operation::Put { id: id.to_owned(), document, condition: None, create: false }).unwrap();
+    };
+    let found = |name: &str| {
+        let selection = selection::parse(&format!("base_entity.name=='{name}'")).unwrap();
+        store.walk(document_id::bucket(id), &Scan::new(&DocType::ALL, &selection, false)).unwrap().0
+    };
+    let remove = |found: &[Found]| {
+        let documents = found.iter().map(|found| (found.id.clone(), found.serial)).collect();
+        store.write_blocking(Operation::RemoveSelected(documents)).unwrap()
+    };
+    put("old");
+    let matched = found("old");
+    put("new");
+    assert_eq!(remove(&matched), Outcome::Done { changed: 0, examined: 0, bytes: 0 });
+    assert_eq!(remove(&found("new")), Outcome::Done { changed: 1, examined: 0, bytes: 0 });
+    assert_eq!(store.get(id).unwrap(), None);
 }

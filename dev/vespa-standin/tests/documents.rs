@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use vespa_standin::document_id;
 
 use crate::support::{SYNC_A, Standin, encoded};
 
@@ -99,6 +100,17 @@ async fn a_failing_condition_changes_nothing() {
     assert_eq!(standin.send(Method::POST, &format!("{DOC}new?{create}"), Some(put)).await.0, 200);
     assert_eq!(standin.delete(&format!("{path}?condition={}", encoded("base_entity.name=='Other'"))).await.0, 200);
     assert_eq!(standin.get(&path).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_condition_on_a_missing_document_fails_unless_its_bucket_is_missing_too() {
+    let standin = Standin::start().await;
+    let condition = encoded("base_entity.name=='x'");
+    assert_eq!(standin.delete(&format!("{DOC}missing?condition={condition}")).await.0, 200);
+    let bucket = |specific: &str| document_id::bucket(&format!("id:airweave:base_entity::{specific}"));
+    let neighbour = (0..).map(|n| format!("n{n}")).find(|it| bucket(it) == bucket("missing")).unwrap();
+    standin.put("base_entity", &neighbour, json!({})).await;
+    assert_eq!(standin.delete(&format!("{DOC}missing?condition={condition}")).await.0, 412);
 }
 
 #[tokio::test]

@@ -30,6 +30,21 @@ async fn a_stopped_server_comes_back_with_everything() {
     assert_eq!(answer["root"]["fields"]["totalCount"], 1);
 }
 
+#[tokio::test]
+async fn words_of_what_was_overwritten_leave_the_index() {
+    let standin = Standin::start().await;
+    // All at once, so that several land in one batch of the writer.
+    let puts = (0..60)
+        .map(|number| standin.put("base_entity", "same", json!({"textual_representation": format!("secret{number}")})));
+    futures::future::join_all(puts).await;
+    standin.delete("/document/v1/airweave/base_entity/docid/same").await;
+    let folder = standin.stop().await;
+    let index = rusqlite::Connection::open(folder.path().join("documents.sqlite")).unwrap();
+    let left: i64 =
+        index.query_row("SELECT count(*) FROM words WHERE words MATCH 'secret*'", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}
+
 /// The program itself, on a free port; killed when dropped.
 struct Program {
     child: Child,
@@ -119,4 +134,23 @@ async fn a_kill_loses_nothing_that_was_answered() {
         let status = client.get(format!("http://127.0.0.1:{}{path}", program.port)).send().await.unwrap().status();
         assert_eq!(status, 200, "{path} was answered and is lost");
     }
+}
+
+#[tokio::test]
+async fn a_termination_ends_the_program_in_good_order() {
+    let folder = TempDir::new().unwrap();
+    let mut program = Program::start(folder.path());
+    let path = "/document/v1/airweave/base_entity/docid/x";
+    let url = format!("http://127.0.0.1:{}{path}", program.port);
+    // The connection stays open: the program has to close it.
+    let client = h2();
+    assert_eq!(client.post(url).body("{\"fields\":{}}").send().await.unwrap().status(), 200);
+    let signalled = Command::new("kill").arg(program.child.id().to_string()).status().unwrap();
+    assert!(signalled.success());
+    let ended = tokio::task::spawn_blocking(move || program.child.wait().unwrap());
+    let status = tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+
+    let standin = Standin::start_in(folder).await;
+    assert_eq!(standin.get(path).await.0, 200);
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::CONTENT_ENCODING;
 use hyper::{Request, StatusCode};
 
@@ -19,6 +19,9 @@ pub(super) struct Unreadable {
 }
 
 pub(super) async fn read(request: Request<Incoming>) -> Result<Bytes, Unreadable> {
+    if request.body().size_hint().lower() > u64::try_from(MAX_BYTES).unwrap_or(u64::MAX) {
+        return Err(too_large());
+    }
     let gzipped = request.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
     let body = match Limited::new(request.into_body(), MAX_BYTES).collect().await {
         Ok(body) => body.to_bytes(),

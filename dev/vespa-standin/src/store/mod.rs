@@ -7,6 +7,7 @@
 mod query;
 mod read;
 mod tables;
+mod transaction;
 mod visit;
 mod write;
 
@@ -34,6 +35,9 @@ pub enum StoreError {
     /// A stored document is not what was written.
     #[error("stored document {0} can't be read")]
     Damaged(String),
+    /// The transaction that held the operation failed; nothing of it was stored.
+    #[error("rolled back: {0}")]
+    RolledBack(String),
     /// The writer has stopped.
     #[error("the store is closed")]
     Closed,

@@ -14,10 +14,18 @@ use crate::selection::Expr;
 #[derive(Debug)]
 pub struct Scan {
     /// For each type to be walked, what is left of the selection for its documents.
-    selections: Vec<(DocType, Expr)>,
+    selections: Vec<Selection>,
     columns: Vec<&'static Field>,
     needs_body: bool,
     with_bodies: bool,
+}
+
+#[derive(Debug)]
+struct Selection {
+    doc_type: DocType,
+    expr: Expr,
+    /// Whether it reads a field that has no column.
+    reads_body: bool,
 }
 
 /// A document that was selected.
@@ -45,16 +53,20 @@ pub struct Examined {
 impl Scan {
     /// A walk over documents of these types.
     pub fn new(types: &[DocType], selection: &Expr, with_bodies: bool) -> Self {
-        let selections: Vec<_> = types.iter().map(|doc_type| (*doc_type, selection.for_type(*doc_type))).collect();
         let mut columns: Vec<&'static Field> = Vec::new();
-        let mut needs_body = with_bodies;
-        for field in selections.iter().flat_map(|(_, selection)| selection.fields()) {
-            if !field.access.is_attribute() {
-                needs_body = true;
-            } else if !columns.iter().any(|known| std::ptr::eq(*known, field)) {
-                columns.push(field);
+        let mut selections = Vec::new();
+        for doc_type in types {
+            let expr = selection.for_type(*doc_type);
+            let fields = expr.fields();
+            let reads_body = fields.iter().any(|field| !field.access.is_attribute());
+            for field in fields {
+                if field.access.is_attribute() && !columns.iter().any(|known| std::ptr::eq(*known, field)) {
+                    columns.push(field);
+                }
             }
+            selections.push(Selection { doc_type: *doc_type, expr, reads_body });
         }
+        let needs_body = with_bodies || selections.iter().any(|selection| selection.reads_body);
         Self { selections, columns, needs_body, with_bodies }
     }
 
@@ -78,7 +90,7 @@ impl Store {
             let mut examined = Examined::default();
             while let Some(row) = rows.next()? {
                 let code: u8 = row.get(1)?;
-                let Some((doc_type, selection)) = scan.selections.iter().find(|(it, _)| it.code() == code) else {
+                let Some(selection) = scan.selections.iter().find(|selection| selection.doc_type.code() == code) else {
                     continue;
                 };
                 let id = row.get_ref(0)?.as_str().map_err(|error| StoreError::Damaged(error.to_string()))?;
@@ -89,18 +101,22 @@ impl Store {
                 examined.documents += 1;
                 examined.bytes += read_bytes(row, 4 + scan.columns.len());
                 let fields = match text {
-                    Some(text) if selection.fields().iter().any(|field| !field.access.is_attribute()) => {
-                        Some(parse(id, text)?)
-                    }
+                    Some(text) if selection.reads_body => Some(parse(id, text)?),
                     _ => None,
                 };
-                let record =
-                    Columns { id, doc_type: *doc_type, row, first: 4, columns: &scan.columns, body: fields.as_ref() };
-                if selection.selects(&record) {
+                let record = Columns {
+                    id,
+                    doc_type: selection.doc_type,
+                    row,
+                    first: 4,
+                    columns: &scan.columns,
+                    body: fields.as_ref(),
+                };
+                if selection.expr.selects(&record) {
                     found.push(Found {
                         id: id.to_owned(),
                         serial: row.get(2)?,
-                        doc_type: *doc_type,
+                        doc_type: selection.doc_type,
                         body: if scan.with_bodies { text.map(str::to_owned) } else { None },
                     });
                 }
