@@ -7,7 +7,7 @@ SHELL := bash
 stack := target/debug/local-stack
 compose_checker := .local/venv/check-jsonschema-0.39.0
 
-.PHONY: help demo up down status clean-local test lint deps compose-check bench-delete ci \
+.PHONY: help demo up down status clean-local test lint deps compose-check bench-delete mutations ci \
         build build-all run-tests not-run-here need-cargo need-lints need-python
 
 help: ## List the targets
@@ -41,8 +41,12 @@ deps: need-cargo need-python ## Check who depends on whom
 compose-check: $(compose_checker) ## Check docker-compose.yml against the Compose specification
 	.local/venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-bench-delete: build ## Measure deletions
-	$(stack) exec -- cargo bench -p system-tests --bench delete
+# The profile of everything else, so that nothing is compiled twice: release builds are faster.
+bench-delete: build ## Measure the time from DELETE to its answer
+	@$(stack) exec -- cargo bench --profile dev -p system-tests --bench delete
+
+mutations: build need-python ## Check that each invariant's tests notice a change that breaks it (long)
+	@$(stack) exec -- python3 dev/mutations.py
 
 # The tests come last: what reads the outcome reads the closing lines.
 ci: lint deps build-all compose-check not-run-here run-tests ## Everything that must hold before a change is taken

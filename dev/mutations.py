@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Applies one-line changes to our own code, one after the other, and checks that the named test fails for each.
+
+Run it with `make mutations`: it needs DATABASE_URL, AMQP_URL and RABBITMQ_MANAGEMENT_URL. docs/reliability.md lists the
+same changes for readers. A change that no test notices is a promise that nothing keeps. Arguments choose invariants, e.g.
+`dev/mutations.py DEL-3`.
+"""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Mutation:
+    invariant: str
+    what: str
+    file: str
+    old: str
+    new: str
+    package: str
+    test: str
+    target: str = "--test main"
+
+
+MUTATIONS = [
+    Mutation("DEL-1", "the cleanup's message isn't enqueued with the rows",
+             "shared-database/src/deletion.rs", "for message in messages {", "for message in messages.into_iter().skip(1) {",
+             "shared-database", "del_1_rows_cleanup_and_messages_commit_together"),
+    Mutation("DEL-1", "credentials don't go with their connection: the rows can't be deleted",
+             "shared-database/migrations/2026-11-24-000002_source_connections/up.sql",
+             "UNIQUE REFERENCES source_connection ON DELETE CASCADE", "UNIQUE REFERENCES source_connection ON DELETE RESTRICT",
+             "system-tests", "del_1_after_a_delete_no_table_names_the_connection_and_one_cleanup_does"),
+    Mutation("DEL-1", "a collection being deleted still takes connections",
+             "shared-database/src/connections/write.rs", "AND k.organization_id = $3 AND k.deletion_requested_at IS NULL",
+             "AND k.organization_id = $3",
+             "api-gateway", "nothing_is_created_in_a_collection_that_is_being_deleted"),
+    Mutation("DEL-2", "D3 doesn't wait for a job that is cancelling",
+             "shared-database/src/deletion.rs", "row.startable || (row.cancelling && watched == Watched::Briefly)", "row.startable",
+             "system-tests", "del_2_a_job_cancelled_by_the_user_is_still_waited_for"),
+    Mutation("DEL-2", "a cancelling job's lease can be renewed",
+             "shared-database/src/jobs.rs", "WHERE id = $1 AND lease_owner = $2 AND status = 'running'\"", "WHERE id = $1 AND lease_owner = $2\"",
+             "shared-database", "del_2_nothing_commits_while_a_job_may_write"),
+    Mutation("DEL-2", "a job can be created after D1",
+             "shared-database/src/jobs.rs", "WHERE c.id = $2 AND c.deletion_requested_at IS NULL", "WHERE c.id = $2",
+             "shared-database", "del_2_a_job_can_be_neither_created_nor_claimed_after_d1"),
+    Mutation("DEL-2", "a write may start with less than the store timeout left of the lease",
+             "sync-worker/src/lease/state.rs", "if self.ends_at.saturating_sub(now) <= self.times.store_timeout {", "if self.ends_at <= now {",
+             "sync-worker", "lease", "--lib"),
+    Mutation("DEL-2", "a worker that finds a late write of its own says nothing",
+             "sync-worker/src/job.rs", "if self.lease.has_ended_late() {", "if self.lease.has_ended_late() && false {",
+             "sync-worker", "a_worker_that_wakes_with_a_late_write_reopens_the_cleanup"),
+    Mutation("DEL-3", "search doesn't ask whether a connection is being deleted",
+             "shared-database/src/connections.rs", "        .filter(source_connection::deletion_requested_at.is_null())\n        .filter(collection::deletion_requested_at.is_null())\n",
+             "        .filter(collection::deletion_requested_at.is_null())\n",
+             "system-tests", "del_3_a_search_during_the_wait_finds_nothing_of_the_connection"),
+    Mutation("DEL-4", "the purge of blobs takes the whole store for the sync's prefix",
+             "shared-stores/src/arf/local.rs", "        self.raw.join(sync.to_string())", "        { let _ = sync; self.raw.clone() }",
+             "system-tests", "del_4_other_connections_keep_every_document_blob_and_row"),
+    Mutation("DEL-4", "the guard lets a live sync be purged",
+             "cleanup-worker/src/work.rs", "if guard.is_live {", "if guard.is_live && false {",
+             "cleanup-worker", "a_live_sync_is_refused"),
+    Mutation("DEL-5", "the finisher finishes nothing",
+             "api-gateway/src/deletion/finisher.rs", "if requested_ago < age {", "if requested_ago < age || true {",
+             "system-tests", "del_5_a_gateway_killed_between_d1_and_d3_is_finished_by_the_next_one"),
+    Mutation("DEL-5", "the relay forgets a message whose publishing failed",
+             "api-gateway/src/relay.rs", "    None\n}\n\nfn retry_delay", "    Some(due.id)\n}\n\nfn retry_delay",
+             "system-tests", "del_5_twenty_deletes_without_a_broker_answer_200_and_are_purged_when_it_is_back"),
+    Mutation("DEL-5", "cleanup-workers look only when a message wakes them",
+             "cleanup-worker/src/slots.rs", "let wait = worker.wait_at_most(poll).await;", "let wait = Duration::from_secs(86_400);",
+             "system-tests", "del_5_with_the_brokers_data_wiped_every_open_cleanup_and_every_pending_job_still_ends"),
+    Mutation("DEL-6", "every DELETE takes itself for the one that asked",
+             "shared-database/src/deletion.rs", "    if locked.deletion_requested_at.is_some() {\n        return Ok(false);\n    }\n", "",
+             "system-tests", "del_6_two_deletes_and_the_finisher_at_once_make_one_cleanup_one_200_and_one_404"),
+    Mutation("DEL-7", "a cleanup settles without a verification",
+             "cleanup-worker/src/machine.rs", "self.unverified().map_or(Step::Finish, Step::Look)", "Step::Finish",
+             "cleanup-worker", "machine", "--lib"),
+    Mutation("DEL-7", "a claim that was taken over may still finish",
+             "shared-database/src/cleanups/held.rs", "id = $1 AND claim = $2 AND", "id = $1 AND $2::bigint IS NOT NULL AND",
+             "cleanup-worker", "a_claim_that_was_taken_over_can_do_nothing"),
+    Mutation("DEL-8", "no job is ever known to be silent by the clock",
+             "api-gateway/src/deletion/commit.rs", "if since.elapsed() >= self.times.silence_after() { Watched::PastEveryLease } else { Watched::Briefly }",
+             "{ let _ = since; Watched::Briefly }",
+             "system-tests", "del_8_a_worker_killed_in_mid_write_is_waited_out_within_15_s_and_nothing_stays"),
+    Mutation("DEL-9", "D1 doesn't ask whose connection it is",
+             "shared-database/src/deletion.rs", "WHERE c.id = $1 AND c.organization_id = $2 FOR UPDATE OF c", "WHERE c.id = $1 AND $2 IS NOT NULL FOR UPDATE OF c",
+             "shared-database", "del_9_another_organization_deletes_nothing"),
+]
+
+
+def run(command: list[str]) -> tuple[int, str]:
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+def verdict(mutation: Mutation) -> tuple[bool, str]:
+    """Whether the test noticed the change, and what happened."""
+    code, output = run(["cargo", "build", "--quiet", "--workspace", "--bins"])
+    if code != 0:
+        return False, "doesn't compile: it proves nothing\n" + output[-2000:]
+    code, output = run(["cargo", "test", "--quiet", "--package", mutation.package, *mutation.target.split(), "--", mutation.test])
+    if "test result: FAILED" in output:
+        return True, "noticed"
+    if code == 0:
+        ran = any(int(count) > 0 for count in re.findall(r"test result: ok\. (\d+) passed", output))
+        return False, "NOT NOTICED" if ran else "there is no such test"
+    return False, "the test did not run\n" + output[-2000:]
+
+
+def main() -> int:
+    if run(["git", "diff", "--quiet", "--", "*.rs", "*.sql"])[0] != 0:
+        print("Commit or stash your changes first: this edits the code and puts it back.", file=sys.stderr)
+        return 2
+    chosen = [m for m in MUTATIONS if len(sys.argv) == 1 or m.invariant in sys.argv[1:]]
+    passed = failed = 0
+    for mutation in chosen:
+        path = ROOT / mutation.file
+        original = path.read_text()
+        print(f"{mutation.invariant}: {mutation.what} ... ", end="", flush=True)
+        if original.count(mutation.old) != 1:
+            noticed, text = False, f"{mutation.file} doesn't have the line exactly once any more"
+        else:
+            try:
+                path.write_text(original.replace(mutation.old, mutation.new))
+                noticed, text = verdict(mutation)
+            finally:
+                path.write_text(original)
+        passed, failed = passed + noticed, failed + (not noticed)
+        print(text, flush=True)
+    run(["cargo", "build", "--quiet", "--workspace", "--bins"])
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
