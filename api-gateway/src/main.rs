@@ -43,8 +43,10 @@ use crate::settings::Settings;
 use crate::state::AppState;
 
 const SERVICE: &str = "api-gateway";
-/// How long a stopping gateway waits for what is open: longer than the cancel wait.
-const DRAIN: Duration = Duration::from_secs(20);
+/// A stopping gateway waits for open requests this much longer than the cancel wait: a DELETE's cascade takes its time.
+const CASCADE_MARGIN: Duration = Duration::from_secs(3);
+/// And for what runs beside them this much longer than that.
+const DRAIN_MARGIN: Duration = Duration::from_secs(2);
 const MIGRATION_RETRY: Duration = Duration::from_secs(1);
 const VESPA_PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 
@@ -83,8 +85,9 @@ async fn serve(settings: Settings, recorder: MetricsHandle) -> anyhow::Result<()
     let admin_address = admin::serve(settings.admin.admin_listen, admin_health, &tasks)?;
     tracing::info!(%admin_address, "health and metrics");
 
-    let stopping = server::run(settings.listen, state, &tasks)?.await;
-    let left = DRAIN.saturating_sub(stopping.elapsed());
+    let stop_bound = settings.protocol.times().cancel_wait + CASCADE_MARGIN;
+    let stopping = server::run(settings.listen, stop_bound, state, &tasks)?.await;
+    let left = (stop_bound + DRAIN_MARGIN).saturating_sub(stopping.elapsed());
     tasks.drain(left).await;
     tracing::info!("stopped");
     Ok(())

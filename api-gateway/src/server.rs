@@ -12,16 +12,20 @@ use crate::context;
 use crate::routes;
 use crate::state::AppState;
 
-/// How long open requests are waited for at a stop, in seconds; a DELETE takes at most the cancel wait, plus its cascade.
-const SHUTDOWN_SECONDS: u64 = 18;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Listens, and serves until shutdown. The future gives the time at which the stop began.
+/// Listens, and serves until shutdown; then open requests are waited for, at most for `stop_bound`. The future gives the
+/// time at which the stop began.
 ///
 /// # Errors
 /// The address can't be listened on.
-pub fn run(address: SocketAddr, state: AppState, tasks: &Tasks) -> anyhow::Result<impl Future<Output = Instant>> {
+pub fn run(
+    address: SocketAddr,
+    stop_bound: Duration,
+    state: AppState,
+    tasks: &Tasks,
+) -> anyhow::Result<impl Future<Output = Instant>> {
     let listener = TcpListener::bind(address).with_context(|| format!("listen on LISTEN {address}"))?;
     let bound = listener.local_addr().context("read the address listened on")?;
     let state = web::Data::new(state);
@@ -34,7 +38,7 @@ pub fn run(address: SocketAddr, state: AppState, tasks: &Tasks) -> anyhow::Resul
             .wrap(NormalizePath::trim())
     })
     .disable_signals()
-    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .shutdown_timeout(stop_bound.as_secs())
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEADERS_TIMEOUT)
     .listen(listener)

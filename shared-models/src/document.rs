@@ -69,19 +69,6 @@ impl DocumentId {
     pub fn chunk(document_type: DocumentType, sync: SyncId, key: EntityKey, chunk: u32) -> Self {
         Self { document_type, specific: format!("{sync}.{key}.{chunk}") }
     }
-
-    /// Reads a full id, of any form, as Vespa returns it; `None` if it is of another namespace or type.
-    #[must_use]
-    pub fn parse(full: &str) -> Option<Self> {
-        let mut parts = full.splitn(5, ':');
-        let (scheme, namespace, kind) = (parts.next()?, parts.next()?, parts.next()?);
-        let _location = parts.next()?;
-        let specific = parts.next()?;
-        if scheme != "id" || namespace != NAMESPACE {
-            return None;
-        }
-        Some(Self { document_type: kind.parse().ok()?, specific: specific.to_owned() })
-    }
 }
 
 impl std::fmt::Display for DocumentId {
@@ -105,12 +92,5 @@ mod tests {
     #[test]
     fn class_and_id_cannot_be_shifted_into_each_other() {
         assert_ne!(EntityKey::new("ab", "c"), EntityKey::new("a", "bc"));
-    }
-
-    #[test]
-    fn foreign_forms_of_ids_are_read_whole() {
-        let id = DocumentId::parse("id:airweave:web_entity::web_entity_http://x:80/a__chunk_0").unwrap();
-        assert_eq!(id.specific, "web_entity_http://x:80/a__chunk_0");
-        assert_eq!(DocumentId::parse("id:other:web_entity::x"), None);
     }
 }

@@ -44,7 +44,7 @@ impl ProtocolTimes {
     /// Margin between the moment a silent writer is known to have stopped and the end of the cancel wait.
     const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 
-    /// Checks `ttl + guard + 1 s ≤ cancel wait` and `2·renewal + store timeout < ttl`.
+    /// Checks `ttl + guard + 1 s ≤ cancel wait`, `2·renewal + store timeout < ttl` and `store timeout + 1 s ≤ guard`.
     ///
     /// # Errors
     /// One line that names the settings that don't fit.
@@ -61,6 +61,14 @@ impl ProtocolTimes {
             return Err(TimesDontFit(format!(
                 "2 * LEASE_RENEWAL + STORE_TIMEOUT is {renewed:?}, not less than LEASE_TTL {:?}",
                 self.lease_ttl
+            )));
+        }
+        // A write that started at the last allowed moment and wasn't answered is open for this long after the lease.
+        let open_after_lease = self.open_write_bound().saturating_sub(self.store_timeout);
+        if open_after_lease > self.lease_guard {
+            return Err(TimesDontFit(format!(
+                "STORE_TIMEOUT + 1s is {open_after_lease:?}, more than LEASE_GUARD {:?}",
+                self.lease_guard
             )));
         }
         if self.lease_renewal.is_zero() || self.store_timeout.is_zero() {
@@ -97,6 +105,12 @@ mod tests {
     fn a_lease_that_outlives_the_wait_is_refused() {
         let times = ProtocolTimes { lease_ttl: Duration::from_secs(11), ..ProtocolTimes::default() };
         assert!(times.validate().unwrap_err().to_string().contains("CANCEL_WAIT"));
+    }
+
+    #[test]
+    fn a_guard_that_an_unanswered_write_outlives_is_refused() {
+        let times = ProtocolTimes { lease_guard: Duration::from_secs(3), ..ProtocolTimes::default() };
+        assert!(times.validate().unwrap_err().to_string().contains("LEASE_GUARD"));
     }
 
     #[test]

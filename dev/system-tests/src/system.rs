@@ -20,7 +20,7 @@ pub fn fast_times() -> Vec<(&'static str, &'static str)> {
         ("LEASE_TTL", "4s"),
         ("LEASE_RENEWAL", "1s"),
         ("STORE_TIMEOUT", "1s"),
-        ("LEASE_GUARD", "1s"),
+        ("LEASE_GUARD", "2s"),
         ("CANCEL_WAIT", "7s"),
         ("FINISHER_INTERVAL", "1s"),
         ("FINISHER_AGE", "8s"),

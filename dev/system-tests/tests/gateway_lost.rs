@@ -92,7 +92,7 @@ async fn del_8_delete_is_answered_within_the_bound_while_every_worker_is_frozen(
     let system = between.system;
     let answer = between.deleting.await.unwrap().unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
-    // fast_times: ttl + guard is 5 s, the bound 7 s.
+    // fast_times: ttl + guard is 6 s, the bound 7 s.
     assert!(answer.took >= Duration::from_secs(4), "not before the lease has run out: {:?}", answer.took);
     assert!(answer.took <= Duration::from_millis(7_500), "{:?}", answer.took);
     assert_eq!(system.count("cleanup WHERE writer_end = 'lease'").await, 1);
