@@ -76,6 +76,8 @@ pub struct CleanupSettings {
 
 /// A slice must end, with its last removal, within the time that shutdown allows.
 const LONGEST_SLICE: Duration = Duration::from_secs(10);
+/// A long purge lets others have its slot after this; no setting, since it costs next to nothing.
+const YIELD_AFTER: Duration = Duration::from_mins(1);
 
 impl CleanupSettings {
     /// The times and limits that work keeps to.
@@ -87,6 +89,7 @@ impl CleanupSettings {
             late_write_check: self.late_write_check,
             claim: ClaimTimes { ttl: self.claim_ttl, renewal: self.claim_renewal },
             slice: self.purge_slice,
+            yield_after: YIELD_AFTER,
             retry_base: self.retry_base_delay,
             retry_longest: self.retry_max_delay,
         }

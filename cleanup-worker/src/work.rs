@@ -21,8 +21,6 @@ use crate::schedule::retry_delay;
 use crate::targets::{KNOWN, SliceLimits, StoreError, Stores};
 use crate::{figures, receipt, verify};
 
-/// How long a purge keeps its slot while other cleanups wait.
-const YIELD_AFTER: Duration = Duration::from_mins(1);
 /// Pause between attempts to give a claim back while PostgreSQL is down.
 const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
 
@@ -39,6 +37,8 @@ pub struct Policy {
     pub claim: ClaimTimes,
     /// Length of a slice.
     pub slice: Duration,
+    /// How long a purge keeps its slot while other cleanups wait.
+    pub yield_after: Duration,
     /// First delay after a failure.
     pub retry_base: Duration,
     /// Longest delay after failures.
@@ -248,7 +248,7 @@ impl<'a> Attempt<'a> {
         if !guard.is_allowed {
             return self.release("outside of the allowed hours").await.map(Some);
         }
-        if guard.others_wait && self.began.elapsed() >= YIELD_AFTER {
+        if guard.others_wait && self.began.elapsed() >= self.worker.policy.yield_after {
             return self.release("others wait").await.map(Some);
         }
         let deadline = Instant::now() + self.worker.policy.slice;

@@ -30,6 +30,7 @@ fn worker(world: &World) -> Worker {
             late_write_check: second,
             claim: ClaimTimes { ttl: 60 * second, renewal: 15 * second },
             slice: second,
+            yield_after: 60 * second,
             retry_base: second,
             retry_longest: second,
         },
@@ -146,4 +147,21 @@ async fn two_holders_at_once_write_one_receipt() {
         assert_eq!(ends.1, End::Settled);
     }
     assert_done_once(&world, sync, id).await;
+}
+
+#[tokio::test]
+async fn a_long_purge_yields_its_slot_only_while_others_wait() {
+    let (world, sync, id) = world_with_a_cleanup().await;
+    let mut worker = worker(&world);
+    worker.policy.yield_after = Duration::ZERO;
+    let waiting = world.rows.cleanup_of(SyncId::random()).await;
+    let cleanup = claim(&world).await;
+    assert_eq!(cleanup.claim.cleanup_id, id);
+    assert_eq!(worker.work(cleanup, Instant::now()).await, End::Released);
+    assert_eq!((world.rows.state(id).await.as_str(), world.documents(sync).await), ("scheduled", 200));
+    assert_eq!(world.rows.column(id, "attempts").await, "0");
+    let other = claim(&world).await;
+    assert_eq!(other.claim.cleanup_id, waiting, "the one that gave way is the last in the queue");
+    let alone = claim(&world).await;
+    assert_eq!(worker.work(alone, Instant::now()).await, End::Settled);
 }

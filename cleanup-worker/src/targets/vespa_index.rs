@@ -7,10 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use shared_models::SyncId;
-use shared_stores::vespa::{RemoveLimits, RemoveOutcome, StoredId};
+use shared_stores::vespa::{RemoveLimits, StoredId};
 use shared_stores::{VespaClient, VespaError};
-use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::{Holding, Slice, SliceLimits};
@@ -65,7 +63,7 @@ async fn purge_pages(
             if !pace.wait(batch.len(), limits.deadline, limits.stop).await {
                 return Ok(if limits.stop.is_cancelled() { SliceEnd::TimeOver } else { SliceEnd::HeldBack });
             }
-            let outcome = remove(vespa, batch, limits.deadline).await;
+            let outcome = vespa.remove_many(batch, remove_limits(limits.deadline)).await;
             *removed += outcome.removed;
             match outcome.first_error {
                 Some(error) if outcome.removed == 0 => return Err(error),
@@ -85,14 +83,8 @@ fn page_size(pace: &Pace) -> u32 {
     u32::try_from(pace.batch().saturating_mul(50)).unwrap_or(PAGE).min(PAGE)
 }
 
-/// On a blocking thread: the future of `remove_many` can't be shown to be `Send`, so no task may hold it. If the claim is
-/// lost meanwhile the batch still ends by itself, which is harmless (DEL-6).
-async fn remove(vespa: &VespaClient, batch: &[StoredId], deadline: Instant) -> RemoveOutcome {
+fn remove_limits(deadline: Instant) -> RemoveLimits {
     let left = deadline.saturating_duration_since(Instant::now());
     let total = left.max(LEAST_REMOVAL_TIME);
-    let limits = RemoveLimits { request_timeout: REMOVE_TIMEOUT, total, ..RemoveLimits::default() };
-    let (vespa, batch, runtime) = (vespa.clone(), batch.to_vec(), Handle::current());
-    let not_started = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-    let removing = spawn_blocking(move || runtime.block_on(vespa.remove_many(&batch, limits)));
-    removing.await.unwrap_or(RemoveOutcome { not_started, ..RemoveOutcome::default() })
+    RemoveLimits { request_timeout: REMOVE_TIMEOUT, total, ..RemoveLimits::default() }
 }
