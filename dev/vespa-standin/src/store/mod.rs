@@ -60,6 +60,17 @@ impl TypeCounts {
     }
 }
 
+/// An operation that was handed over and is not yet known to be on disk.
+#[derive(Debug)]
+pub struct Pending(tokio::sync::oneshot::Receiver<Result<Outcome, StoreError>>);
+
+impl Pending {
+    /// Waits, on a thread that may block, until it is on disk.
+    pub fn wait(self) -> Result<Outcome, StoreError> {
+        self.0.blocking_recv().map_err(|_| StoreError::Closed)?
+    }
+}
+
 /// The open store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -98,9 +109,14 @@ impl Store {
         self.inner.writer.submit(operation)?.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// The same for a thread that may block.
+    /// Hands over an operation without waiting for it.
+    pub fn begin(&self, operation: Operation) -> Result<Pending, StoreError> {
+        Ok(Pending(self.inner.writer.submit(operation)?))
+    }
+
+    /// The same as [`Self::write`] for a thread that may block.
     pub fn write_blocking(&self, operation: Operation) -> Result<Outcome, StoreError> {
-        self.inner.writer.submit(operation)?.blocking_recv().map_err(|_| StoreError::Closed)?
+        self.begin(operation)?.wait()
     }
 
     /// Waits until everything accepted is on disk, and writes no more.

@@ -40,6 +40,7 @@ fn walk(state: &State, mut plan: Plan, chunk: Duration, tail: &mut Tail) -> Resu
     let scan = Scan::new(&plan.types, &plan.selection, false);
     let counter = state.counters.of(Kind::BulkDelete);
     let started = Instant::now();
+    let mut pending = Vec::new();
     while let Some(bucket) = plan.cursor.bucket() {
         let (found, examined) = state.store.walk(bucket, &scan).map_err(|error| (tail.count, error))?;
         counter.examined(examined.documents, examined.bytes);
@@ -47,14 +48,18 @@ fn walk(state: &State, mut plan: Plan, chunk: Duration, tail: &mut Tail) -> Resu
         let mut found = found.into_iter().map(|found| (found.id, found.serial)).peekable();
         while found.peek().is_some() {
             let batch = Operation::RemoveSelected(found.by_ref().take(REMOVES).collect());
-            match state.store.write_blocking(batch).map_err(|error| (tail.count, error))? {
-                Outcome::Done { changed, .. } => counter.operations(changed),
-                Outcome::ConditionFailed => {}
-            }
+            // The next bucket is walked while these are removed: a commit each would be most of the time.
+            pending.push(state.store.begin(batch).map_err(|error| (tail.count, error))?);
         }
         plan.cursor.advance();
         if started.elapsed() >= chunk {
             break;
+        }
+    }
+    for removal in pending {
+        match removal.wait().map_err(|error| (tail.count, error))? {
+            Outcome::Done { changed, .. } => counter.operations(changed),
+            Outcome::ConditionFailed => {}
         }
     }
     tail.continuation = plan.cursor.token();
