@@ -15,8 +15,9 @@ use crate::error::MessagingError;
 
 /// Longest wait for any single answer of the broker.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
-/// Longest wait for a connection with its handshakes.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// Longest wait for a connection with its handshakes. lapin keeps a thread for an abandoned handshake until its socket
+/// ends, and a frozen broker goes on with it when it thaws: so not much shorter.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 /// Seconds between heartbeats unless the URL says otherwise: a frozen broker is noticed after twice this.
 const HEARTBEAT_SECONDS: u16 = 10;
 

@@ -15,8 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::error::ServiceError;
 use crate::settings::{LogFormat, TelemetrySettings};
 
-/// lapin reports each lost connection as several errors of its own; shared-messaging logs it once.
-const QUIET: &str = "lapin=off,";
+/// lapin reports each lost connection as several errors of its own, which shared-messaging logs once; actix tells of
+/// every start and stop of a worker thread.
+const QUIET: &str = "lapin=off,actix_server=warn,";
 
 /// Starts logging, panics included. Call it once, after the settings are loaded.
 ///

@@ -26,7 +26,9 @@ pub trait Validate {
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "speaks to whoever starts the service, before telemetry")]
 pub fn load<S: Parser + Validate>() -> S {
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    match judge::<S>(S::command(), std::env::args_os().collect(), &environment) {
+    let command = S::command();
+    let named = named(&command);
+    match judge::<S>(command, &named, std::env::args_os().collect(), &environment) {
         Judgement::Run(settings) => *settings,
         Judgement::Say(text) => {
             println!("{text}");
@@ -45,15 +47,20 @@ pub(super) enum Judgement<S> {
     Refuse(String),
 }
 
-pub(super) fn judge<S: Parser + Validate>(
-    command: Command,
-    arguments: Vec<OsString>,
-    environment: &[(OsString, OsString)],
-) -> Judgement<S> {
+/// The arguments of `command` and their variables.
+pub(super) fn named(command: &Command) -> Vec<Named> {
     // How an argument is written is known only once the command is built, and a built command takes no more arguments.
     let mut built = command.clone();
     built.build();
-    let named = one_line::variables(&built);
+    one_line::variables(&built)
+}
+
+pub(super) fn judge<S: Parser + Validate>(
+    command: Command,
+    named: &[Named],
+    arguments: Vec<OsString>,
+    environment: &[(OsString, OsString)],
+) -> Judgement<S> {
     let command = without_empty(command, environment).arg(
         Arg::new(CHECK_CONFIG)
             .long(CHECK_CONFIG)
@@ -67,16 +74,16 @@ pub(super) fn judge<S: Parser + Validate>(
         Err(error) if !error.use_stderr() => return Judgement::Say(error.to_string().trim_end().to_owned()),
         // A variable that isn't set is best explained by the one that was misspelt.
         Err(error) => {
-            let misspelt = misspelt(environment, &named, scrutiny);
-            return Judgement::Refuse(misspelt.unwrap_or_else(|| one_line::render(&error, &named)));
+            let misspelt = misspelt(environment, named, scrutiny);
+            return Judgement::Refuse(misspelt.unwrap_or_else(|| one_line::render(&error, named)));
         }
     };
-    if let Some(line) = misspelt(environment, &named, scrutiny) {
+    if let Some(line) = misspelt(environment, named, scrutiny) {
         return Judgement::Refuse(line);
     }
     let settings = match S::from_arg_matches(&matches) {
         Ok(settings) => settings,
-        Err(error) => return Judgement::Refuse(one_line::render(&error, &named)),
+        Err(error) => return Judgement::Refuse(one_line::render(&error, named)),
     };
     match settings.validate() {
         Err(line) => Judgement::Refuse(line),

@@ -1,28 +1,63 @@
 //! The names of all services' settings.
 
 /// Every setting of every service: one environment file may serve them all, so another service's setting is no
-/// misspelling of this one's. A test of each service checks that its own are in here.
+/// misspelling of this one's.
 pub const EVERY_SERVICE: &[&str] = &[
     "ADMIN_LISTEN",
     "AMQP_URL",
     "ARF_URL",
     "AUTH_ENABLED",
     "CANCEL_WAIT",
+    "CLAIM_RENEWAL",
+    "CLAIM_TTL",
     "CLEANUP_ALLOWED_HOURS",
+    "CLEANUP_DOCUMENTS_PER_SECOND",
+    "CLEANUP_POLL_INTERVAL",
+    "CLEANUP_SLOTS",
     "CREDENTIALS_KEYS",
     "DATABASE_POOL_SIZE",
     "DATABASE_URL",
     "DISABLE_RATE_LIMIT",
     "ENABLE_INTERNAL_SOURCES",
     "FILES_ROOTS",
+    "FINISHER_AGE",
+    "FINISHER_INTERVAL",
     "INITIAL_API_KEY",
+    "LATE_WRITE_CHECK",
     "LEASE_GUARD",
     "LEASE_RENEWAL",
     "LEASE_TTL",
     "LISTEN",
     "LOG_FORMAT",
     "LOG_LEVEL",
+    "MAX_BLOB_BYTES",
+    "MAX_JOBS",
+    "PURGE_SLICE",
+    "REAPER_INTERVAL",
     "RECEIPT_SIGNING_KEY",
+    "RETRY_BASE_DELAY",
+    "RETRY_MAX_DELAY",
+    "SETTLE_DELAY",
     "STORE_TIMEOUT",
     "VESPA_URL",
+    "WRITES_IN_FLIGHT",
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::EVERY_SERVICE;
+
+    #[test]
+    fn every_setting_of_every_service_is_listed() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for service in ["api-gateway", "sync-worker", "cleanup-worker"] {
+            let source = fs::read_to_string(root.join(service).join("src/settings.rs")).unwrap();
+            for name in source.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                assert!(EVERY_SERVICE.contains(&name), "{service}: {name}");
+            }
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, Parser};
 
-use super::load::{Judgement, Validate, judge};
+use super::load::{Judgement, Validate, judge, named};
 use super::{
     AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, ProtocolSettings, TelemetrySettings,
 };
@@ -41,20 +41,21 @@ const GOOD: [(&str, &str); 3] = [
     ("CREDENTIALS_KEYS", KEYS),
 ];
 
-/// clap reads the process's environment, which a test can't change: the variables come as options, and as the
-/// environment that is searched for misspellings.
+/// Judges as if these variables were the whole environment. clap would read the process's own, which a test can't
+/// change: so the values come as options, and the environment is only searched for misspellings.
 fn judged(variables: &[(&str, &str)], arguments: &[&str]) -> Judgement<Settings> {
+    let named = named(&Settings::command());
     let mut line = vec![OsString::from("some-service")];
-    let command = Settings::command();
     for (name, value) in variables.iter().filter(|(_, value)| !value.is_empty()) {
-        let argument = command.get_arguments().find(|argument| argument.get_env().is_some_and(|env| env == *name));
-        if let Some(long) = argument.and_then(clap::Arg::get_long) {
-            line.push(format!("--{long}={value}").into());
+        if let Some(argument) = named.iter().find(|argument| argument.variable == *name) {
+            let option = argument.shown.split(' ').next().unwrap();
+            line.push(format!("{option}={value}").into());
         }
     }
     line.extend(arguments.iter().map(OsString::from));
     let environment: Vec<(OsString, OsString)> = variables.iter().map(|(n, v)| (n.into(), v.into())).collect();
-    judge(command, line, &environment)
+    let command = Settings::command().mut_args(|argument| argument.env(None));
+    judge(command, &named, line, &environment)
 }
 
 fn with(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static str)> {
@@ -128,7 +129,8 @@ fn check_config_says_that_it_is_valid() {
 
 #[test]
 fn help_lists_every_setting_with_its_default_and_no_secret() {
-    let Judgement::Say(help) = judged(&[], &["--help"]) else { panic!("no help") };
+    let line = ["some-service", "--help"].map(OsString::from).to_vec();
+    let Judgement::Say(help) = judge::<Settings>(Settings::command(), &[], line, &[]) else { panic!("no help") };
     for name in ["DATABASE_URL", "AMQP_URL", "LEASE_TTL", "CREDENTIALS_KEYS", "ADMIN_LISTEN", "LOG_FORMAT"] {
         assert!(help.contains(&format!("[env: {name}")), "{name} in {help}");
     }
