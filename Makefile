@@ -5,7 +5,9 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 stack := target/debug/local-stack
-compose_checker := .local/venv/check-jsonschema-0.39.0
+# Tools of the tests, from PyPI: the compose file's checker, and the official `vespa` command.
+python_tools := check-jsonschema==0.39.0 vespacli==8.763.13
+python_stamp := .local/venv/$(subst ==,-,$(subst $(eval ) ,_,$(python_tools)))
 
 .PHONY: help demo up down status clean-local test lint deps compose-check bench-delete mutations ci \
         build build-all run-tests not-run-here need-cargo need-lints need-python
@@ -38,7 +40,7 @@ lint: need-lints ## Check format and lints
 deps: need-cargo need-python ## Check who depends on whom
 	@bash dev/check-dependencies.sh
 
-compose-check: $(compose_checker) ## Check docker-compose.yml against the Compose specification
+compose-check: $(python_stamp) ## Check docker-compose.yml against the Compose specification
 	.local/venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 # The profile of everything else, so that nothing is compiled twice: release builds are faster.
@@ -57,8 +59,8 @@ build: need-cargo
 build-all: need-cargo
 	cargo build --workspace --all-targets
 
-run-tests: build-all
-	@bash dev/run-tests.sh
+run-tests: build-all $(python_stamp)
+	@VESPA_CLI=$(CURDIR)/.local/venv/bin/vespa bash dev/run-tests.sh
 
 not-run-here: build-all
 	@$(stack) not-run-here
@@ -75,9 +77,9 @@ need-python:
 	@python3 -c 'import venv, ensurepip' 2> /dev/null || \
 	  { echo "Python's venv is missing: install python3 and python3-venv" >&2; exit 1; }
 
-# The file says that this version has been installed completely.
-$(compose_checker): | need-python
+# The file says that these versions have been installed completely.
+$(python_stamp): | need-python
 	@rm -rf .local/venv
 	python3 -m venv .local/venv
-	.local/venv/bin/pip install --quiet --disable-pip-version-check check-jsonschema==$(subst .local/venv/check-jsonschema-,,$@)
+	.local/venv/bin/pip install --quiet --disable-pip-version-check $(python_tools)
 	@touch $@
