@@ -268,7 +268,7 @@ impl<'a> Attempt<'a> {
             return Err(error.into());
         }
         observed?;
-        tracing::debug!(target = target.as_str(), removed = slice.removed, ?end, "slice done");
+        tracing::debug!(store = target.as_str(), removed = slice.removed, ?end, "slice done");
         self.save().await.map(|()| None)
     }
 

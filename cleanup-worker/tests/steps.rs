@@ -13,8 +13,12 @@ use shared_database::cleanups::{AllowedHours, ClaimedCleanup};
 use shared_models::receipt::ReceiptSigner;
 use shared_models::{CleanupId, PurgeTarget, SyncId};
 use shared_service::Tasks;
+use shared_stores::VespaClient;
 use test_support::wait_until;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
+use url::Url;
 
 use crate::support::{SOON, World};
 
@@ -164,4 +168,43 @@ async fn a_long_purge_yields_its_slot_only_while_others_wait() {
     assert_eq!(other.claim.cleanup_id, waiting, "the one that gave way is the last in the queue");
     let alone = claim(&world).await;
     assert_eq!(worker.work(alone, Instant::now()).await, End::Settled);
+}
+
+/// A Vespa that answers every query with this, over HTTP/1.1.
+async fn vespa_that_answers(tasks: &Tasks, body: &'static str) -> VespaClient {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    tasks.spawn("canned Vespa", async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // The queries are small enough to come in one piece.
+            let _asked = stream.read(&mut [0; 8_192]).await.unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        }
+    });
+    VespaClient::builder(&url).http1().build().unwrap()
+}
+
+#[tokio::test]
+async fn a_zero_that_cannot_be_trusted_never_ends_a_cleanup() {
+    const PARTIAL: &str = r#"{"root":{"fields":{"totalCount":0},
+        "coverage":{"full":false,"coverage":100,"results":5,"resultsFull":4,"degraded":{"timeout":true}}}}"#;
+    const FOUR_OF_FIVE: &str = r#"{"root":{"fields":{"totalCount":0},
+        "coverage":{"full":true,"coverage":100,"results":4,"resultsFull":4}}}"#;
+    const WITH_ERRORS: &str = r#"{"root":{"fields":{"totalCount":0},"errors":[{"code":12,"summary":"Timed out"}],
+        "coverage":{"full":true,"coverage":100,"results":5,"resultsFull":5}}}"#;
+    let (world, _, id) = world_with_a_cleanup().await;
+    let mut worker = worker(&world);
+    for answer in [PARTIAL, FOUR_OF_FIVE, WITH_ERRORS] {
+        let vespa = vespa_that_answers(&worker.tasks, answer).await;
+        worker.stores = Stores::new(vespa, world.arf.clone(), Pace::new(0));
+        for state in ["scheduled", "purging", "settling"] {
+            world.rows.set(id, &format!("state = '{state}', next_attempt_at = clock_timestamp()")).await;
+            let end = worker.work(claim(&world).await, Instant::now()).await;
+            assert_eq!(end, End::Failed, "{state}: {answer}");
+            assert_eq!(world.rows.column(id, "error_code").await, "vespa_untrustworthy");
+        }
+    }
+    assert_eq!((world.rows.state(id).await.as_str(), world.rows.receipts(id).await.len()), ("scheduled", 0));
 }
