@@ -100,7 +100,7 @@ async fn a_collection_goes_with_its_connections() {
 }
 
 #[tokio::test]
-async fn nothing_is_created_in_a_collection_that_is_being_deleted() {
+async fn del_1_nothing_is_created_in_a_collection_that_is_being_deleted() {
     let gateway = Gateway::start().await;
     let api = &gateway.api;
     let collection = api.collection().await;
@@ -132,7 +132,7 @@ async fn a_stopping_gateway_answers_the_deletion_that_it_has_begun() {
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_stops_no_deletion() {
+async fn del_5_a_client_that_hangs_up_stops_no_deletion() {
     let gateway = Gateway::start().await;
     let api = &gateway.api;
     let collection = api.collection().await;

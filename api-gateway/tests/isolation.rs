@@ -71,7 +71,7 @@ fn the_table_names_every_route() {
 }
 
 #[tokio::test]
-async fn another_organization_finds_nothing() {
+async fn del_9_another_organization_finds_nothing() {
     let gateway = Gateway::start().await;
     let own = &gateway.api;
     let collection = own.collection().await;

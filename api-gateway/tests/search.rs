@@ -110,7 +110,7 @@ fn hit(sync: &str) -> Value {
 }
 
 #[test]
-fn hits_of_syncs_that_are_not_live_any_more_are_dropped() {
+fn del_3_hits_of_syncs_that_are_not_live_any_more_are_dropped() {
     // Actix for the server, tokio for the rest: one runtime that has both.
     actix_web::rt::System::new().block_on(async {
         let database = Arc::new(TestDatabase::create().await);

@@ -63,7 +63,7 @@ async fn assert_powerless(rows: &Rows, held: &ClaimedCleanup) {
 }
 
 #[tokio::test]
-async fn a_claim_that_was_taken_over_can_do_nothing() {
+async fn del_7_a_claim_that_was_taken_over_can_do_nothing() {
     let rows = Rows::new().await;
     let (id, stale) = settling(&rows, SyncId::random()).await;
     rows.set(id, "claim_expires_at = clock_timestamp() - interval '1 second'").await;
@@ -76,7 +76,7 @@ async fn a_claim_that_was_taken_over_can_do_nothing() {
 }
 
 #[tokio::test]
-async fn a_claim_that_was_given_back_can_do_nothing() {
+async fn del_7_a_claim_that_was_given_back_can_do_nothing() {
     let rows = Rows::new().await;
     rows.cleanup_of(SyncId::random()).await;
     let (none, soon) = (TargetsProgress::new(), Duration::ZERO);
@@ -96,7 +96,7 @@ async fn a_claim_that_was_given_back_can_do_nothing() {
 }
 
 #[tokio::test]
-async fn a_late_write_takes_the_last_verification_from_its_holder() {
+async fn del_7_a_late_write_takes_the_last_verification_from_its_holder() {
     let (rows, sync) = (Rows::new().await, SyncId::random());
     assert!(!rows.database.reopen_cleanup(sync).await.unwrap(), "no cleanup, nothing to reopen");
     let (id, verifying) = settling(&rows, sync).await;
@@ -110,7 +110,7 @@ async fn a_late_write_takes_the_last_verification_from_its_holder() {
 }
 
 #[tokio::test]
-async fn done_needs_settling_every_target_and_a_sync_without_a_row() {
+async fn del_7_done_needs_settling_every_target_and_a_sync_without_a_row() {
     let (rows, sync) = (Rows::new().await, SyncId::random());
     let (id, held) = settling(&rows, sync).await;
     let whole = finished(&held);

@@ -18,7 +18,7 @@ async fn in_mid_purge(world: &World, sync: SyncId, id: CleanupId) {
 }
 
 #[tokio::test]
-async fn a_worker_killed_in_mid_purge_is_replaced() {
+async fn del_5_a_worker_killed_in_mid_purge_is_replaced() {
     let world = World::new().await;
     let sync = SyncId::random();
     world.feed(sync, 4_000).await;
@@ -54,7 +54,7 @@ async fn a_worker_that_was_frozen_wakes_to_a_lost_claim_and_does_no_harm() {
 }
 
 #[tokio::test]
-async fn two_workers_at_once_write_one_receipt_each_row() {
+async fn del_6_two_workers_at_once_write_one_receipt_each_row() {
     let world = World::new().await;
     let mut ids = Vec::new();
     for _ in 0..12 {
@@ -76,7 +76,7 @@ async fn two_workers_at_once_write_one_receipt_each_row() {
 }
 
 #[tokio::test]
-async fn while_vespa_is_down_it_is_tried_again_and_then_done() {
+async fn del_5_while_vespa_is_down_it_is_tried_again_and_then_done() {
     let mut world = World::new().await;
     let sync = SyncId::random();
     world.feed(sync, 300).await;
@@ -96,7 +96,7 @@ async fn while_vespa_is_down_it_is_tried_again_and_then_done() {
 }
 
 #[tokio::test]
-async fn a_missing_blob_store_is_an_error_not_an_empty_one() {
+async fn del_7_a_missing_blob_store_is_an_error_not_an_empty_one() {
     let world = World::new().await;
     let sync = SyncId::random();
     world.capture(sync, 20).await;

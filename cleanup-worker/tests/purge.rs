@@ -28,7 +28,7 @@ async fn feed_foreign(world: &World, sync: SyncId) -> u64 {
 }
 
 #[tokio::test]
-async fn a_purge_empties_both_stores_touches_nothing_else_and_proves_it() {
+async fn del_4_a_purge_empties_both_stores_touches_nothing_else_and_proves_it() {
     let world = World::new().await;
     let (gone, stays) = (SyncId::random(), SyncId::random());
     world.feed(gone, 5_000).await;
@@ -95,7 +95,7 @@ async fn a_message_is_a_bell_that_is_acknowledged_at_once() {
 }
 
 #[tokio::test]
-async fn without_any_broker_the_timer_does_it() {
+async fn del_5_without_any_broker_the_timer_does_it() {
     let world = World::new().await;
     let sync = SyncId::random();
     world.feed(sync, 50).await;
@@ -164,7 +164,7 @@ async fn after_a_writer_that_ended_by_its_lease_a_later_check_appends_a_receipt(
 }
 
 #[tokio::test]
-async fn a_live_sync_is_refused_and_nothing_of_it_is_touched() {
+async fn del_4_a_live_sync_is_refused_and_nothing_of_it_is_touched() {
     let world = World::new().await;
     let sync = SyncId::random();
     world.feed(sync, 40).await;
@@ -182,7 +182,7 @@ async fn a_live_sync_is_refused_and_nothing_of_it_is_touched() {
 }
 
 #[tokio::test]
-async fn a_sync_that_turns_out_live_in_mid_purge_is_refused_at_the_next_slice() {
+async fn del_4_a_sync_that_turns_out_live_in_mid_purge_is_refused_at_the_next_slice() {
     let world = World::new().await;
     let sync = SyncId::random();
     world.feed(sync, 1_000).await;

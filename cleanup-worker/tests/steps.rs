@@ -88,7 +88,7 @@ async fn run_each_step_twice(attempt: &mut Attempt<'_>, seen: &mut BTreeSet<Stri
 }
 
 #[tokio::test]
-async fn every_step_run_twice_has_the_effect_of_one() {
+async fn del_6_every_step_run_twice_has_the_effect_of_one() {
     let (world, sync, id) = world_with_a_cleanup().await;
     let (worker, mut seen) = (worker(&world), BTreeSet::new());
     loop {
@@ -108,7 +108,7 @@ async fn every_step_run_twice_has_the_effect_of_one() {
 }
 
 #[tokio::test]
-async fn a_worker_may_die_after_any_step() {
+async fn del_5_a_worker_may_die_after_any_step() {
     let (world, sync, id) = world_with_a_cleanup().await;
     let worker = worker(&world);
     let mut steps = 0;
@@ -135,7 +135,7 @@ async fn a_worker_may_die_after_any_step() {
 }
 
 #[tokio::test]
-async fn two_holders_at_once_write_one_receipt() {
+async fn del_6_two_holders_at_once_write_one_receipt() {
     let (world, sync, id) = world_with_a_cleanup().await;
     let worker = Arc::new(worker(&world));
     loop {

@@ -44,7 +44,7 @@ pub enum PublishError {
 }
 
 impl PublishError {
-    /// The label of `publish_failures_total`.
+    /// The label of `unweave_publish_failures_total`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {

@@ -119,9 +119,9 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         let sent = Box::pin(self.try_send(route, body, properties)).await;
         match &sent {
-            Ok(()) => metrics::counter!("messages_published_total", "type" => kind).increment(1),
+            Ok(()) => metrics::counter!("unweave_messages_published_total", "type" => kind).increment(1),
             Err(error) => {
-                metrics::counter!("publish_failures_total", "reason" => error.reason()).increment(1);
+                metrics::counter!("unweave_publish_failures_total", "reason" => error.reason()).increment(1);
                 if !matches!(error, PublishError::Unavailable) {
                     self.inner.suspect.notify_one();
                 }
@@ -233,7 +233,7 @@ async fn supervise(address: Address, link: watch::Sender<Option<Arc<Link>>>, sus
             Ok((connection, events)) => serve(connection, events, &link, &suspect).await,
             Err(error) => tracing::warn!(%error, "the publisher can't connect to the broker"),
         }
-        metrics::counter!("broker_reconnects_total", "connection" => "publisher").increment(1);
+        metrics::counter!("unweave_broker_reconnects_total", "connection" => "publisher").increment(1);
         tokio::time::sleep(backoff.pause()).await;
     }
 }

@@ -65,10 +65,10 @@ pub fn describe(descriptions: &[Description]) {
 }
 
 const SHARED: &[Description] = &[
-    (Kind::Counter, "messages_published_total", "Messages that the broker has confirmed, by type"),
-    (Kind::Counter, "publish_failures_total", "Messages that aren't known to be published, by reason"),
-    (Kind::Counter, "messages_consumed_total", "Messages handled, by queue and outcome"),
-    (Kind::Counter, "broker_reconnects_total", "Connections to the broker that were rebuilt, by their use"),
-    (Kind::Counter, "periodic_runs_total", "Runs of periodic tasks, by task and outcome"),
-    (Kind::Counter, "task_panics_total", "Tasks that panicked, by name"),
+    (Kind::Counter, "unweave_messages_published_total", "Messages that the broker has confirmed, by type"),
+    (Kind::Counter, "unweave_publish_failures_total", "Messages that aren't known to be published, by reason"),
+    (Kind::Counter, "unweave_messages_consumed_total", "Messages handled, by queue and outcome"),
+    (Kind::Counter, "unweave_broker_reconnects_total", "Connections to the broker that were rebuilt, by their use"),
+    (Kind::Counter, "unweave_periodic_runs_total", "Runs of periodic tasks, by task and outcome"),
+    (Kind::Counter, "unweave_task_panics_total", "Tasks that panicked, by name"),
 ];

@@ -32,7 +32,7 @@ pub async fn periodic<F, Fut, E>(
                 "failed"
             }
         };
-        metrics::counter!("periodic_runs_total", "task" => name, "outcome" => outcome).increment(1);
+        metrics::counter!("unweave_periodic_runs_total", "task" => name, "outcome" => outcome).increment(1);
         let pause = interval.mul_f64(1.0 - JITTER / 2.0 + JITTER * rand::random::<f64>());
         tokio::select! {
             () = shutdown.cancelled() => {}

@@ -48,7 +48,7 @@ impl Tasks {
                 Ok(output) => output,
                 Err(panic) => {
                     tracing::error!(task = name, "a task panicked");
-                    metrics::counter!("task_panics_total", "task" => name).increment(1);
+                    metrics::counter!("unweave_task_panics_total", "task" => name).increment(1);
                     std::panic::resume_unwind(panic)
                 }
             }

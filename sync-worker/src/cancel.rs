@@ -44,7 +44,7 @@ impl RunningJobs {
             lease.stop(Stop::Cancelled);
         }
         jobs.leases.insert(job, lease.clone());
-        metrics::gauge!("sync_jobs_running").set(running(&jobs));
+        metrics::gauge!("unweave_sync_jobs_running").set(running(&jobs));
         Registered { jobs: self.clone(), job }
     }
 
@@ -86,7 +86,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         let mut jobs = self.jobs.lock();
         jobs.leases.remove(&self.job);
-        metrics::gauge!("sync_jobs_running").set(running(&jobs));
+        metrics::gauge!("unweave_sync_jobs_running").set(running(&jobs));
     }
 }
 

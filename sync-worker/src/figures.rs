@@ -4,14 +4,14 @@ use shared_service::metrics::{Description, Kind};
 
 /// What each metric means.
 pub const DESCRIPTIONS: &[Description] = &[
-    (Kind::Gauge, "sync_jobs_running", "Jobs that run in this process"),
-    (Kind::Counter, "sync_jobs_total", "Jobs that ended here, by outcome; lost ones were ended by the reaper"),
-    (Kind::Counter, "entities_total", "Entities by what became of them"),
-    (Kind::Counter, "files_without_blob_total", "Raw files that were too large to be kept"),
-    (Kind::Gauge, "writes_open", "Writes whose end is not known yet (DEL-2)"),
-    (Kind::Gauge, "writes_in_flight_limit", "Writes that may be under way; falls while Vespa is overloaded"),
-    (Kind::Counter, "lease_renewals_total", "Renewals of write leases, by outcome"),
-    (Kind::Counter, "late_writes_total", "Jobs with a write that may have ended after its lease (DEL-2)"),
+    (Kind::Gauge, "unweave_sync_jobs_running", "Jobs that run in this process"),
+    (Kind::Counter, "unweave_sync_jobs_total", "Jobs that ended here, by outcome; lost ones were ended by the reaper"),
+    (Kind::Counter, "unweave_entities_total", "Entities by what became of them"),
+    (Kind::Counter, "unweave_files_without_blob_total", "Raw files that were too large to be kept"),
+    (Kind::Gauge, "unweave_writes_open", "Writes whose end is not known yet (DEL-2)"),
+    (Kind::Gauge, "unweave_writes_in_flight_limit", "Writes that may be under way; falls while Vespa is overloaded"),
+    (Kind::Counter, "unweave_lease_renewals_total", "Renewals of write leases, by outcome"),
+    (Kind::Counter, "unweave_late_writes_total", "Jobs with a write that may have ended after its lease (DEL-2)"),
     (
         Kind::Histogram,
         "unweave_stop_acknowledgement_seconds",

@@ -182,7 +182,7 @@ impl JobRun {
         if let Some((Stop::Cancelled | Stop::Refused, since)) = self.lease.stop_reason() {
             metrics::histogram!("unweave_stop_acknowledgement_seconds").record(since.as_secs_f64());
         }
-        metrics::counter!("sync_jobs_total", "outcome" => status.as_str()).increment(1);
+        metrics::counter!("unweave_sync_jobs_total", "outcome" => status.as_str()).increment(1);
         let JobCounts { inserted, updated, deleted, kept, failed } = counts;
         tracing::info!(%status, inserted, updated, deleted, kept, failed, "the job has ended");
     }

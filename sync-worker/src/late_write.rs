@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Reopens the cleanup of `sync` in the background, until it succeeds or the process ends. A sync that lives has none.
 pub fn reopen_cleanup(worker: &Arc<Worker>, sync: SyncId) {
-    metrics::counter!("late_writes_total").increment(1);
+    metrics::counter!("unweave_late_writes_total").increment(1);
     tracing::warn!("a write may have ended after the lease; reopening the cleanup, if there is one");
     let (database, shutdown) = (worker.control.clone(), worker.tasks.shutdown().clone());
     let reopening = async move {

@@ -20,7 +20,7 @@ pub fn start(database: Database, publisher: Publisher, guard: Duration, interval
 async fn reap(database: Database, publisher: Publisher, guard: Duration) -> Result<(), DatabaseError> {
     for reaped in database.reap_jobs(guard).await? {
         tracing::warn!(job_id = %reaped.job_id, status = %reaped.status, "a job's worker was lost");
-        metrics::counter!("sync_jobs_total", "outcome" => "lost").increment(1);
+        metrics::counter!("unweave_sync_jobs_total", "outcome" => "lost").increment(1);
         let stopped = Envelope::new(Message::JobStopped { job_id: reaped.job_id }, None);
         if let Err(error) = publisher.publish(&stopped).await {
             tracing::debug!(%error, "the end of a lost job was not announced; whoever waits polls");

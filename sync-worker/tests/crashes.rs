@@ -45,7 +45,7 @@ async fn a_cancelling_job_of_a_lost_worker_becomes_cancelled() {
 }
 
 #[tokio::test]
-async fn a_worker_that_wakes_with_a_late_write_reopens_the_cleanup() {
+async fn del_2_a_worker_that_wakes_with_a_late_write_reopens_the_cleanup() {
     let mut stage = Stage::new().await;
     let sleeper = stage.worker().await;
     let connection = stage.connection("timed", json!({"entity_count": 2_000, "duration_seconds": 100.0})).await;
@@ -72,7 +72,7 @@ async fn a_worker_that_wakes_with_a_late_write_reopens_the_cleanup() {
     sleeper.service.cont();
     let reopened = "SELECT count(*) FROM cleanup WHERE state = 'scheduled'";
     wait_until("the cleanup is reopened", BOUND, async || stage.rows.count(reopened).await == 1).await;
-    assert_eq!(sleeper.metric("late_writes_total").await, 1.0);
+    assert_eq!(sleeper.metric("unweave_late_writes_total").await, 1.0);
 }
 
 #[tokio::test]
@@ -83,11 +83,11 @@ async fn a_worker_that_wakes_without_an_open_write_only_stops() {
     let connection = stage.connection("timed", json!({"entity_count": 2, "duration_seconds": 200.0})).await;
     let job = stage.run(connection).await;
     stage.wait_for_entities(connection, 1).await;
-    wait_until("no write is open", BOUND, async || sleeper.metric("writes_open").await == 0.0).await;
+    wait_until("no write is open", BOUND, async || sleeper.metric("unweave_writes_open").await == 0.0).await;
     sleeper.service.stop();
     let _other = stage.worker().await;
     assert_eq!(stage.ended(job).await.job_end, Some(JobEnd::Lease));
     sleeper.service.cont();
-    wait_until("the worker is idle", BOUND, async || sleeper.metric("sync_jobs_running").await == 0.0).await;
-    assert_eq!(sleeper.metric("late_writes_total").await, 0.0);
+    wait_until("the worker is idle", BOUND, async || sleeper.metric("unweave_sync_jobs_running").await == 0.0).await;
+    assert_eq!(sleeper.metric("unweave_late_writes_total").await, 0.0);
 }

@@ -27,7 +27,7 @@ async fn a_doubled_message_runs_the_job_once() {
     assert_eq!(stage.ended(job).await.entities_inserted, 21);
     stage.send_run(job).await;
     wait_until("every message is handled", BOUND, async || {
-        let handled = async |at: usize| workers[at].metric("messages_consumed_total{queue=\"sync.jobs\"").await;
+        let handled = async |at: usize| workers[at].metric("unweave_messages_consumed_total{queue=\"sync.jobs\"").await;
         handled(0).await + handled(1).await >= 5.0
     })
     .await;

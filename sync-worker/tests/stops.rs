@@ -22,7 +22,7 @@ async fn long_job(stage: &Stage) -> (Connection, SyncJobId) {
 }
 
 async fn idle(worker: &Worker) {
-    wait_until("the worker is idle", BOUND, async || worker.metric("sync_jobs_running").await == 0.0).await;
+    wait_until("the worker is idle", BOUND, async || worker.metric("unweave_sync_jobs_running").await == 0.0).await;
 }
 
 /// The ends of jobs, as a gateway hears of them.
@@ -74,7 +74,7 @@ async fn a_cancel_without_its_message_is_noticed_at_the_renewal() {
 }
 
 #[tokio::test]
-async fn a_write_that_stays_unanswered_holds_the_acknowledgement_until_its_bound() {
+async fn del_2_a_write_that_stays_unanswered_holds_the_acknowledgement_until_its_bound() {
     let mut stage = Stage::new().await;
     let _worker = stage.worker().await;
     let (connection, job) = long_job(&stage).await;
@@ -92,7 +92,7 @@ async fn a_write_that_stays_unanswered_holds_the_acknowledgement_until_its_bound
 }
 
 #[tokio::test]
-async fn a_job_that_was_reaped_by_hand_stops_writing() {
+async fn del_2_a_job_that_was_reaped_by_hand_stops_writing() {
     let stage = Stage::new().await;
     let worker = stage.worker().await;
     let (connection, job) = long_job(&stage).await;
@@ -108,7 +108,7 @@ async fn a_job_that_was_reaped_by_hand_stops_writing() {
 }
 
 #[tokio::test]
-async fn a_job_whose_connection_is_gone_stops_writing() {
+async fn del_2_a_job_whose_connection_is_gone_stops_writing() {
     let stage = Stage::new().await;
     let worker = stage.worker().await;
     let (connection, _) = long_job(&stage).await;

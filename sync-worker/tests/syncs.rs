@@ -92,7 +92,7 @@ async fn a_vespa_that_is_down_fails_the_job_with_a_clear_text_and_the_next_sync_
     assert!(stage.dirty(connection).await > 0);
 
     stage.standin.restart().await;
-    wait_until("the worker is idle", BOUND, async || worker.metric("sync_jobs_running").await == 0.0).await;
+    wait_until("the worker is idle", BOUND, async || worker.metric("unweave_sync_jobs_running").await == 0.0).await;
     let next = stage.sync(connection).await;
     assert_eq!(next.entities_inserted + next.entities_updated, 31);
     stage.assert_consistent(connection).await;

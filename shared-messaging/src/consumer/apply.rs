@@ -127,7 +127,7 @@ impl<H: Handler> Supervisor<H> {
 
     fn count(&self, outcome: &'static str) {
         let queue = self.subscription.label();
-        metrics::counter!("messages_consumed_total", "queue" => queue, "outcome" => outcome).increment(1);
+        metrics::counter!("unweave_messages_consumed_total", "queue" => queue, "outcome" => outcome).increment(1);
     }
 }
 

@@ -60,7 +60,7 @@ impl<H: Handler> Supervisor<H> {
             self.connected.store(false, Ordering::Release);
             let Err(error) = ended else { break };
             tracing::warn!(queue, %error, "the consumer starts over");
-            metrics::counter!("broker_reconnects_total", "connection" => queue).increment(1);
+            metrics::counter!("unweave_broker_reconnects_total", "connection" => queue).increment(1);
             shutdown.run_until_cancelled(tokio::time::sleep(backoff.pause())).await;
         }
         tracing::info!(queue, "the consumer has stopped");

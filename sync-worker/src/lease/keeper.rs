@@ -30,22 +30,22 @@ where
         match timeout(answer_timeout(times), renew()).await {
             Ok(Ok(true)) => {
                 lease.change(|state, now| state.renewed(now, sent_at));
-                metrics::counter!("lease_renewals_total", "outcome" => "renewed").increment(1);
+                metrics::counter!("unweave_lease_renewals_total", "outcome" => "renewed").increment(1);
                 pauses = self::pauses(times);
                 next = tick;
             }
             Ok(Ok(false)) => {
-                metrics::counter!("lease_renewals_total", "outcome" => "refused").increment(1);
+                metrics::counter!("unweave_lease_renewals_total", "outcome" => "refused").increment(1);
                 lease.stop(Stop::Refused);
                 return;
             }
             Ok(Err(error)) => {
-                metrics::counter!("lease_renewals_total", "outcome" => "failed").increment(1);
+                metrics::counter!("unweave_lease_renewals_total", "outcome" => "failed").increment(1);
                 tracing::warn!(%error, "the lease could not be renewed; trying again");
                 next = tick.min(Instant::now() + pauses.next().unwrap_or(times.renewal));
             }
             Err(_) => {
-                metrics::counter!("lease_renewals_total", "outcome" => "unanswered").increment(1);
+                metrics::counter!("unweave_lease_renewals_total", "outcome" => "unanswered").increment(1);
                 tracing::warn!("the renewal of the lease was not answered in time; trying again");
                 next = tick.min(Instant::now() + pauses.next().unwrap_or(times.renewal));
             }

@@ -16,7 +16,7 @@ pub struct WriteTicket {
 
 impl WriteTicket {
     pub(super) fn new(lease: Arc<Lease>, id: u64, deadline: Duration) -> Self {
-        metrics::gauge!("writes_open").increment(1);
+        metrics::gauge!("unweave_writes_open").increment(1);
         Self { lease, id, deadline, is_answered: false }
     }
 
@@ -34,7 +34,7 @@ impl WriteTicket {
 
 impl Drop for WriteTicket {
     fn drop(&mut self) {
-        metrics::gauge!("writes_open").decrement(1);
+        metrics::gauge!("unweave_writes_open").decrement(1);
         if self.is_answered {
             self.lease.change(|state, now| state.answered(now, self.id));
         } else {

@@ -52,7 +52,7 @@ impl Counts {
             Counted::Failed => &self.failed,
         };
         counter.fetch_add(entities, Ordering::Relaxed);
-        metrics::counter!("entities_total", "outcome" => what.as_str())
+        metrics::counter!("unweave_entities_total", "outcome" => what.as_str())
             .increment(u64::try_from(entities).unwrap_or_default());
     }
 

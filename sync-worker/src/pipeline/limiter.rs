@@ -59,7 +59,7 @@ impl Limiter {
     fn change(&self, change: impl FnOnce(&mut Level)) {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut level);
-        metrics::gauge!("writes_in_flight_limit").set(f64::from(level.target));
+        metrics::gauge!("unweave_writes_in_flight_limit").set(f64::from(level.target));
         if level.existing < level.target {
             self.permits.add_permits(usize::try_from(level.target - level.existing).unwrap_or(0));
             level.existing = level.target;

@@ -32,7 +32,7 @@ impl Hashed {
     pub fn new(key: EntityKey, mut entity: SourceEntity, max_blob_bytes: u64) -> Self {
         let is_too_large = |file: &RawFile| u64::try_from(file.bytes.len()).unwrap_or(u64::MAX) > max_blob_bytes;
         if entity.file.as_ref().is_some_and(is_too_large) {
-            metrics::counter!("files_without_blob_total").increment(1);
+            metrics::counter!("unweave_files_without_blob_total").increment(1);
             entity.file = None;
         }
         let hash = content_hash(&entity);
