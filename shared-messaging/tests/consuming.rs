@@ -176,7 +176,6 @@ async fn an_unavailable_handler_stops_consuming_instead_of_requeueing() {
     let sent = bell();
     fixture.publisher.publish(&sent).await.unwrap();
     let consumer = fixture.consume(BELLS, memory.clone()).await;
-    memory.is_ready.store(false, Ordering::SeqCst);
     memory.wait_for(&sent).await;
     // Not consuming: the message is back in the queue and stays there.
     fixture.depth("cleanup.requests", 1).await;
@@ -194,7 +193,7 @@ async fn an_unavailable_handler_stops_consuming_instead_of_requeueing() {
 #[tokio::test]
 async fn a_handler_that_is_always_unavailable_is_asked_ever_more_rarely() {
     let fixture = Fixture::new().await;
-    let memory = Memory::answering(Outcome::Unavailable);
+    let memory = Memory { always_ready: true, ..Memory::answering(Outcome::Unavailable) };
     fixture.publisher.publish(&bell()).await.unwrap();
     fixture.consume(BELLS, memory.clone()).await;
     tokio::time::sleep(Duration::from_secs(5)).await;

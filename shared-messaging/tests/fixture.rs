@@ -61,17 +61,23 @@ pub fn bell() -> Envelope {
     Envelope::new(Message::CleanupRequested { cleanup_id: CleanupId::random() }, Some(RequestId::random()))
 }
 
-/// Remembers what it got; answers as it is told.
+/// Remembers what it got; answers as it is told. A pause lasts until the test says that it is ready again.
 #[derive(Clone)]
 pub struct Memory {
     pub got: Arc<Mutex<Vec<Delivery>>>,
     pub answer: Arc<Mutex<Outcome>>,
     pub is_ready: Arc<AtomicBool>,
+    pub always_ready: bool,
 }
 
 impl Memory {
     pub fn answering(outcome: Outcome) -> Self {
-        Self { got: Arc::default(), answer: Arc::new(Mutex::new(outcome)), is_ready: Arc::new(AtomicBool::new(true)) }
+        Self {
+            got: Arc::default(),
+            answer: Arc::new(Mutex::new(outcome)),
+            is_ready: Arc::new(AtomicBool::new(true)),
+            always_ready: false,
+        }
     }
 
     pub fn count(&self) -> usize {
@@ -95,7 +101,7 @@ impl Handler for Memory {
     async fn handle(&self, delivery: Delivery) -> Outcome {
         self.got.lock().unwrap().push(delivery);
         let outcome = *self.answer.lock().unwrap();
-        if outcome == Outcome::DoneAndPause {
+        if outcome != Outcome::Done && !self.always_ready {
             self.is_ready.store(false, Ordering::SeqCst);
         }
         outcome
