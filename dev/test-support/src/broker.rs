@@ -69,7 +69,7 @@ impl TestBroker {
         got.as_array().expect("a list").iter().map(BrokerMessage::read).collect()
     }
 
-    /// Publishes bytes as they are. False if no queue took them.
+    /// Publishes bytes as they are. False if no queue took them, or the exchange isn't there yet.
     pub async fn publish_raw(&self, exchange: &str, routing_key: &str, body: &[u8], headers: &[(&str, &str)]) -> bool {
         let headers: Map<String, Value> =
             headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
@@ -81,8 +81,11 @@ impl TestBroker {
         });
         let exchange = if exchange.is_empty() { "amq.default" } else { exchange };
         let path = ["exchanges", &self.vhost, exchange, "publish"];
-        let published = self.management.ask(Method::POST, &path, Some(message)).await;
-        published.unwrap_or_else(|| panic!("no exchange {exchange}"))["routed"] == json!(true)
+        match self.management.try_ask(Method::POST, &path, Some(message)).await {
+            Ok(published) => published.is_some_and(|published| published["routed"] == json!(true)),
+            Err(error) if error.contains("NOT_FOUND - no exchange") => false,
+            Err(error) => panic!("RabbitMQ management: {error}"),
+        }
     }
 
     /// The names of the open connections, as their clients gave them.
