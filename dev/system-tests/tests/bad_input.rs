@@ -94,11 +94,14 @@ async fn an_unparsable_message_in_each_queue_becomes_a_dead_letter_and_work_goes
     let garbage: [&[u8]; 3] =
         [b"\xff\xfe\x00", b"{\"type\":\"Nonsense\",\"version\":1}", b"{\"type\":\"RunSync\",\"version\":1}"];
     let broker = system.broker();
+    let routes = [("", "sync.jobs"), ("", "cleanup.requests"), ("sync.control", ""), ("events", "job.stopped.garbage")];
     for body in garbage {
-        broker.publish_raw("", "sync.jobs", body, &[]).await;
-        broker.publish_raw("", "cleanup.requests", body, &[]).await;
-        broker.publish_raw("sync.control", "", body, &[]).await;
-        broker.publish_raw("events", "job.stopped.garbage", body, &[]).await;
+        for (exchange, key) in routes {
+            wait_until("a queue takes it", Duration::from_secs(30), async || {
+                broker.publish_raw(exchange, key, body, &[]).await
+            })
+            .await;
+        }
     }
     wait_until("every garbage message is in dead", Duration::from_secs(60), async || {
         broker.queue_depth("dead").await == Some(12)
