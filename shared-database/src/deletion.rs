@@ -80,10 +80,27 @@ pub struct InProgress<Id> {
     pub age: std::time::Duration,
 }
 
-impl<Id> InProgress<Id> {
-    fn new(id: Id, age_seconds: f64) -> Self {
-        Self { id, age: std::time::Duration::try_from_secs_f64(age_seconds).unwrap_or_default() }
+/// The oldest deletions in progress of `table`, which is one of ours.
+async fn in_progress<Id>(
+    db: &mut AsyncPgConnection,
+    table: &'static str,
+    id: fn(uuid::Uuid) -> Id,
+) -> Result<Vec<InProgress<Id>>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = sql_types::Uuid)]
+        id: uuid::Uuid,
+        #[diesel(sql_type = sql_types::Double)]
+        age_seconds: f64,
     }
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "SELECT id, greatest(extract(epoch FROM clock_timestamp() - deletion_requested_at), 0)::float8 AS age_seconds
+         FROM {table} WHERE deletion_requested_at IS NOT NULL ORDER BY deletion_requested_at LIMIT 500"
+    ))
+    .load(db)
+    .await?;
+    let age = |row: &Row| std::time::Duration::try_from_secs_f64(row.age_seconds).unwrap_or_default();
+    Ok(rows.into_iter().map(|row| InProgress { age: age(&row), id: id(row.id) }).collect())
 }
 
 /// A cascade takes about a second per million entity rows; the session's limit is for ordinary statements.
@@ -174,21 +191,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn deletions_in_progress(&self) -> Result<Vec<InProgress<SourceConnectionId>>> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = sql_types::Uuid)]
-            id: SourceConnectionId,
-            #[diesel(sql_type = sql_types::Double)]
-            age_seconds: f64,
-        }
-        let rows: Vec<Row> = diesel::sql_query(
-            "SELECT id, greatest(extract(epoch FROM clock_timestamp() - deletion_requested_at), 0)::float8 AS age_seconds
-             FROM source_connection WHERE deletion_requested_at IS NOT NULL
-             ORDER BY deletion_requested_at LIMIT 500",
-        )
-        .load(&mut self.connection().await?)
-        .await?;
-        Ok(rows.into_iter().map(|row| InProgress::new(row.id, row.age_seconds)).collect())
+        in_progress(&mut *self.connection().await?, "source_connection", SourceConnectionId).await
     }
 
     /// The cleanup of a deleted connection.

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use system_tests::{System, api::id_of, metric};
+use system_tests::{System, api::ids_of, metric};
 
 const RUNS: usize = 20;
 const TARGET: Duration = Duration::from_millis(300);
@@ -51,7 +51,7 @@ async fn one(system: &System, api: &system_tests::Api, collection: &str, case: C
         Case::Running => api.create_timed(collection, 1000, 20.0).await,
         Case::Idle => api.create_stub(collection, 50, 1).await,
     };
-    let (id, sync) = (id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned());
+    let (id, sync) = ids_of(&connection);
     match case {
         Case::Running => system.wait_until_writing(api, &id, &sync).await,
         Case::Idle => system.wait_for_job(api, &id, "completed").await,

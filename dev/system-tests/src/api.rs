@@ -139,3 +139,9 @@ impl Api {
 pub fn id_of(object: &Value) -> String {
     object["id"].as_str().unwrap().to_owned()
 }
+
+/// The ids of a created connection and of its sync.
+#[must_use]
+pub fn ids_of(connection: &Value) -> (String, String) {
+    (id_of(connection), connection["sync_id"].as_str().unwrap().to_owned())
+}

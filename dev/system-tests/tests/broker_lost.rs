@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use system_tests::{System, api::id_of, fast_times};
+use system_tests::{
+    System,
+    api::{id_of, ids_of},
+    fast_times,
+};
 use tempfile::TempDir;
 use test_support::{service_binary, wait_until};
 
@@ -84,7 +88,7 @@ async fn del_5_twenty_deletes_without_a_broker_answer_200_and_are_purged_when_it
     let mut connections = Vec::new();
     for seed in 0..20 {
         let connection = api.create_stub(&collection, 5, seed).await;
-        connections.push((id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned()));
+        connections.push(ids_of(&connection));
     }
     for (id, _) in &connections {
         system.wait_for_job(api, id, "completed").await;
@@ -120,7 +124,7 @@ async fn del_5_with_the_brokers_data_wiped_every_open_cleanup_and_every_pending_
     let mut connections = Vec::new();
     for seed in 0..10 {
         let connection = api.create_stub(&collection, 5, seed).await;
-        connections.push((id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned()));
+        connections.push(ids_of(&connection));
     }
     for (id, _) in &connections {
         system.wait_for_job(api, id, "completed").await;

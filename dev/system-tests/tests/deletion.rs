@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use system_tests::{System, api::id_of, fast_times};
+use system_tests::{
+    System,
+    api::{id_of, ids_of},
+    fast_times,
+};
 use test_support::wait_until;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,7 +18,7 @@ async fn del_1_after_a_delete_no_table_names_the_connection_and_one_cleanup_does
     let api = &gateway.api;
     let collection = api.create_collection().await;
     let connection = api.create_stub(&collection, 50, 1).await;
-    let (id, sync) = (id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned());
+    let (id, sync) = ids_of(&connection);
     system.wait_for_job(api, &id, "completed").await;
     let before = system.rows_naming(&[&id, &sync]).await;
     for table in ["source_connection", "credential", "sync", "sync_job"] {
@@ -46,7 +50,7 @@ async fn del_2_a_running_sync_is_stopped_by_message_and_nothing_is_left() {
     let api = &gateway.api;
     let collection = api.create_collection().await;
     let connection = api.create_timed(&collection, 5000, 60.0).await;
-    let (id, sync) = (id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned());
+    let (id, sync) = ids_of(&connection);
     system.wait_until_writing(api, &id, &sync).await;
     let deleted = api.delete(&format!("/source-connections/{id}")).await;
     assert_eq!(deleted.status, 200, "{}", deleted.body);
@@ -67,7 +71,7 @@ async fn del_2_a_job_cancelled_by_the_user_is_still_waited_for() {
     let api = &gateway.api;
     let collection = api.create_collection().await;
     let connection = api.create_timed(&collection, 5000, 60.0).await;
-    let (id, sync) = (id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned());
+    let (id, sync) = ids_of(&connection);
     system.wait_until_writing(api, &id, &sync).await;
     // The writer is busy and says nothing: cancelled by the user is not the same as stopped.
     worker.service.stop();
@@ -100,7 +104,7 @@ async fn del_2_a_run_that_races_a_delete_leaves_no_job_and_no_data() {
     let mut syncs = Vec::new();
     for seed in 0..8 {
         let connection = api.create_stub(&collection, 20, seed).await;
-        let (id, sync) = (id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned());
+        let (id, sync) = ids_of(&connection);
         system.wait_for_job(api, &id, "completed").await;
         let (run_path, path) = (format!("/source-connections/{id}/run"), format!("/source-connections/{id}"));
         let (run, deleted) = tokio::join!(api.post(&run_path, json!({})), api.delete(&path));
@@ -125,7 +129,7 @@ async fn del_3_a_search_during_the_wait_finds_nothing_of_the_connection() {
     let (spared, deleted) =
         (api.create_stub(&collection, 30, 1).await, api.create_timed(&collection, 5000, 120.0).await);
     system.wait_for_job(api, &id_of(&spared), "completed").await;
-    let (id, sync) = (id_of(&deleted), deleted["sync_id"].as_str().unwrap().to_owned());
+    let (id, sync) = ids_of(&deleted);
     system.wait_until_writing(api, &id, &sync).await;
     let of = |hits: &[serde_json::Value]| {
         hits.iter().filter(|hit| hit["airweave_system_metadata"]["sync_id"] == json!(sync)).count()
@@ -169,7 +173,7 @@ async fn del_6_two_deletes_and_the_finisher_at_once_make_one_cleanup_one_200_and
     let collection = api.create_collection().await;
     for round in 0..3 {
         let connection = api.create_timed(&collection, 5000, 120.0).await;
-        let (id, sync) = (id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned());
+        let (id, sync) = ids_of(&connection);
         system.wait_until_writing(api, &id, &sync).await;
         let path = format!("/source-connections/{id}");
         let (first, second) = tokio::join!(one.api.delete(&path), two.api.delete(&path));
@@ -193,7 +197,7 @@ async fn del_9_another_organizations_key_sees_and_deletes_nothing() {
     let api = &gateway.api;
     let collection = api.create_collection().await;
     let connection = api.create_timed(&collection, 5000, 60.0).await;
-    let (id, sync) = (id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned());
+    let (id, sync) = ids_of(&connection);
     system.wait_until_writing(api, &id, &sync).await;
     let stranger = system.second_organization(&gateway).await;
     let job = id_of(&api.last_job(&id).await);

@@ -1,7 +1,11 @@
 //! DEL-4: a purge removes only what carries the deleted sync's id.
 
 use serde_json::json;
-use system_tests::{System, api::id_of, fast_times, write_file};
+use system_tests::{
+    System,
+    api::{id_of, ids_of},
+    fast_times, write_file,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn del_4_other_connections_keep_every_document_blob_and_row() {
@@ -18,7 +22,7 @@ async fn del_4_other_connections_keep_every_document_blob_and_row() {
     for _ in 0..2 {
         let twin = api.create_connection(&collection, "files", json!({"root": "test"}), json!({})).await;
         system.wait_for_job(api, &id_of(&twin), "completed").await;
-        twins.push((id_of(&twin), twin["sync_id"].as_str().unwrap().to_owned()));
+        twins.push(ids_of(&twin));
     }
     let [(deleted, deleted_sync), (spared, spared_sync)] = &twins[..] else { panic!() };
     let rows = async || {

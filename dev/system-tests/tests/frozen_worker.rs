@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use system_tests::{Gateway, System, Worker, api::id_of, fast_times, metric};
+use system_tests::{
+    Gateway, System, Worker,
+    api::{id_of, ids_of},
+    fast_times, metric,
+};
 use test_support::wait_until;
 
 struct Busy {
@@ -22,7 +26,7 @@ impl Busy {
         let worker = system.sync_worker().await;
         let collection = gateway.api.create_collection().await;
         let connection = gateway.api.create_stub(&collection, 50_000, 7).await;
-        let (id, sync) = (id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned());
+        let (id, sync) = ids_of(&connection);
         system.wait_until_writing(&gateway.api, &id, &sync).await;
         Self { system, gateway, worker, collection, id, sync }
     }

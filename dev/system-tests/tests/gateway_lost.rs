@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use system_tests::{Gateway, System, Worker, api::id_of, fast_times};
+use system_tests::{Gateway, System, Worker, api::ids_of, fast_times};
 use test_support::wait_until;
 
 /// A deletion between D1 and D3: the worker is frozen, so D2 lasts until its lease has run out.
@@ -22,7 +22,7 @@ impl InBetween {
         let worker = system.sync_worker().await;
         let collection = gateway.api.create_collection().await;
         let connection = gateway.api.create_timed(&collection, 5000, 120.0).await;
-        let (id, sync) = (id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned());
+        let (id, sync) = ids_of(&connection);
         system.wait_until_writing(&gateway.api, &id, &sync).await;
         worker.service.stop();
         let deleting = tokio::spawn({

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use system_tests::{System, api::id_of, fast_times, metrics};
+use system_tests::{
+    System,
+    api::{id_of, ids_of},
+    fast_times, metrics,
+};
 use test_support::wait_until;
 
 /// The JSON log lines that carry a request id.
@@ -41,7 +45,7 @@ async fn every_service_has_metrics_of_what_operators_are_paged_for() {
     let api = &gateway.api;
     let collection = api.create_collection().await;
     let connection = api.create_timed(&collection, 5000, 60.0).await;
-    let (id, sync) = (id_of(&connection), connection["sync_id"].as_str().unwrap().to_owned());
+    let (id, sync) = ids_of(&connection);
     system.wait_until_writing(api, &id, &sync).await;
     assert_eq!(api.delete(&format!("/source-connections/{id}")).await.status, 200);
     system.wait_for_cleanups(1).await;

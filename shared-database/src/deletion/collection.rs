@@ -9,7 +9,10 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures::FutureExt as _;
 use shared_models::{ApiKeyId, CleanupId, CollectionId, OrganizationId, RequestId, SourceConnectionId, SyncJobId};
 
-use super::{CASCADE_TIMEOUT, InProgress, Requester, Watched, commit, lock_connections_of, mark, may_write, stop_jobs};
+use super::{
+    CASCADE_TIMEOUT, InProgress, Requester, Watched, commit, in_progress, lock_connections_of, mark, may_write,
+    stop_jobs,
+};
 use crate::error::Result;
 use crate::pool::Database;
 
@@ -125,21 +128,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn collection_deletions_in_progress(&self) -> Result<Vec<InProgress<CollectionId>>> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = sql_types::Uuid)]
-            id: CollectionId,
-            #[diesel(sql_type = sql_types::Double)]
-            age_seconds: f64,
-        }
-        let rows: Vec<Row> = diesel::sql_query(
-            "SELECT id, greatest(extract(epoch FROM clock_timestamp() - deletion_requested_at), 0)::float8 AS age_seconds
-             FROM collection WHERE deletion_requested_at IS NOT NULL
-             ORDER BY deletion_requested_at LIMIT 100",
-        )
-        .load(&mut self.connection().await?)
-        .await?;
-        Ok(rows.into_iter().map(|row| InProgress::new(row.id, row.age_seconds)).collect())
+        in_progress(&mut *self.connection().await?, "collection", CollectionId).await
     }
 
     /// The cleanups of a deleted collection's connections.
