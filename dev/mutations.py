@@ -41,7 +41,7 @@ MUTATIONS = [
              "api-gateway", "nothing_is_created_in_a_collection_that_is_being_deleted"),
     Mutation("DEL-2", "D3 doesn't wait for a job that is cancelling",
              "shared-database/src/deletion.rs", "row.startable || (row.cancelling && watched == Watched::Briefly)", "row.startable",
-             "system-tests", "del_2_a_job_cancelled_by_the_user_is_still_waited_for"),
+             "shared-database", "del_2_nothing_commits_while_a_job_may_write"),
     Mutation("DEL-2", "a cancelling job's lease can be renewed",
              "shared-database/src/jobs.rs", "WHERE id = $1 AND lease_owner = $2 AND status = 'running'\"", "WHERE id = $1 AND lease_owner = $2\"",
              "shared-database", "del_2_nothing_commits_while_a_job_may_write"),
