@@ -50,9 +50,12 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(2);
 const MIGRATION_RETRY: Duration = Duration::from_secs(1);
 const VESPA_PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     shared_service::install_tls_provider();
+    shared_service::run(Box::pin(start()))?
+}
+
+async fn start() -> anyhow::Result<()> {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == operation::CREATE_ORGANIZATION) {
         return operation::run().await;
     }

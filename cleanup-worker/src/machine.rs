@@ -188,6 +188,8 @@ impl Machine {
         known.round_open = false;
         known.rounds = known.rounds.max(1);
         known.verified_empty_at = Some(at);
+        // A holder that died took the count of its last slice along. What was found and isn't there any more was removed.
+        known.removed = known.removed.max(known.found);
         self.ended.remove(&target);
         self.removed_in_round.remove(&target);
         self.verified.insert(target);

@@ -24,10 +24,13 @@ use shared_stores::{ArfStore, VespaClient};
 const DRAIN: Duration = Duration::from_secs(24);
 const STORE_PROBE: Duration = Duration::from_millis(1_500);
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     shared_service::install_tls_provider();
     let settings: Settings = settings::load();
+    shared_service::run(Box::pin(serve(settings)))?
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
     telemetry::init("cleanup-worker", &settings.telemetry)?;
     let metrics = metrics::install()?;
     metrics::describe(figures::DESCRIPTIONS);

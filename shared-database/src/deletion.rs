@@ -67,8 +67,12 @@ pub enum Commit {
 pub enum Watched {
     /// Not long enough: a job that is still cancelling may write.
     Briefly,
-    /// For ttl + guard on the caller's own monotonic clock since D1: no job of this connection can write any more.
-    PastEveryLease,
+    /// For ttl + guard on the caller's own monotonic clock since D1. No job of this connection can write any more, unless
+    /// its worker has a longer ttl than the caller: so the lease in the row must have ended more than `guard` ago as well.
+    PastEveryLease {
+        /// How long after a lease's end nobody assumes silence yet.
+        guard: std::time::Duration,
+    },
 }
 
 /// A deletion that was requested and not committed yet.
@@ -263,16 +267,26 @@ async fn may_write(db: &mut AsyncPgConnection, sync: SyncId, watched: Watched) -
         startable: bool,
         #[diesel(sql_type = sql_types::Bool)]
         cancelling: bool,
+        #[diesel(sql_type = sql_types::Bool)]
+        leased: bool,
     }
+    let (is_past, guard) = match watched {
+        Watched::Briefly => (false, std::time::Duration::ZERO),
+        Watched::PastEveryLease { guard } => (true, guard),
+    };
     let row: Row = diesel::sql_query(
         "SELECT coalesce(bool_or(status IN ('pending', 'running')), false) AS startable,
-                coalesce(bool_or(status = 'cancelling'), false) AS cancelling
+                coalesce(bool_or(status = 'cancelling'), false) AS cancelling,
+                coalesce(bool_or(status = 'cancelling'
+                                 AND lease_expires_at > clock_timestamp() - make_interval(secs => $2)), false) AS leased
          FROM sync_job WHERE sync_id = $1",
     )
     .bind::<sql_types::Uuid, _>(sync)
+    .bind::<sql_types::Double, _>(guard.as_secs_f64())
     .get_result(db)
     .await?;
-    Ok(row.startable || (row.cancelling && watched == Watched::Briefly))
+    let may_be_busy = if is_past { row.leased } else { row.cancelling };
+    Ok(row.startable || may_be_busy)
 }
 
 /// Cleanup, messages and the end of the rows, in the caller's transaction and under its lock.

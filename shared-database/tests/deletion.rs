@@ -10,6 +10,9 @@ use shared_models::{CollectionId, JobStatus, LeaseOwner, OrganizationId, SourceC
 
 use crate::fixture::{Fixture, TTL};
 
+/// The caller has watched for ttl + guard.
+const PAST: Watched = Watched::PastEveryLease { guard: Duration::from_secs(4) };
+
 /// Every table below a connection, and how its rows are found.
 async fn rows_of(fixture: &Fixture, connection: SourceConnectionId, sync: shared_models::SyncId) -> [i64; 5] {
     [
@@ -88,10 +91,27 @@ async fn del_2_a_silent_writer_is_waited_out_and_said_so() {
     let (connection, _) = fixture.connection().await;
     fixture.running_job(connection).await;
     fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
+    fixture.sql("UPDATE sync_job SET lease_expires_at = clock_timestamp() - interval '5 seconds'").await;
     assert_eq!(fixture.database.try_commit(connection, Watched::Briefly).await.unwrap(), Commit::NotYet);
-    let commit = fixture.database.try_commit(connection, Watched::PastEveryLease).await.unwrap();
+    let commit = fixture.database.try_commit(connection, PAST).await.unwrap();
     assert!(matches!(commit, Commit::Done(_)), "{commit:?}");
     assert_eq!(fixture.count("cleanup WHERE writer_end = 'lease'").await, 1);
+}
+
+/// A worker that was started with a longer ttl than the gateway knows of.
+#[tokio::test]
+async fn del_2_a_lease_that_outlives_the_callers_times_is_waited_out_too() {
+    let fixture = Fixture::new().await;
+    let (connection, _) = fixture.connection().await;
+    fixture.running_job(connection).await;
+    fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
+    for (expires, expected) in
+        [("+ interval '40 seconds'", false), ("- interval '3 seconds'", false), ("- interval '5 seconds'", true)]
+    {
+        fixture.sql(&format!("UPDATE sync_job SET lease_expires_at = clock_timestamp() {expires}")).await;
+        let commit = fixture.database.try_commit(connection, PAST).await.unwrap();
+        assert_eq!(matches!(commit, Commit::Done(_)), expected, "{expires}: {commit:?}");
+    }
 }
 
 #[tokio::test]
@@ -193,7 +213,7 @@ async fn del_6_many_commits_at_once_make_one_cleanup_and_one_owner() {
 async fn nobody_commits_what_nobody_requested() {
     let fixture = Fixture::new().await;
     let (connection, _) = fixture.connection().await;
-    let commit = fixture.database.try_commit(connection, Watched::PastEveryLease).await.unwrap();
+    let commit = fixture.database.try_commit(connection, PAST).await.unwrap();
     assert_eq!(commit, Commit::AlreadyGone);
     assert_eq!(fixture.count("source_connection").await, 1);
 }

@@ -86,7 +86,8 @@ pub struct TargetProgress {
     /// The same, by document type or kind of blob.
     #[serde(default)]
     pub found_by_type: BTreeMap<String, u64>,
-    /// Removals that the store acknowledged and that were recorded. A crash loses the count of one slice, never its effect.
+    /// Removals that the store acknowledged. A crash loses the count of one slice until the target is verified empty: what
+    /// was found and isn't there any more was removed.
     pub removed: u64,
     /// Rounds begun: the first, and one for each time that something was there again.
     pub rounds: u32,

@@ -25,7 +25,7 @@ pub struct TargetReceipt {
     pub found: u64,
     /// The same, by document type or kind of blob.
     pub found_by_type: BTreeMap<String, u64>,
-    /// Removals that the store acknowledged.
+    /// What was removed: at least all that was found, since the target is empty now.
     pub removed: u64,
     /// Rounds that were needed.
     pub rounds: u32,

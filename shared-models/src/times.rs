@@ -41,14 +41,24 @@ impl Default for ProtocolTimes {
 pub struct TimesDontFit(String);
 
 impl ProtocolTimes {
+    /// The contract: DELETE waits no longer.
+    const LONGEST_CANCEL_WAIT: Duration = Duration::from_secs(15);
     /// Margin between the moment a silent writer is known to have stopped and the end of the cancel wait.
     const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 
-    /// Checks `ttl + guard + 1 s ≤ cancel wait`, `2·renewal + store timeout < ttl` and `store timeout + 1 s ≤ guard`.
+    /// Checks `ttl + guard + 1 s ≤ cancel wait`, `2·renewal + store timeout < ttl`,
+    /// `store timeout + 1 s ≤ guard` and `cancel wait ≤ 15 s`.
     ///
     /// # Errors
     /// One line that names the settings that don't fit.
     pub fn validate(&self) -> Result<(), TimesDontFit> {
+        if self.cancel_wait > Self::LONGEST_CANCEL_WAIT {
+            return Err(TimesDontFit(format!(
+                "CANCEL_WAIT is {:?}, more than the {:?} that DELETE may wait",
+                self.cancel_wait,
+                Self::LONGEST_CANCEL_WAIT
+            )));
+        }
         let silent = self.silence_after() + Self::ANSWER_MARGIN;
         if silent > self.cancel_wait {
             return Err(TimesDontFit(format!(
@@ -104,6 +114,12 @@ mod tests {
     #[test]
     fn a_lease_that_outlives_the_wait_is_refused() {
         let times = ProtocolTimes { lease_ttl: Duration::from_secs(11), ..ProtocolTimes::default() };
+        assert!(times.validate().unwrap_err().to_string().contains("CANCEL_WAIT"));
+    }
+
+    #[test]
+    fn a_wait_beyond_the_contract_is_refused() {
+        let times = ProtocolTimes { cancel_wait: Duration::from_secs(16), ..ProtocolTimes::default() };
         assert!(times.validate().unwrap_err().to_string().contains("CANCEL_WAIT"));
     }
 

@@ -23,4 +23,7 @@ pub enum ServiceError {
     /// The signals can't be listened for.
     #[error("listen for signals: {0}")]
     Signals(std::io::Error),
+    /// The runtime can't be built.
+    #[error("start the runtime: {0}")]
+    Runtime(std::io::Error),
 }

@@ -7,6 +7,7 @@ pub mod clock;
 mod error;
 pub mod metrics;
 pub mod periodic;
+mod runtime;
 pub mod settings;
 pub mod tasks;
 pub mod telemetry;
@@ -14,6 +15,7 @@ pub mod telemetry;
 pub use clock::BootClock;
 pub use error::ServiceError;
 pub use periodic::periodic;
+pub use runtime::run;
 pub use tasks::Tasks;
 
 /// Makes ring the TLS provider of this process. Call it first in `main`; calling it again changes nothing.

@@ -26,10 +26,13 @@ use tokio::sync::{Notify, Semaphore};
 const DRAIN: Duration = Duration::from_secs(24);
 const STORE_PROBE: Duration = Duration::from_millis(1_500);
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     shared_service::install_tls_provider();
     let settings: Settings = settings::load();
+    shared_service::run(Box::pin(serve(settings)))?
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
     telemetry::init("sync-worker", &settings.telemetry)?;
     let metrics = metrics::install()?;
     metrics::describe(figures::DESCRIPTIONS);

@@ -54,7 +54,11 @@ impl Parts {
 
     /// Whether every lease has run out since, on this process's own monotonic clock (DEL-2).
     fn watched(&self, since: Instant) -> Watched {
-        if since.elapsed() >= self.times.silence_after() { Watched::PastEveryLease } else { Watched::Briefly }
+        if since.elapsed() >= self.times.silence_after() {
+            Watched::PastEveryLease { guard: self.times.lease_guard }
+        } else {
+            Watched::Briefly
+        }
     }
 
     /// The cleanups of what somebody else committed.

@@ -82,16 +82,16 @@ impl Validate for ProtocolSettings {
 /// Vespa.
 #[derive(Debug, Clone, Args)]
 pub struct VespaSettings {
-    /// Vespa's container, as http://host:8080
-    #[arg(long, env = "VESPA_URL", value_name = "URL", value_parser = http_url)]
+    /// Vespa's container, as http://host:8080; may hold a password
+    #[arg(long, env = "VESPA_URL", value_name = "URL", hide_env_values = true, value_parser = http_url)]
     pub vespa_url: Url,
 }
 
 /// The store of raw captures.
 #[derive(Debug, Clone, Args)]
 pub struct ArfSettings {
-    /// The ARF store: file:///directory, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix
-    #[arg(long, env = "ARF_URL", value_name = "URL", value_parser = arf_url)]
+    /// The ARF store: file:///directory, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix; may hold a secret
+    #[arg(long, env = "ARF_URL", value_name = "URL", hide_env_values = true, value_parser = arf_url)]
     pub arf_url: Url,
 }
 

@@ -1,6 +1,7 @@
 //! From the environment and the command line to valid settings, or to the end of the process.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::exit;
 
 use clap::{Arg, ArgAction, Command, Parser};
@@ -23,7 +24,7 @@ pub trait Validate {
 /// The settings of this process. With `--check-config`, `--help` or a fault it ends the process instead:
 /// exit code 0 with "configuration is valid" or the help, or 2 with one line on stderr that names the setting.
 #[must_use]
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "speaks to whoever starts the service, before telemetry")]
+#[expect(clippy::print_stderr, reason = "speaks to whoever starts the service, before telemetry")]
 pub fn load<S: Parser + Validate>() -> S {
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let command = S::command();
@@ -31,7 +32,8 @@ pub fn load<S: Parser + Validate>() -> S {
     match judge::<S>(command, &named, std::env::args_os().collect(), &environment) {
         Judgement::Run(settings) => *settings,
         Judgement::Say(text) => {
-            println!("{text}");
+            // A reader that has seen enough, such as head, is no fault.
+            let _closed = writeln!(std::io::stdout(), "{text}");
             exit(0)
         }
         Judgement::Refuse(line) => {
