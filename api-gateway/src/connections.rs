@@ -180,14 +180,25 @@ fn checked_credentials(source: &SourceDefinition, given: &Credentials) -> Result
 
 fn checked_config(source: &SourceDefinition, given: &Map<String, Value>) -> Result<ValidatedFields, Problem> {
     let config = validate(source.config_fields, given).map_err(Problem::InvalidConfig)?;
-    if source.short_name == FILES.short_name
-        && let Some(path) = config.get("path").and_then(Value::as_str)
-        && !stays_below_root(path)
-    {
-        let text = "path: Input should be a relative path without '..'".to_owned();
-        return Err(Problem::InvalidConfig(InvalidFields(vec![text])));
+    if source.short_name == FILES.short_name {
+        check_files(&config).map_err(|text| Problem::InvalidConfig(InvalidFields(vec![text])))?;
     }
     Ok(config)
+}
+
+/// What the catalogue can't say of the config of `files`.
+fn check_files(config: &ValidatedFields) -> Result<(), String> {
+    if config.get("path").and_then(Value::as_str).is_some_and(|path| !stays_below_root(path)) {
+        return Err("path: Input should be a relative path without '..'".to_owned());
+    }
+    for field in ["include", "exclude"] {
+        let patterns = config.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        for pattern in patterns {
+            globset::Glob::new(pattern)
+                .map_err(|error| format!("{field}: '{pattern}' is not a pattern: {}", error.kind()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a path names something below the folder that it is relative to, as far as its text goes.
@@ -209,6 +220,9 @@ mod tests {
         for path in ["a", "a/b", "./a", "..a/b..", "a//b"] {
             assert!(stays_below_root(path), "{path:?}");
         }
+        let pattern = json!({"include": ["["]});
+        let problem = checked_config(&FILES, pattern.as_object().unwrap()).unwrap_err().to_string();
+        assert!(problem.starts_with("Invalid config fields: include: '['"), "{problem}");
         let config = json!({"path": "../x"});
         let problem = checked_config(&FILES, config.as_object().unwrap()).unwrap_err().to_string();
         assert!(problem.starts_with("Invalid config fields: path: "), "{problem}");

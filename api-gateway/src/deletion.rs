@@ -148,6 +148,13 @@ fn owned(is_owner: bool, cleanups: Vec<CleanupId>) -> DeletionAnswer {
     if is_owner { DeletionAnswer::Deleted { cleanups } } else { DeletionAnswer::AlreadyGone }
 }
 
+/// Makes every result of a deletion visible before it happens for the first time.
+pub fn start_figures_at_zero() {
+    for result in ["not_found", "deleted", "already_gone", "still_running", "error", "finished"] {
+        counter!("unweave_deletions_total", "result" => result).increment(0);
+    }
+}
+
 fn record(outcome: &Result<DeletionAnswer, DatabaseError>, took: Duration, subject: Subject) {
     let result = match outcome {
         Ok(DeletionAnswer::NotFound) => "not_found",

@@ -63,6 +63,7 @@ async fn start() -> anyhow::Result<()> {
     telemetry::init(SERVICE, &settings.telemetry)?;
     let recorder = metrics::install()?;
     metrics::describe(figures::DESCRIPTIONS);
+    deletion::start_figures_at_zero();
     let outcome = Box::pin(serve(settings, recorder)).await;
     if let Err(error) = &outcome {
         tracing::error!(error = format!("{error:#}"), "the gateway ends");

@@ -58,7 +58,7 @@ pub enum Problem {
     #[error("Cleanup not found")]
     NoCleanup,
     /// The cleanup has no receipt yet.
-    #[error("Receipt not found")]
+    #[error("Receipt not found: the cleanup isn't done yet")]
     NoReceipt,
     /// No such API key in this organization.
     #[error("API key not found")]

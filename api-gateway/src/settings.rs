@@ -16,6 +16,7 @@ use crate::keys;
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "api-gateway",
+    version,
     about = "Unweave's HTTP API: source connections that are deleted for real.",
     after_help = "To make another organization and its first key: api-gateway create-organization --name NAME"
 )]

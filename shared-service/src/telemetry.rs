@@ -5,6 +5,7 @@
 
 mod json;
 
+use std::io::IsTerminal as _;
 use std::panic;
 
 use tracing_subscriber::filter::EnvFilter;
@@ -33,7 +34,10 @@ pub fn init(service: &'static str, settings: &TelemetrySettings) -> Result<(), S
         LogFormat::Json => {
             registry.with(layer.fmt_fields(JsonFields::new()).event_format(json::OneObject::new(service))).try_init()?
         }
-        LogFormat::Text => registry.with(layer.with_target(true)).try_init()?,
+        LogFormat::Text => {
+            let is_terminal = std::io::stdout().is_terminal();
+            registry.with(layer.with_target(true).with_ansi(is_terminal)).try_init()?
+        }
     }
     log_panics();
     Ok(())

@@ -36,6 +36,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     telemetry::init("sync-worker", &settings.telemetry)?;
     let metrics = metrics::install()?;
     metrics::describe(figures::DESCRIPTIONS);
+    figures::start_at_zero();
     let tasks = Tasks::new();
     tasks.shutdown_on_signals()?;
 

@@ -70,11 +70,15 @@ pub async fn run(home: &Path, binaries: PathBuf, ignore_system: bool) -> Result<
     let stack = Stack::start(options).await?;
     let told = tokio::select! {
         told = story::tell(&screen, &stack, &data) => told,
-        stopped = interrupted() => stopped.and_then(|()| anyhow::bail!("interrupted")),
+        stopped = interrupted() => stopped.and_then(|()| {
+            screen.note("interrupted: stopping everything …");
+            anyhow::bail!("interrupted")
+        }),
     };
     stack.stop().await;
     drop(lock);
-    let held = told.with_context(|| format!("the logs are in {}", layout.logs.display()))?;
+    let logs = layout.logs.display();
+    let held = told.map_err(|error| anyhow::anyhow!("{error:#}; the logs are in {logs}"))?;
     screen.summary(&held, &layout.logs);
     Ok(held.all_held())
 }

@@ -1,10 +1,11 @@
 //! What people see: spinners on a terminal, plain lines elsewhere, JSON lines from a supervisor to the `up` that waits.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "talks to people")]
+#![expect(clippy::print_stderr, reason = "talks to people")]
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize as _;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,9 @@ pub enum Event {
     },
 }
 
+/// All spinners of this process.
+static SPINNERS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
 impl Progress {
     /// Spinners if somebody watches.
     #[must_use]
@@ -56,7 +60,8 @@ impl Progress {
     pub fn begin(self, step: &str) -> Step {
         let bar = match self {
             Self::Terminal => {
-                let bar = ProgressBar::new_spinner().with_message(step.to_owned());
+                // Added before it is drawn, so that steps at the same time don't write over each other.
+                let bar = SPINNERS.add(ProgressBar::new_spinner().with_message(step.to_owned()));
                 if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}") {
                     bar.set_style(style);
                 }
@@ -102,7 +107,8 @@ impl Step {
         }
         match self.progress {
             Progress::Terminal => {
-                eprintln!("{} {} {}", "✓".green(), self.name, format!("{detail} ({seconds:.1} s)").dimmed())
+                let line = format!("{} {} {}", "✓".green(), self.name, format!("{detail} ({seconds:.1} s)").dimmed());
+                SPINNERS.suspend(|| eprintln!("{line}"));
             }
             Progress::Lines => eprintln!("local-stack: {} {detail} ({seconds:.1} s)", self.name),
             Progress::Events => {
@@ -122,7 +128,8 @@ impl Drop for Step {
 
 /// An answer for people, on standard output.
 pub fn say(text: &str) {
-    println!("{text}");
+    // A reader that has seen enough, such as head, is no fault.
+    let _closed = writeln!(std::io::stdout(), "{text}");
 }
 
 /// A remark for people, on standard error.

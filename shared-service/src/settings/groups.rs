@@ -82,7 +82,7 @@ impl Validate for ProtocolSettings {
 /// Vespa.
 #[derive(Debug, Clone, Args)]
 pub struct VespaSettings {
-    /// Vespa's container, as http://host:8080; may hold a password
+    /// Vespa's container, as http://host:8081; may hold a password
     #[arg(long, env = "VESPA_URL", value_name = "URL", hide_env_values = true, value_parser = http_url)]
     pub vespa_url: Url,
 }
@@ -149,9 +149,16 @@ impl Validate for DatabaseSettings {
 }
 
 fn log_level(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    // A bare word that is no level would be taken for a target, and everything else would be silent.
+    let is_level = |part: &str| LEVELS.iter().any(|level| part.trim().eq_ignore_ascii_case(level));
+    let reads = text.split(',').all(|part| part.contains(['=', '[']) || is_level(part));
     match tracing_subscriber::EnvFilter::try_new(text) {
-        Ok(_) if !text.trim().is_empty() => Ok(text.to_owned()),
-        _ => Err("not a filter such as info or info,sync_worker=debug".to_owned()),
+        Ok(_) if reads => Ok(text.to_owned()),
+        _ => {
+            Err("not a filter such as info or info,sync_worker=debug; levels are off, error, warn, info, debug, trace"
+                .to_owned())
+        }
     }
 }
 
@@ -174,7 +181,7 @@ fn amqp_url(text: &str) -> Result<SecretString, &'static str> {
 fn http_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        _ => Err("not a URL of the form http://host:8080"),
+        _ => Err("not a URL of the form http://host:8081"),
     }
 }
 

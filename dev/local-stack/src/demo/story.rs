@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared_models::receipt::SignedReceipt;
 
 use super::PATIENCE;
 use super::client::{Client, Connection, number, text};
@@ -74,10 +75,7 @@ impl Demo<'_> {
             let held = self.facts.holdings(&connection.sync).await?;
             self.screen.note(&format!(
                 "{name}: {} documents in Vespa, {} blobs in ARF, {} entity rows, in {:.1} s",
-                held.documents,
-                held.blobs,
-                held.rows,
-                took.as_secs_f64()
+                held.documents, held.blobs, held.rows, took
             ));
             let everything = held.documents > 0 && held.blobs > 0 && usize::try_from(held.rows)? >= count;
             self.screen.claim(&self.claims, &format!("{name}: everything is in all three stores"), everything);
@@ -97,25 +95,27 @@ impl Demo<'_> {
             let names: Vec<&str> =
                 hits.iter().filter(|(of, _)| of == source).map(|(_, name)| name.as_str()).take(3).collect();
             let count = hits.iter().filter(|(of, _)| of == source).count();
-            self.screen.detail(&format!("{count} from {source}: {}", names.join(", ")));
+            let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+            self.screen.detail(&format!("{count} hits from {source}{names}"));
         }
     }
 
-    async fn sync_to_the_end(&self, name: &str, connection: &Connection, total: usize) -> Result<Duration> {
+    async fn sync_to_the_end(&self, name: &str, connection: &Connection, total: usize) -> Result<f64> {
         let bar = self.screen.bar(name, total);
         let began = Instant::now();
         loop {
             let job = self.client.last_job(connection).await?;
             bar.set(usize::try_from(number(&job, "entities_inserted")?)?);
             match text(&job, "status")?.as_str() {
-                "completed" => break,
+                "completed" => {
+                    bar.end();
+                    return job.get("duration_seconds").and_then(Value::as_f64).context("no duration");
+                }
                 "failed" | "cancelled" => bail!("the sync of {name} ended: {job}"),
                 _ if began.elapsed() > PATIENCE => bail!("the sync of {name} takes too long"),
                 _ => tokio::time::sleep(Duration::from_millis(200)).await,
             }
         }
-        bar.end();
-        Ok(began.elapsed())
     }
 
     async fn delete_in_mid_sync(&self, files: &Connection) -> Result<String> {
@@ -176,8 +176,8 @@ impl Demo<'_> {
         let gone = self.client.send(Method::GET, &format!("/source-connections/{}", files.id), None).await?;
         self.show_hits(&hits);
         self.screen.note(&format!(
-            "Vespa still holds {} of its documents (of {}), ARF {} of its blobs (of {})",
-            left.documents, before.documents, left.blobs, before.blobs
+            "Vespa still holds {} of its documents, ARF {} of its blobs (before the second sync {} and {})",
+            left.documents, left.blobs, before.documents, before.blobs
         ));
         let found = hits.iter().filter(|(source, _)| source == "files").count();
         self.screen.claim(&self.claims, "the same search returns nothing of it", found == 0 && !hits.is_empty());
@@ -213,12 +213,13 @@ impl Demo<'_> {
                 targets.into_iter().flatten().filter_map(|(_, target)| target.get(field).and_then(Value::as_u64)).sum()
             };
             let (found, removed) = (usize::try_from(sum("found"))?, usize::try_from(sum("removed"))?);
-            if found > 0 {
-                bar.get_or_insert_with(|| self.screen.bar("removed", found)).set(removed);
-            }
             if state != last {
+                bar.take().into_iter().for_each(super::screen::Bar::end);
                 self.screen.note(&format!("{:>5.1} s  {state}", began.elapsed().as_secs_f64()));
                 last = state.clone();
+            }
+            if found > 0 && state == "purging" {
+                bar.get_or_insert_with(|| self.screen.bar("removed", found)).set(removed);
             }
             match state.as_str() {
                 "done" => break,
@@ -244,6 +245,8 @@ impl Demo<'_> {
         for line in serde_json::to_string_pretty(&receipt)?.lines() {
             self.screen.detail(line);
         }
+        let signed: SignedReceipt = serde_json::from_value(receipt)?;
+        self.screen.claim(&self.claims, "the receipt's signature is valid", signed.verify(None).is_ok());
         let left = self.facts.holdings(&files.sync).await?;
         self.screen.note(&format!("Vespa holds {} documents of it, ARF {} blobs", left.documents, left.blobs));
         self.screen.claim(

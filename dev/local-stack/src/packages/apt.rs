@@ -111,7 +111,13 @@ impl<'a> Apt<'a> {
             std::fs::create_dir_all(&part).with_context(|| format!("create {}", part.display()))?;
         }
         let mut arguments = private.to_vec();
-        arguments.extend(["-o".into(), "APT::Sandbox::User=root".into(), "-q".into(), "update".into()]);
+        arguments.extend([
+            "-o".into(),
+            "APT::Sandbox::User=root".into(),
+            "-q".into(),
+            "--error-on=any".into(),
+            "update".into(),
+        ]);
         self.run("apt-get", &arguments, &self.private).await?;
         step.done("");
         Ok(())
