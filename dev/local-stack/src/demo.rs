@@ -56,7 +56,9 @@ pub async fn run(home: &Path, binaries: PathBuf, ignore_system: bool) -> Result<
         .with("LISTEN", &format!("127.0.0.1:{gateway}"))
         .with("FILES_ROOTS", &format!("demo={}", files.display()))
         .with("SETTLE_DELAY", SETTLE_DELAY)
-        .with("CLEANUP_DOCUMENTS_PER_SECOND", DOCUMENTS_PER_SECOND);
+        .with("CLEANUP_DOCUMENTS_PER_SECOND", DOCUMENTS_PER_SECOND)
+        // Progress is stored after each slice: shorter ones make a smoother bar.
+        .with("PURGE_SLICE", "1s");
     let options = Options {
         layout: layout.clone(),
         scope: Scope::Everything,
