@@ -14,9 +14,10 @@ use shared_service::periodic::periodic;
 use shared_service::tasks::Tasks;
 use tokio::sync::Notify;
 
-const BATCH: i64 = 200;
-const IN_FLIGHT: usize = 32;
-/// Longer than any publish may take.
+/// Few enough that all of them time out within [`VISIBILITY`] when the broker is frozen.
+const BATCH: i64 = 64;
+/// As many as the publisher lets through at once.
+const IN_FLIGHT: usize = 16;
 const VISIBILITY: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_secs(600);

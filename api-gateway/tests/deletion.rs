@@ -37,7 +37,7 @@ async fn delete_answers_the_object_as_it_was_and_where_to_watch() {
     assert_eq!(api.get("/cleanups").await.ok(), json!([shown]));
     assert_eq!(api.get("/cleanups?state=done").await.ok(), json!([]));
     let receipt = format!("/cleanups/{cleanup}/receipt");
-    api.get(&receipt).await.refuses(404, "Receipt not found");
+    api.get(&receipt).await.refuses(404, "Receipt not found: the cleanup isn't done yet");
     gateway
         .database
         .execute(

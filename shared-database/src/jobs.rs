@@ -106,6 +106,9 @@ pub struct ClaimedJob {
     pub short_name: String,
     #[diesel(sql_type = sql_types::Jsonb)]
     pub config: serde_json::Value,
+    /// The job before this one was lost with its worker: it may have left writes half-way.
+    #[diesel(sql_type = sql_types::Bool)]
+    pub follows_lost_worker: bool,
 }
 
 /// Which job to claim.
@@ -187,7 +190,10 @@ impl Database {
             WHERE s.id = j.sync_id AND j.status = 'pending' AND j.id =";
         const RETURNING: &str = "RETURNING j.id AS job_id, j.sync_id, j.force_full_sync, j.request_id,
                 c.id AS source_connection_id, c.organization_id, c.collection_id,
-                k.readable_id AS collection_readable_id, c.short_name, c.config";
+                k.readable_id AS collection_readable_id, c.short_name, c.config,
+                coalesce((SELECT p.job_end = 'lease' FROM sync_job p
+                          WHERE p.sync_id = j.sync_id AND p.id <> j.id AND p.job_end <> 'never_started'
+                          ORDER BY p.created_at DESC LIMIT 1), false) AS follows_lost_worker";
         let mut db = self.connection().await?;
         let job = match claim {
             Claim::Named(id) => {

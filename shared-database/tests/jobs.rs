@@ -46,6 +46,28 @@ async fn the_timer_claims_only_jobs_that_waited_long_enough() {
 }
 
 #[tokio::test]
+async fn a_claim_tells_whether_the_job_before_it_was_lost() {
+    let fixture = Fixture::new().await;
+    let (connection, _) = fixture.connection().await;
+    let claim = async || {
+        let job = fixture.pending_job(connection).await;
+        let owner = LeaseOwner::random();
+        (fixture.database.claim_job(Claim::Named(job), owner, TTL).await.unwrap().unwrap(), owner)
+    };
+    let (first, _) = claim().await;
+    assert!(!first.follows_lost_worker);
+    fixture.sql("UPDATE sync_job SET lease_expires_at = clock_timestamp() - interval '1 minute'").await;
+    fixture.database.reap_jobs(Duration::ZERO).await.unwrap();
+    // A job that no worker ever held repairs nothing.
+    let skipped = fixture.pending_job(connection).await;
+    fixture.database.cancel_job(connection, skipped).await.unwrap();
+    let (second, owner) = claim().await;
+    assert!(second.follows_lost_worker);
+    fixture.database.end_job(second.job_id, owner, JobOutcome::Completed, JobCounts::default()).await.unwrap();
+    assert!(!claim().await.0.follows_lost_worker);
+}
+
+#[tokio::test]
 async fn only_the_holder_renews_and_ends() {
     let fixture = Fixture::new().await;
     let (connection, _) = fixture.connection().await;

@@ -124,6 +124,18 @@ async fn a_purge_empties_one_sync_and_touches_no_other() {
 }
 
 #[tokio::test]
+async fn what_a_killed_write_left_is_removed_without_the_rest() {
+    let fixture = Fixture::new();
+    let key = EntityKey::new("FileEntity", "a");
+    fixture.store.put_entity(fixture.sync, key, "whole".into(), TIMEOUT).await.unwrap();
+    fs::write(fixture.prefix().join("entities/x.json#1"), b"half").unwrap();
+    assert_eq!(fixture.store.remove_staging(fixture.sync).await.unwrap(), 1);
+    assert_eq!(fixture.store.remove_staging(fixture.sync).await.unwrap(), 0);
+    let left = fixture.store.list_counts(fixture.sync).await.unwrap();
+    assert_eq!(left, BlobCounts { entities: 1, ..BlobCounts::default() });
+}
+
+#[tokio::test]
 async fn what_a_killed_write_left_is_counted_purged_and_no_empty_store() {
     let fixture = Fixture::new();
     fs::create_dir_all(fixture.prefix().join("entities")).unwrap();

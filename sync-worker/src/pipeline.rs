@@ -119,6 +119,11 @@ async fn write_all(run: &Run, mut batches: Batches) -> Result<(), JobError> {
 /// The manifest comes before anything else of the sync: what has no manifest isn't ours.
 async fn write_manifest(run: &Run) -> Result<(), JobError> {
     let (writer, job) = (&run.writer, &run.job);
+    if job.follows_lost_worker {
+        let removed = writer.stores.arf.remove_staging(job.sync_id).await;
+        let removed = removed.map_err(|error| writer.give_up(JobError::Arf(error)))?;
+        tracing::info!(removed, "removed what a lost worker left half-way");
+    }
     let earlier = match writer.stores.arf.manifest(job.sync_id).await {
         Ok(earlier) => earlier,
         Err(ArfError::Manifest(error)) => {

@@ -99,7 +99,16 @@ fn a_bad_value_is_named_in_one_line_without_secrets() {
         ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE must be at least 1"),
         ("DATABASE_POOL_SIZE", "many", "DATABASE_POOL_SIZE is \"many\": invalid digit found in string"),
         ("LOG_FORMAT", "xml", "LOG_FORMAT is \"xml\": not one of json, text"),
-        ("LOG_LEVEL", "info,=", "LOG_LEVEL is \"info,=\": not a filter such as info or info,sync_worker=debug"),
+        (
+            "LOG_LEVEL",
+            "info,=",
+            "LOG_LEVEL is \"info,=\": not a filter such as info or info,sync_worker=debug; levels are off, error, warn, info, debug, trace",
+        ),
+        (
+            "LOG_LEVEL",
+            "warning",
+            "LOG_LEVEL is \"warning\": not a filter such as info or info,sync_worker=debug; levels are off, error, warn, info, debug, trace",
+        ),
         ("CREDENTIALS_KEYS", "a:hunter2", "CREDENTIALS_KEYS: a key is not base64"),
         ("AMQP_URL", "http://u:hunter2@h", "AMQP_URL: not a URL of the form amqp://user:password@host:5672/vhost"),
         ("ADMIN_LISTEN", "9001", "ADMIN_LISTEN is \"9001\": invalid socket address syntax"),

@@ -108,6 +108,18 @@ impl Folder {
         Ok(step)
     }
 
+    /// Removes what writes that were killed half-way left; returns how many.
+    pub(super) fn remove_staging(&self, sync: SyncId) -> Result<u64> {
+        let mut removed = 0;
+        self.walk(sync, &mut |blob| {
+            if name::is_staging(&blob.relative) {
+                removed += remove_file(&blob.path)?;
+            }
+            Ok(true)
+        })?;
+        Ok(removed)
+    }
+
     /// Removes one blob, if it is there.
     pub(super) fn delete(&self, sync: SyncId, relative: &str) -> Result<()> {
         remove_file(&self.prefix(sync).join(relative)).map(drop)

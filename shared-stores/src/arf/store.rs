@@ -173,6 +173,18 @@ impl ArfStore {
         }
     }
 
+    /// Removes what writes of a killed process left half-way; returns how many. Call it before the sync's first write: it
+    /// would take away what a write of this process has just begun. Only a local folder keeps such files.
+    ///
+    /// # Errors
+    /// Any storage error.
+    pub async fn remove_staging(&self, sync: SyncId) -> Result<u64, ArfError> {
+        match &self.backend {
+            Backend::Local { folder, .. } => in_folder(folder, "remove blobs", move |f| f.remove_staging(sync)).await,
+            Backend::Cloud(_) => Ok(0),
+        }
+    }
+
     /// Removes the sync's blobs for about `slice`; call it until it is finished, then verify. Running it twice, or by
     /// two workers at once, has the effect of one (DEL-6).
     ///
