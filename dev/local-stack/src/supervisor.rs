@@ -209,11 +209,21 @@ pub fn status(layout: &Layout) -> Result<String> {
     }
     let settings = read_env_file(&layout.env_file())?;
     let alive = |pid: &str| Path::new("/proc").join(pid).join("exe").read_link().is_ok();
-    let mut lines = vec![format!("The stack runs (supervisor {pid}).")];
+    let mut lines = Vec::new();
+    let mut ended = 0;
     for (name, value) in settings.iter().filter(|(name, _)| name.ends_with("_PID") && *name != "SUPERVISOR_PID") {
-        let state = if alive(value) { "runs" } else { "has ended" };
+        let state = if alive(value) { "runs" } else { "HAS ENDED" };
+        ended += u32::from(!alive(value));
         lines.push(format!("  {} {state} ({value})", name.trim_end_matches("_PID").to_lowercase().replace('_', "-")));
     }
+    let logs = layout.logs.display();
+    lines.insert(
+        0,
+        match ended {
+            0 => format!("The stack runs (supervisor {pid})."),
+            _ => format!("The stack runs (supervisor {pid}), but not all of it; the logs are in {logs}."),
+        },
+    );
     lines.push(summary(layout)?);
     Ok(lines.join("\n"))
 }
