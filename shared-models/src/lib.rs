@@ -5,7 +5,6 @@
 pub mod cleanup;
 pub mod document;
 pub mod ids;
-pub mod invariant;
 pub mod job;
 pub mod message;
 pub mod receipt;

@@ -61,8 +61,16 @@ impl Parts {
         }
     }
 
-    /// The cleanups of what somebody else committed.
-    pub(super) async fn cleanups_of(&self, subject: Subject) -> Result<Vec<CleanupId>, DatabaseError> {
+    /// The cleanups of what somebody else committed, for the answer's headers. The deletion is done, so an answer without
+    /// them is better than an error.
+    pub(super) async fn cleanups_to_name(&self, subject: Subject) -> Vec<CleanupId> {
+        self.cleanups_of(subject).await.unwrap_or_else(|error| {
+            tracing::warn!(%subject, %error, "the answer names no cleanup: it could not be looked up");
+            Vec::new()
+        })
+    }
+
+    async fn cleanups_of(&self, subject: Subject) -> Result<Vec<CleanupId>, DatabaseError> {
         match subject {
             Subject::Connection(connection) => Ok(self.database.cleanup_of(connection).await?.into_iter().collect()),
             Subject::Collection(collection) => self.database.cleanups_of_collection(collection).await,

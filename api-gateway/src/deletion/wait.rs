@@ -39,7 +39,7 @@ impl Parts {
                     return Ok(owned(is_owner, cleanups));
                 }
                 Ok(Committed::AlreadyGone) => {
-                    let cleanups = if is_owner { self.cleanups_of(subject).await.unwrap_or_default() } else { vec![] };
+                    let cleanups = if is_owner { self.cleanups_to_name(subject).await } else { vec![] };
                     return Ok(owned(is_owner, cleanups));
                 }
                 Ok(Committed::NotYet) => None,

@@ -227,6 +227,14 @@ impl System {
         .await;
     }
 
+    /// Waits until the deletion of the one connection that is being deleted has been requested: D1 is committed.
+    pub async fn wait_for_request(&self) {
+        wait_until("D1 is committed", BOUND, async || {
+            self.count("source_connection WHERE deletion_requested_at IS NOT NULL").await == 1
+        })
+        .await;
+    }
+
     /// Waits until every cleanup is done.
     pub async fn wait_for_cleanups(&self, expected: i64) {
         wait_until(&format!("{expected} cleanups are done"), BOUND, async || {

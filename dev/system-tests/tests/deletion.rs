@@ -8,7 +8,6 @@ use system_tests::{
     api::{id_of, ids_of},
     fast_times,
 };
-use test_support::wait_until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn del_1_after_a_delete_no_table_names_the_connection_and_one_cleanup_does() {
@@ -82,10 +81,7 @@ async fn del_2_a_job_cancelled_by_the_user_is_still_waited_for() {
         let (api, id) = (api.clone(), id.clone());
         async move { api.delete(&format!("/source-connections/{id}")).await }
     });
-    wait_until("D1 is committed", Duration::from_secs(20), async || {
-        system.count("source_connection WHERE deletion_requested_at IS NOT NULL").await == 1
-    })
-    .await;
+    system.wait_for_request().await;
     assert_eq!(system.count("cleanup").await, 0, "no D3 while the writer may write");
     worker.service.cont();
     assert_eq!(deleting.await.unwrap().status, 200);
@@ -141,10 +137,7 @@ async fn del_3_a_search_during_the_wait_finds_nothing_of_the_connection() {
         let (api, id) = (api.clone(), id.clone());
         async move { api.delete(&format!("/source-connections/{id}")).await }
     });
-    wait_until("D1 is committed", Duration::from_secs(20), async || {
-        system.count("source_connection WHERE deletion_requested_at IS NOT NULL").await == 1
-    })
-    .await;
+    system.wait_for_request().await;
     let hits = api.search(&collection, "timed entity project container stub").await;
     assert!(!deleting.is_finished(), "DELETE still waits");
     assert_eq!(of(&hits), 0, "searchable after D1");

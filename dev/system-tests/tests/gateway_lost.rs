@@ -29,10 +29,7 @@ impl InBetween {
             let (api, path) = (gateway.api.clone(), format!("/source-connections/{id}"));
             async move { api.send(reqwest::Method::DELETE, &path, None).await }
         });
-        wait_until("D1 is committed", Duration::from_secs(20), async || {
-            system.count("source_connection WHERE deletion_requested_at IS NOT NULL").await == 1
-        })
-        .await;
+        system.wait_for_request().await;
         assert_eq!(system.count("cleanup").await, 0, "D3 is still to come");
         Self { system, gateway, worker, id, sync, deleting }
     }
