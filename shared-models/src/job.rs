@@ -7,7 +7,7 @@ use crate::text_enum::text_enum;
 
 text_enum! {
     /// State of a sync job.
-    JobStatus, "job status", {
+    JobStatus as "SyncJobStatus", "job status", {
         /// Waits for a worker.
         Pending = "pending",
         /// A worker holds its write lease.
@@ -76,7 +76,7 @@ text_enum! {
 
 text_enum! {
     /// Status of a source connection as shown to clients.
-    ConnectionStatus, "connection status", {
+    ConnectionStatus as "SourceConnectionStatus", "connection status", {
         /// Everything is in order.
         Active = "active",
         /// Credentials are missing.

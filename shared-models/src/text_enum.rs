@@ -10,15 +10,20 @@ pub struct UnknownName {
     pub text: String,
 }
 
-/// Defines an enum whose variants have one spelling in SQL, JSON, metrics and logs.
+/// Defines an enum whose variants have one spelling in SQL, JSON, metrics and logs. `as` gives it another name in the
+/// OpenAPI document, where the public contract knows it by that.
 macro_rules! text_enum {
-    ($(#[$meta:meta])* $name:ident, $kind:literal, { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$meta])*
+    (
+        $(#[doc = $doc:literal])+
+        $name:ident $(as $public:literal)?, $kind:literal,
+        { $($(#[doc = $vdoc:literal])+ $variant:ident = $text:literal),+ $(,)? }
+    ) => {
+        $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "diesel", derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow))]
         #[cfg_attr(feature = "diesel", diesel(sql_type = diesel::sql_types::Text))]
         pub enum $name {
-            $($(#[$vmeta])* #[serde(rename = $text)] $variant,)+
+            $($(#[doc = $vdoc])+ #[serde(rename = $text)] $variant,)+
         }
 
         impl $name {
@@ -48,6 +53,22 @@ macro_rules! text_enum {
             }
         }
 
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                let variants = [$(($text, concat!($($vdoc),+)),)+];
+                $crate::text_enum::described(concat!($($doc),+), &variants)
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                let public: &[&str] = &[$($public,)? stringify!($name)];
+                std::borrow::Cow::Borrowed(public.first().copied().unwrap_or_default())
+            }
+        }
+
         #[cfg(feature = "diesel")]
         impl diesel::serialize::ToSql<diesel::sql_types::Text, diesel::pg::Pg> for $name {
             fn to_sql<'b>(&'b self, out: &mut diesel::serialize::Output<'b, '_, diesel::pg::Pg>) -> diesel::serialize::Result {
@@ -66,3 +87,18 @@ macro_rules! text_enum {
 }
 
 pub(crate) use text_enum;
+
+/// The schema of an enum: its names, and in the description what each means. Doc texts begin with a blank.
+#[cfg(feature = "openapi")]
+pub(crate) fn described(
+    doc: &str,
+    variants: &[(&'static str, &str)],
+) -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    let meanings = variants.iter().map(|(text, meaning)| format!("\n- `{text}`:{meaning}"));
+    let description = format!("{}\n{}", doc.trim(), meanings.collect::<String>());
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(variants.iter().map(|(text, _)| *text)))
+        .description(Some(description))
+        .into()
+}

@@ -13,7 +13,7 @@ use crate::text_enum::text_enum;
 
 text_enum! {
     /// How a connection is authenticated.
-    AuthMethod, "authentication method", {
+    AuthMethod as "AuthenticationMethod", "authentication method", {
         /// Credentials given to us.
         Direct = "direct",
         /// OAuth in a browser.
