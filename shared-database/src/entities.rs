@@ -214,7 +214,7 @@ impl Database {
         Ok(rows == written.len())
     }
 
-    /// Up to `limit` entities beyond `after`, in order of their keys, that `job` hasn't seen.
+    /// Up to `limit` entities beyond `after`, in order of their keys, that `job` hasn't seen, with their ids.
     ///
     /// # Errors
     /// Any database error.
@@ -224,10 +224,17 @@ impl Database {
         job: SyncJobId,
         after: Option<EntityKey>,
         limit: u32,
-    ) -> Result<Vec<StoredEntity>> {
+    ) -> Result<Vec<(String, StoredEntity)>> {
+        #[derive(QueryableByName)]
+        struct Unseen {
+            #[diesel(sql_type = sql_types::Text)]
+            entity_id: String,
+            #[diesel(embed)]
+            row: Row,
+        }
         let after: &[u8] = after.as_ref().map_or(&[], |key| key.0.as_slice());
-        let rows: Vec<Row> = diesel::sql_query(
-            "SELECT entity_key, document_type, content_hash, chunk_count, file_name
+        let rows: Vec<Unseen> = diesel::sql_query(
+            "SELECT entity_id, entity_key, document_type, content_hash, chunk_count, file_name
              FROM entity WHERE sync_id = $1 AND entity_key > $2 AND seen_by_job <> $3
              ORDER BY entity_key LIMIT $4",
         )
@@ -237,7 +244,7 @@ impl Database {
         .bind::<sql_types::BigInt, _>(i64::from(limit))
         .load(&mut self.connection().await?)
         .await?;
-        rows.into_iter().map(TryInto::try_into).collect()
+        rows.into_iter().map(|unseen| Ok((unseen.entity_id, unseen.row.try_into()?))).collect()
     }
 
     /// Deletes the rows of entities whose documents and blobs are gone. `false`: the lease is lost, stop.

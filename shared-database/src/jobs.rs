@@ -19,6 +19,10 @@ use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::schema::sync_job;
 
+mod end;
+
+pub use end::JobOutcome;
+
 /// A row of `sync_job`, as shown to clients.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = sync_job)]
@@ -106,6 +110,9 @@ pub struct ClaimedJob {
     pub short_name: String,
     #[diesel(sql_type = sql_types::Jsonb)]
     pub config: serde_json::Value,
+    /// What the last job that completed with a cursor gave.
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Jsonb>)]
+    pub cursor: Option<serde_json::Value>,
     /// The job before this one was lost with its worker: it may have left writes half-way.
     #[diesel(sql_type = sql_types::Bool)]
     pub follows_lost_worker: bool,
@@ -129,22 +136,6 @@ pub struct JobCounts {
     pub deleted: i64,
     pub kept: i64,
     pub failed: i64,
-}
-
-/// How a worker wants to end its job.
-#[derive(Debug, Clone)]
-pub enum JobOutcome {
-    /// Everything was read and written.
-    Completed,
-    /// The job stopped because it was asked to.
-    Cancelled,
-    /// An error, told to the connection's owner.
-    Failed {
-        /// Text without secrets.
-        error: String,
-        /// Set if the owner must renew the credentials.
-        category: Option<ErrorCategory>,
-    },
 }
 
 /// A job that the reaper ended.
@@ -190,7 +181,7 @@ impl Database {
             WHERE s.id = j.sync_id AND j.status = 'pending' AND j.id =";
         const RETURNING: &str = "RETURNING j.id AS job_id, j.sync_id, j.force_full_sync, j.request_id,
                 c.id AS source_connection_id, c.organization_id, c.collection_id,
-                k.readable_id AS collection_readable_id, c.short_name, c.config,
+                k.readable_id AS collection_readable_id, c.short_name, c.config, s.cursor,
                 coalesce((SELECT p.job_end = 'lease' FROM sync_job p
                           WHERE p.sync_id = j.sync_id AND p.id <> j.id AND p.job_end <> 'never_started'
                           ORDER BY p.created_at DESC LIMIT 1), false) AS follows_lost_worker";
@@ -255,54 +246,6 @@ impl Database {
             .execute(&mut self.connection().await?)
             .await?;
         Ok(())
-    }
-
-    /// Ends a job and clears its lease; the caller has made sure that none of its writes is open. Completion that finds
-    /// `cancelling` takes the cancel path. `None` if the job was reaped or is gone.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn end_job(
-        &self,
-        job: SyncJobId,
-        owner: LeaseOwner,
-        outcome: JobOutcome,
-        counts: JobCounts,
-    ) -> Result<Option<JobStatus>> {
-        // A worker says "cancelled" only when it was told so; if the row isn't cancelling, that was a lost lease.
-        let (status, error, category) = match outcome {
-            JobOutcome::Completed => (JobStatus::Completed, None, None),
-            JobOutcome::Cancelled => {
-                (JobStatus::Failed, Some("worker stopped before the job was done".to_owned()), None)
-            }
-            JobOutcome::Failed { error, category } => (JobStatus::Failed, Some(error), category),
-        };
-        let row: Option<StatusRow> = diesel::sql_query(
-            "UPDATE sync_job
-             SET status = CASE status WHEN 'cancelling' THEN 'cancelled' ELSE $3 END,
-                 error = CASE status WHEN 'cancelling' THEN NULL ELSE $4 END,
-                 error_category = CASE status WHEN 'cancelling' THEN NULL ELSE $5 END,
-                 lease_owner = NULL, lease_expires_at = NULL, job_end = 'acknowledged',
-                 completed_at = clock_timestamp(), modified_at = clock_timestamp(),
-                 entities_inserted = $6, entities_updated = $7, entities_deleted = $8, entities_kept = $9,
-                 entities_failed = $10
-             WHERE id = $1 AND lease_owner = $2 AND status IN ('running', 'cancelling')
-             RETURNING status",
-        )
-        .bind::<sql_types::Uuid, _>(job)
-        .bind::<sql_types::Uuid, _>(owner)
-        .bind::<sql_types::Text, _>(status)
-        .bind::<sql_types::Nullable<sql_types::Text>, _>(error)
-        .bind::<sql_types::Nullable<sql_types::Text>, _>(category)
-        .bind::<sql_types::BigInt, _>(counts.inserted)
-        .bind::<sql_types::BigInt, _>(counts.updated)
-        .bind::<sql_types::BigInt, _>(counts.deleted)
-        .bind::<sql_types::BigInt, _>(counts.kept)
-        .bind::<sql_types::BigInt, _>(counts.failed)
-        .get_result(&mut self.connection().await?)
-        .await
-        .optional()?;
-        Ok(row.map(|row| row.status))
     }
 
     /// Ends jobs whose lease ended more than `guard` ago: `running → failed`, `cancelling → cancelled`.

@@ -35,7 +35,11 @@ async fn del_1_rows_cleanup_and_messages_commit_together() {
         let secret = json!({"password": "x"}).as_object().unwrap().clone();
         credentials::store(&mut fixture.database.connection().await.unwrap(), &cipher, id, &secret).await.unwrap();
         let (job, owner) = fixture.running_job(id).await;
-        fixture.database.end_job(job, owner, JobOutcome::Completed, JobCounts::default()).await.unwrap();
+        fixture
+            .database
+            .end_job(job, owner, JobOutcome::Completed { cursor: None }, JobCounts::default())
+            .await
+            .unwrap();
     }
     fixture.sql("DELETE FROM outbox").await;
     assert_eq!(rows_of(&fixture, connection, sync).await, [1, 1, 1, 1, 100]);
@@ -78,7 +82,11 @@ async fn del_2_nothing_commits_while_a_job_may_write() {
     assert!(!fixture.database.renew_lease(job, owner, TTL).await.unwrap(), "a cancelling job can't be renewed");
     assert_eq!(fixture.database.try_commit(connection, Watched::Briefly).await.unwrap(), Commit::NotYet);
 
-    let ended = fixture.database.end_job(job, owner, JobOutcome::Completed, JobCounts::default()).await.unwrap();
+    let ended = fixture
+        .database
+        .end_job(job, owner, JobOutcome::Completed { cursor: None }, JobCounts::default())
+        .await
+        .unwrap();
     assert_eq!(ended, Some(JobStatus::Cancelled), "completion that finds cancelling takes the cancel path");
     let commit = fixture.database.try_commit(connection, Watched::Briefly).await.unwrap();
     assert!(matches!(commit, Commit::Done(_)), "{commit:?}");

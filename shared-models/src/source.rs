@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 mod catalogue;
 mod validate;
 
-pub use catalogue::{FILES, POSTGRESQL, STUB, TIMED, all, find};
+pub use catalogue::{FILES, INCREMENTAL_STUB, POSTGRESQL, STUB, TIMED, all, find};
 pub use validate::{InvalidFields, validate};
 
 /// Kind of value that a field takes; `number` on the wire covers both numeric kinds.

@@ -88,7 +88,7 @@ impl JobRun {
         self.lease.stop(Stop::Over);
         self.lease.all_writes_closed().await;
         match outcome {
-            Ok(()) => JobOutcome::Completed,
+            Ok(cursor) => JobOutcome::Completed { cursor },
             Err(error) => {
                 tracing::warn!(%error, "the job ends early");
                 error.outcome()
@@ -96,7 +96,8 @@ impl JobRun {
         }
     }
 
-    async fn pipeline(&self) -> Result<(), JobError> {
+    /// Returns the source's new cursor, if it has one.
+    async fn pipeline(&self) -> Result<Option<Value>, JobError> {
         let worker = &self.worker;
         let run = Run {
             job: self.job.clone(),
@@ -126,7 +127,8 @@ impl JobRun {
         };
         let (worker, connection) = (&self.worker, self.job.source_connection_id);
         let credentials = writer.read_rows(|| worker.database.credentials(&worker.cipher, connection)).await?;
-        Ok(Reading { config, credentials: credentials.unwrap_or_default(), limits: worker.limits.clone() })
+        let cursor = self.job.cursor.clone().filter(|_| !self.job.force_full_sync);
+        Ok(Reading { config, credentials: credentials.unwrap_or_default(), limits: worker.limits.clone(), cursor })
     }
 
     fn stop_reason(&self) -> Stop {

@@ -1,7 +1,8 @@
 //! One job's work: read → compare → write, then remove what the source no longer has.
 //!
 //! Memory is bounded: a source waits while the batches under way are written. Batches that share no entity overlap, so
-//! the order of each entity's writes is that of the source. A source that fails fails the job and removes nothing.
+//! the order of each entity's writes is that of the source. A source that fails fails the job and removes nothing; nor is
+//! anything removed that the source says it could not read, or was not asked for ([`sources::Seen`]).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub use error::JobError;
 pub use limiter::Limiter;
 pub use writer::{Stores, Writer};
 
-use crate::sources::{self, EntitySink, SourceLimits};
+use crate::sources::{self, EntitySink, ReadSummary, SourceLimits};
 use batch::{Batch, Batches};
 use writer::{NotWritten, StoreWrite};
 
@@ -62,24 +63,29 @@ pub struct Reading {
     pub credentials: Map<String, Value>,
     /// What the operator allows.
     pub limits: SourceLimits,
+    /// Where an earlier job came to an end; `None` reads everything.
+    pub cursor: Option<Value>,
 }
 
-/// Reads the source and writes what is new, changed or gone.
+/// Reads the source and writes what is new, changed or gone. Returns the source's new cursor, if it has one.
 ///
 /// # Errors
 /// [`JobError`]; every write has been answered or let go of then.
-pub async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<(), JobError> {
+pub async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<Option<Value>, JobError> {
     write_manifest(run).await?;
     let (sink, entities) = EntitySink::new(READ_AHEAD);
     let short_name = run.job.short_name.clone();
     let source = AbortOnDropHandle::new(tasks.spawn("source", async move {
-        let Reading { config, credentials, limits } = reading;
-        Box::pin(sources::run(&short_name, &config, &credentials, &limits, sink)).await
+        let Reading { config, credentials, limits, cursor } = reading;
+        Box::pin(sources::run(&short_name, &config, &credentials, &limits, cursor.as_ref(), sink)).await
     }));
     write_all(run, Batches::new(entities)).await?;
-    let summary = source.await.map_err(|_| JobError::SourceCrashed)??;
-    run.counts.add(Counted::Failed, summary.skipped);
-    remove::remove_vanished(run).await
+    let ReadSummary { skipped, seen, cursor } = source.await.map_err(|_| JobError::SourceCrashed)??;
+    // The source would not yield what a store has refused again: the next job must start where this one did.
+    let all_taken = run.counts.now().failed == 0;
+    run.counts.add(Counted::Failed, skipped);
+    remove::remove_vanished(run, &seen).await?;
+    Ok(cursor.filter(|_| all_taken))
 }
 
 /// Writes every batch. Batches without a common entity overlap.

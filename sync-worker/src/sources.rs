@@ -2,6 +2,9 @@
 //!
 //! A source reads and nothing else: it never writes to a store, knows no sync id and can be dropped at any await.
 //! It ends promptly with [`SourceError::Stopped`] once nobody takes its entities.
+//!
+//! What a source didn't see is taken for gone, so a source says what it saw: [`Seen`]. A source that can read only what
+//! changed gets the cursor that it gave at the end of an earlier run; a cursor is kept only if that job completed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,12 +19,16 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 mod files;
+mod incremental_stub;
 mod postgresql;
+mod seen;
 mod stub;
 #[cfg(test)]
 mod tests;
 mod text;
 mod timed;
+
+pub use seen::{Seen, Unread};
 
 /// One thing that a source yields; becomes an entity row, documents and blobs.
 #[derive(Debug, Clone)]
@@ -70,11 +77,15 @@ pub struct RawFile {
     pub bytes: Bytes,
 }
 
-/// What a source saw but could not take, counted as failed entities.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What a source says at its end.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReadSummary {
-    /// Unreadable or unusable items.
+    /// Unreadable or unusable items, counted as failed entities.
     pub skipped: i64,
+    /// What it saw; decides what is taken for gone.
+    pub seen: Seen,
+    /// From where the next run may go on; `None` leaves the stored cursor as it is. Shown to clients: no secrets.
+    pub cursor: Option<Value>,
 }
 
 /// Why a source stopped before its end.
@@ -167,7 +178,8 @@ pub struct SourceLimits {
 
 /// Reads the source `short_name` from its beginning to its end into `sink`.
 ///
-/// `config` and `credentials` are as the catalogue validated them.
+/// `config` and `credentials` are as the catalogue validated them. With a `cursor` the source may yield only what came
+/// after it, and then says [`Seen::Changes`]; without one it reads everything.
 ///
 /// # Errors
 /// [`SourceError`]; what was sent until then stays sent.
@@ -176,11 +188,13 @@ pub async fn run(
     config: &Map<String, Value>,
     credentials: &Map<String, Value>,
     limits: &SourceLimits,
+    cursor: Option<&Value>,
     sink: EntitySink,
 ) -> Result<ReadSummary, SourceError> {
     match short_name {
         "files" => files::read(parse_config(config)?, parse_credentials(credentials)?, limits, &sink).await,
         "postgresql" => postgresql::read(parse_config(config)?, parse_credentials(credentials)?, &sink).await,
+        "incremental_stub" => incremental_stub::read(&parse_config(config)?, cursor, &sink).await,
         "stub" => stub::read(&parse_config(config)?, limits, &sink).await,
         "timed" => timed::read(&parse_config(config)?, &sink).await,
         unknown => Err(SourceError::Misconfigured(format!("source '{unknown}' is unknown"))),

@@ -5,7 +5,7 @@ use super::{Field, FieldDefault, FieldKind, SourceDefinition};
 /// Every source, internal ones included.
 #[must_use]
 pub fn all() -> &'static [SourceDefinition] {
-    &[FILES, POSTGRESQL, TIMED, STUB]
+    &[FILES, POSTGRESQL, TIMED, STUB, INCREMENTAL_STUB]
 }
 
 /// The source of that name, internal ones included.
@@ -164,5 +164,22 @@ pub const STUB: SourceDefinition = SourceDefinition {
         field("inject_special_tokens", "Inject special tokens", "", FieldKind::Boolean, FieldDefault::Boolean(false)),
         field("custom_content_prefix", "Custom content prefix", "", TEXT, FieldDefault::Null),
         integer("fail_after", "Fail after", -1, -1, 100_000),
+    ],
+};
+
+/// Yields more entities when its config says so, from a cursor on.
+pub const INCREMENTAL_STUB: SourceDefinition = SourceDefinition {
+    short_name: "incremental_stub",
+    name: "Incremental Stub",
+    description: "Generates deterministic entities and goes on from a cursor; for tests.",
+    class_name: "IncrementalStubSource",
+    entity_classes: &["StubContainerEntity", "SmallStubEntity"],
+    labels: &["Internal", "Testing"],
+    supports_continuous: true,
+    is_internal: true,
+    auth_fields: STUB.auth_fields,
+    config_fields: &[
+        integer("entity_count", "Entity count", 5, 1, 100_000),
+        integer("seed", "Seed", 42, i64::MIN, i64::MAX),
     ],
 };

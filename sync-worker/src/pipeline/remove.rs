@@ -11,21 +11,31 @@ use super::counts::Counted;
 use super::write::{Writes, count, store_all};
 use super::writer::StoreWrite;
 use super::{JobError, Run};
+use crate::sources::Seen;
 
 const PAGE: u32 = 64;
 
-/// Removes every entity that the job didn't see. Call it only after the source was read from its beginning to its end.
+/// Removes every entity that the job didn't see, and that is gone as far as the source can say. Call it only after the
+/// source was read from its beginning to its end.
 ///
 /// # Errors
 /// [`JobError`]; no write is under way then.
-pub async fn remove_vanished(run: &Run) -> Result<(), JobError> {
+pub async fn remove_vanished(run: &Run, seen: &Seen) -> Result<(), JobError> {
+    if !seen.may_mean_gone() {
+        return Ok(());
+    }
     let writer = &run.writer;
     let mut after = None;
     loop {
         let read = || writer.database.unseen_entities(writer.sync(), writer.rows.job, after, PAGE);
-        let vanished = writer.read_rows(read).await?;
-        let Some(last) = vanished.last() else { return Ok(()) };
+        let unseen = writer.read_rows(read).await?;
+        let Some((_, last)) = unseen.last() else { return Ok(()) };
         after = Some(last.key);
+        let vanished: Vec<StoredEntity> =
+            unseen.into_iter().filter(|(id, _)| seen.means_gone(id)).map(|(_, entity)| entity).collect();
+        if vanished.is_empty() {
+            continue;
+        }
         let gone = remove(run, &vanished).await?;
         run.counts.add(Counted::Deleted, count(gone.len()));
         run.counts.add(Counted::Failed, count(vanished.len() - gone.len()));

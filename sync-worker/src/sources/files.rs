@@ -71,7 +71,7 @@ pub(super) async fn read(
         .await?;
         walk = walked;
         if entities.is_empty() && walk.is_done() {
-            return Ok(ReadSummary { skipped: walk.skipped() });
+            return Ok(ReadSummary { skipped: walk.skipped(), ..ReadSummary::default() });
         }
         if sink.is_closed() {
             return Err(SourceError::Stopped);

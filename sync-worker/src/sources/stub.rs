@@ -17,7 +17,10 @@ use super::{Breadcrumb, EntitySink, RawFile, ReadSummary, SourceEntity, SourceEr
 
 mod content;
 mod kind;
+mod plain;
 mod random;
+
+pub(super) use plain::Plain;
 
 const CONTAINER: &str = "StubContainerEntity";
 

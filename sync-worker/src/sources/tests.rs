@@ -21,7 +21,7 @@ async fn read(source: &SourceDefinition, config: Value) -> (Vec<SourceEntity>, R
         }
         all
     };
-    let (outcome, all) = tokio::join!(run(source.short_name, &config, &credentials, &LIMITS, sink), collecting);
+    let (outcome, all) = tokio::join!(run(source.short_name, &config, &credentials, &LIMITS, None, sink), collecting);
     (all, outcome.map(|summary| assert_eq!(summary.skipped, 0)))
 }
 
@@ -65,7 +65,7 @@ async fn a_sleeping_source_stops_when_nobody_takes_entities() {
     let config = json!({"entity_count": 2, "duration_seconds": 600.0, "seed": 1});
     let (sink, mut entities) = EntitySink::new(4);
     let nothing = Map::new();
-    let reading = run("timed", config.as_object().unwrap(), &nothing, &LIMITS, sink);
+    let reading = run("timed", config.as_object().unwrap(), &nothing, &LIMITS, None, sink);
     let taking = async {
         entities.recv().await.unwrap();
         entities.recv().await.unwrap();
@@ -179,7 +179,7 @@ async fn what_the_catalogue_would_not_accept_is_misconfigured() {
     let nothing = Map::new();
     for (source, problem) in [("timed", "config is not valid: missing field"), ("gone", "source 'gone' is unknown")] {
         let (sink, _entities) = EntitySink::new(1);
-        let error = run(source, &nothing, &nothing, &LIMITS, sink).await.unwrap_err();
+        let error = run(source, &nothing, &nothing, &LIMITS, None, sink).await.unwrap_err();
         assert!(matches!(&error, SourceError::Misconfigured(text) if text.starts_with(problem)), "{error}");
     }
 }
@@ -190,6 +190,6 @@ async fn a_wrong_credential_is_not_quoted() {
     let credentials = json!({"root": 987_654});
     let (sink, _entities) = EntitySink::new(1);
     let error =
-        run("files", config.as_object().unwrap(), credentials.as_object().unwrap(), &LIMITS, sink).await.unwrap_err();
+        run("files", config.as_object().unwrap(), credentials.as_object().unwrap(), &LIMITS, None, sink).await.unwrap_err();
     assert_eq!(error.to_string(), "credentials are not valid");
 }

@@ -60,7 +60,7 @@ async fn read(
     }
     let credentials = json!({"root": root});
     let (sink, mut entities) = EntitySink::new(1);
-    let reading = run("files", config.as_object().unwrap(), credentials.as_object().unwrap(), limits, sink);
+    let reading = run("files", config.as_object().unwrap(), credentials.as_object().unwrap(), limits, None, sink);
     let collecting = async {
         let mut all = Vec::new();
         while let Some(entity) = entities.recv().await {
@@ -305,7 +305,7 @@ async fn reading_stops_when_nobody_takes_entities() {
     let config = json!({"path": null, "include": [], "exclude": []});
     let credentials = json!({"root": "docs"});
     let (sink, mut entities) = EntitySink::new(1);
-    let reading = run("files", config.as_object().unwrap(), credentials.as_object().unwrap(), &limits, sink);
+    let reading = run("files", config.as_object().unwrap(), credentials.as_object().unwrap(), &limits, None, sink);
     let taking = async {
         entities.recv().await.unwrap();
         drop(entities);

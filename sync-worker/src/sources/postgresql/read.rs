@@ -55,7 +55,7 @@ pub(super) async fn read_tables(
         skipped = skipped.saturating_add(read_rows(client, place, table, sink).await?);
     }
     client.batch_execute("COMMIT").await.map_err(|error| place.read_error(&error))?;
-    Ok(ReadSummary { skipped })
+    Ok(ReadSummary { skipped, ..ReadSummary::default() })
 }
 
 /// Returns the number of rows that were skipped.

@@ -42,7 +42,7 @@ async fn run_with<T>(
 ) -> (Outcome, T) {
     let (sink, entities) = EntitySink::new(capacity);
     let limits = SourceLimits::default();
-    let reading = run("postgresql", config.as_object().unwrap(), credentials.as_object().unwrap(), &limits, sink);
+    let reading = run("postgresql", config.as_object().unwrap(), credentials.as_object().unwrap(), &limits, None, sink);
     tokio::join!(Box::pin(reading), take(entities))
 }
 

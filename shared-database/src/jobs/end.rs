@@ -1,0 +1,98 @@
+//! The end of a job, by its worker.
+//!
+//! Keeps DEL-2: the job ends in the same statement that clears its lease. That statement also keeps the cursor, so a job
+//! that is cancelled, failed, reaped or gone leaves the cursor of the last one that completed.
+
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use shared_models::job::ErrorCategory;
+use shared_models::{JobStatus, LeaseOwner, SyncJobId};
+
+use super::{JobCounts, StatusRow};
+use crate::error::Result;
+use crate::pool::Database;
+
+/// How a worker wants to end its job.
+#[derive(Debug, Clone)]
+pub enum JobOutcome {
+    /// Everything was read and written.
+    Completed {
+        /// Where the next job goes on; `None` leaves the stored one as it is.
+        cursor: Option<Value>,
+    },
+    /// The job stopped because it was asked to.
+    Cancelled,
+    /// An error, told to the connection's owner.
+    Failed {
+        /// Text without secrets.
+        error: String,
+        /// Set if the owner must renew the credentials.
+        category: Option<ErrorCategory>,
+    },
+}
+
+/// The sync's row is locked before the job's, in the protocol's order: a cascade takes them in that order too.
+const END: &str = "
+    WITH held AS MATERIALIZED (
+        SELECT s.id FROM sync s JOIN sync_job j ON j.sync_id = s.id
+        WHERE j.id = $1 AND j.lease_owner = $2
+        FOR NO KEY UPDATE OF s
+    ), ended AS (
+        UPDATE sync_job j
+        SET status = CASE j.status WHEN 'cancelling' THEN 'cancelled' ELSE $3 END,
+            error = CASE j.status WHEN 'cancelling' THEN NULL ELSE $4 END,
+            error_category = CASE j.status WHEN 'cancelling' THEN NULL ELSE $5 END,
+            lease_owner = NULL, lease_expires_at = NULL, job_end = 'acknowledged',
+            completed_at = clock_timestamp(), modified_at = clock_timestamp(),
+            entities_inserted = $6, entities_updated = $7, entities_deleted = $8, entities_kept = $9,
+            entities_failed = $10
+        FROM held
+        WHERE j.id = $1 AND j.sync_id = held.id AND j.lease_owner = $2 AND j.status IN ('running', 'cancelling')
+        RETURNING j.sync_id, j.status
+    ), kept AS (
+        UPDATE sync s SET cursor = $11 FROM ended
+        WHERE s.id = ended.sync_id AND ended.status = 'completed' AND $11 IS NOT NULL
+    )
+    SELECT status FROM ended";
+
+impl Database {
+    /// Ends a job and clears its lease; the caller has made sure that none of its writes is open. Completion that finds
+    /// `cancelling` takes the cancel path. `None` if the job was reaped or is gone.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn end_job(
+        &self,
+        job: SyncJobId,
+        owner: LeaseOwner,
+        outcome: JobOutcome,
+        counts: JobCounts,
+    ) -> Result<Option<JobStatus>> {
+        // A worker says "cancelled" only when it was told so; if the row isn't cancelling, that was a lost lease.
+        let (status, error, category, cursor) = match outcome {
+            JobOutcome::Completed { cursor } => (JobStatus::Completed, None, None, cursor),
+            JobOutcome::Cancelled => {
+                (JobStatus::Failed, Some("worker stopped before the job was done".to_owned()), None, None)
+            }
+            JobOutcome::Failed { error, category } => (JobStatus::Failed, Some(error), category, None),
+        };
+        let row: Option<StatusRow> = diesel::sql_query(END)
+            .bind::<sql_types::Uuid, _>(job)
+            .bind::<sql_types::Uuid, _>(owner)
+            .bind::<sql_types::Text, _>(status)
+            .bind::<sql_types::Nullable<sql_types::Text>, _>(error)
+            .bind::<sql_types::Nullable<sql_types::Text>, _>(category)
+            .bind::<sql_types::BigInt, _>(counts.inserted)
+            .bind::<sql_types::BigInt, _>(counts.updated)
+            .bind::<sql_types::BigInt, _>(counts.deleted)
+            .bind::<sql_types::BigInt, _>(counts.kept)
+            .bind::<sql_types::BigInt, _>(counts.failed)
+            .bind::<sql_types::Nullable<sql_types::Jsonb>, _>(cursor)
+            .get_result(&mut self.connection().await?)
+            .await
+            .optional()?;
+        Ok(row.map(|row| row.status))
+    }
+}

@@ -1,0 +1,78 @@
+//! The plain entities of the other stubs: a container and small entities in it, filled by seed and index.
+
+use serde_json::{Map, Value};
+use shared_models::DocumentType;
+
+use super::random::Random;
+use super::{CONTAINER, content};
+use crate::sources::{Breadcrumb, SourceEntity};
+
+const SMALL: &str = "SmallStubEntity";
+
+/// A family of entities that differ by index only.
+#[derive(Debug)]
+pub(in crate::sources) struct Plain {
+    /// First part of every id, e.g. `inc-stub`.
+    pub(in crate::sources) prefix: &'static str,
+    /// Name of the container, without the seed.
+    pub(in crate::sources) title: &'static str,
+    /// Everything follows from it.
+    pub(in crate::sources) seed: i64,
+}
+
+impl Plain {
+    /// The container, which says how many entities there are.
+    pub(in crate::sources) fn container(&self, entity_count: u32) -> SourceEntity {
+        SourceEntity {
+            class: CONTAINER,
+            id: self.container_id(),
+            name: self.container_name(),
+            document_type: DocumentType::Base,
+            text: format!("Holds {entity_count} made-up entities of seed {}.", self.seed),
+            fields: Map::from_iter([
+                ("seed".to_owned(), Value::from(self.seed)),
+                ("entity_count".to_owned(), Value::from(entity_count)),
+            ]),
+            breadcrumbs: Vec::new(),
+            created_at: None,
+            updated_at: None,
+            web_url: format!("stub://container/{}", self.container_id()),
+            file: None,
+        }
+    }
+
+    /// The entity of this index; the same whatever the others are.
+    pub(in crate::sources) fn entity(&self, index: u32) -> SourceEntity {
+        let mut random = Random::new(self.seed.wrapping_add(i64::from(index)));
+        let id = format!("{}-{}-{index}", self.prefix, self.seed);
+        let title = content::title(&mut random);
+        SourceEntity {
+            class: SMALL,
+            name: format!("{title} #{}", u64::from(index) + 1),
+            document_type: DocumentType::Base,
+            text: content::prose(&mut random, 100, 200),
+            fields: Map::from_iter([
+                ("seed".to_owned(), Value::from(self.seed)),
+                ("sequence".to_owned(), Value::from(index)),
+            ]),
+            breadcrumbs: vec![Breadcrumb {
+                entity_id: self.container_id(),
+                name: self.container_name(),
+                entity_type: CONTAINER,
+            }],
+            created_at: None,
+            updated_at: None,
+            web_url: format!("stub://entity/small/{id}"),
+            file: None,
+            id,
+        }
+    }
+
+    fn container_id(&self) -> String {
+        format!("{}-container-{}", self.prefix, self.seed)
+    }
+
+    fn container_name(&self) -> String {
+        format!("{} (seed {})", self.title, self.seed)
+    }
+}
