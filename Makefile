@@ -5,11 +5,10 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 stack := target/debug/local-stack
-# Tools of the tests, from PyPI: the compose file's checker, and the official `vespa` command.
-python_tools := check-jsonschema==0.39.0 vespacli==8.763.13
-python_stamp := .local/venv/$(subst ==,-,$(subst $(eval ) ,_,$(python_tools)))
+# Tools of the tests, from PyPI, as dev/requirements.txt names them.
+python_stamp := .local/venv/installed
 
-.PHONY: help demo up down status clean-local test lint deps compose-check bench-delete mutations ci \
+.PHONY: help demo up down status clean-local test lint deps compose-check python-tools bench-delete mutations ci \
         build build-all run-tests not-run-here need-cargo need-lints need-python
 
 help: ## List the targets
@@ -40,6 +39,8 @@ lint: need-lints ## Check format and lints
 deps: need-cargo need-python ## Check who depends on whom
 	@bash dev/check-dependencies.sh
 
+python-tools: $(python_stamp) ## Install the Python tools of the tests into .local/venv
+
 compose-check: $(python_stamp) ## Check docker-compose.yml against the Compose specification
 	.local/venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
@@ -60,7 +61,7 @@ build-all: need-cargo
 	cargo build --workspace --all-targets
 
 run-tests: build-all $(python_stamp)
-	@VESPA_CLI=$(CURDIR)/.local/venv/bin/vespa bash dev/run-tests.sh
+	@VESPA_CLI=$(CURDIR)/.local/venv/bin/vespa CLIENTS_PYTHON=$(CURDIR)/.local/venv/bin/python bash dev/run-tests.sh
 
 not-run-here: build-all
 	@$(stack) not-run-here
@@ -77,9 +78,9 @@ need-python:
 	@python3 -c 'import venv, ensurepip' 2> /dev/null || \
 	  { echo "Python's venv is missing: install python3 and python3-venv" >&2; exit 1; }
 
-# The file says that these versions have been installed completely.
-$(python_stamp): | need-python
+# The file says that everything has been installed completely.
+$(python_stamp): dev/requirements.txt | need-python
 	@rm -rf .local/venv
 	python3 -m venv .local/venv
-	.local/venv/bin/pip install --quiet --disable-pip-version-check $(python_tools)
+	.local/venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
