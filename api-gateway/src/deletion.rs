@@ -24,6 +24,9 @@ mod stops;
 mod wait;
 mod watch;
 
+/// How much longer than the cancel wait a DELETE may take: its cascade takes its time.
+pub const CASCADE_MARGIN: Duration = Duration::from_secs(3);
+
 use commit::Subject;
 use stops::StopHub;
 use watch::DeletionWatch;

@@ -7,6 +7,7 @@ use shared_service::metrics::{Description, Kind};
 pub const DESCRIPTIONS: &[Description] = &[
     (Kind::Counter, "unweave_http_requests_total", "Requests answered, by method, route and status"),
     (Kind::Histogram, "unweave_http_request_seconds", "Time to answer a request, by method and route"),
+    (Kind::Counter, "unweave_tls_certificates_total", "Changed certificates that were taken or refused"),
     (Kind::Gauge, "unweave_cleanups", "Cleanups, by state"),
     (
         Kind::Gauge,

@@ -36,16 +36,14 @@ use shared_service::settings::load;
 use shared_service::{Tasks, telemetry};
 use shared_stores::vespa::VespaClient;
 
-use crate::deletion::Deletions;
+use crate::deletion::{CASCADE_MARGIN, Deletions};
 use crate::deletion::background::FinisherTimes;
 use crate::relay::RelayBell;
 use crate::settings::Settings;
 use crate::state::AppState;
 
 const SERVICE: &str = "api-gateway";
-/// A stopping gateway waits for open requests this much longer than the cancel wait: a DELETE's cascade takes its time.
-const CASCADE_MARGIN: Duration = Duration::from_secs(3);
-/// And for what runs beside them this much longer than that.
+/// A stopping gateway waits for what runs beside requests this much longer than for them.
 const DRAIN_MARGIN: Duration = Duration::from_secs(2);
 const MIGRATION_RETRY: Duration = Duration::from_secs(1);
 const VESPA_PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -90,7 +88,7 @@ async fn serve(settings: Settings, recorder: MetricsHandle) -> anyhow::Result<()
     tracing::info!(%admin_address, "health and metrics");
 
     let stop_bound = settings.protocol.times().cancel_wait + CASCADE_MARGIN;
-    let stopping = server::run(settings.listen, stop_bound, state, &tasks)?.await;
+    let stopping = server::run(settings.http, stop_bound, state, &tasks)?.await;
     let left = (stop_bound + DRAIN_MARGIN).saturating_sub(stopping.elapsed());
     tasks.drain(left).await;
     tracing::info!("stopped");
@@ -159,6 +157,7 @@ fn assemble(
         cipher,
         tasks: tasks.clone(),
         health,
+        times: settings.http.times(),
         auth_enabled: settings.auth_enabled,
         offers_internal_sources: settings.enable_internal_sources,
     })

@@ -2,6 +2,8 @@
 //!
 //! Clients get the contract's texts and nothing of the inside; what is inside is logged once, with the request id.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
@@ -89,6 +91,12 @@ pub enum Problem {
     #[error("Collection is being deleted")]
     CollectionBeingDeleted,
 
+    /// The body came too slowly.
+    #[error("The request body was not received within {} seconds", .0.as_secs())]
+    BodyTooSlow(Duration),
+    /// The answer wasn't ready in time.
+    #[error("Request timeout after {} seconds", .0.as_secs())]
+    TookTooLong(Duration),
     /// The body is larger than [`MAX_BODY_BYTES`].
     #[error("Request body too large. Maximum size is 10.00MB, but request is {0}")]
     BodyTooLarge(String),
@@ -146,6 +154,8 @@ impl Problem {
             | Self::NotDirect
             | Self::TooFrequent(_) => StatusCode::BAD_REQUEST,
             Self::ConnectionBeingDeleted | Self::CollectionBeingDeleted => StatusCode::CONFLICT,
+            Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::TookTooLong(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unprocessable(_) | Self::InvalidConfig(_) | Self::InvalidAuth(_) | Self::InvalidCron(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY

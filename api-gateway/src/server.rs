@@ -1,50 +1,71 @@
-//! The HTTP server of the API.
+//! The HTTP server of the API: plain HTTP, or HTTPS with HTTP/2 if there is a certificate.
+//!
+//! Slow clients are cut off: in the TLS handshake, in a request's head and body, and when they don't read their answer.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use actix_web::middleware::{NormalizePath, from_fn};
+use actix_web::middleware::{Condition, NormalizePath, from_fn};
 use actix_web::{App, HttpServer, web};
 use anyhow::Context as _;
 use shared_service::Tasks;
 
 use crate::context;
 use crate::routes;
+use crate::settings::HttpSettings;
 use crate::state::AppState;
 
+pub mod cors;
+mod headers;
+pub mod time_limit;
+pub mod tls;
+
+use cors::AllowedOrigins;
+
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Listens, and serves until shutdown; then open requests are waited for, at most for `stop_bound`. The future gives the
 /// time at which the stop began.
 ///
 /// # Errors
-/// The address can't be listened on.
+/// The address can't be listened on, or the certificate can't be used.
 pub fn run(
-    address: SocketAddr,
+    settings: HttpSettings,
     stop_bound: Duration,
     state: AppState,
     tasks: &Tasks,
 ) -> anyhow::Result<impl Future<Output = Instant>> {
-    let listener = TcpListener::bind(address).with_context(|| format!("listen on LISTEN {address}"))?;
-    let bound = listener.local_addr().context("read the address listened on")?;
+    let listener = listen(&settings)?;
+    let address = listener.local_addr().context("read the address listened on")?;
+    let tls = settings.tls_files().map(|files| tls::server_config(files, tasks)).transpose()?;
+    let is_https = tls.is_some();
+    if !is_https && !address.ip().is_loopback() {
+        tracing::warn!("plain HTTP on an address that others can reach: API keys need a proxy that speaks HTTPS");
+    }
     let state = web::Data::new(state);
+    let origins = settings.cors_allowed_origins;
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
             .configure(routes::configure)
+            .wrap(Condition::new(origins != AllowedOrigins::None, cors::middleware(&origins)))
             .wrap(from_fn(context::surround))
+            .wrap(headers::security(is_https))
             // Outermost: each path answers with and without a trailing slash, without a redirect.
             .wrap(NormalizePath::trim())
     })
     .disable_signals()
     .shutdown_timeout(stop_bound.as_secs())
     .keep_alive(KEEP_ALIVE)
-    .client_request_timeout(HEADERS_TIMEOUT)
-    .listen(listener)
-    .context("listen")?
-    .run();
-    tracing::info!(address = %bound, "listening");
+    .client_request_timeout(settings.client_timeout)
+    .client_disconnect_timeout(settings.client_timeout)
+    .tls_handshake_timeout(settings.client_timeout);
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
+        None => server.listen(listener),
+    };
+    let server = server.context("listen")?.run();
+    tracing::info!(%address, https = is_https, "listening");
     let (handle, shutdown) = (server.handle(), tasks.shutdown().clone());
     Ok(async move {
         let mut server = std::pin::pin!(server);
@@ -63,4 +84,13 @@ pub fn run(
             }
         }
     })
+}
+
+fn listen(settings: &HttpSettings) -> anyhow::Result<TcpListener> {
+    let address = settings.listen;
+    let listener = TcpListener::bind(address).with_context(|| format!("listen on LISTEN {address}"))?;
+    // Every connection gets it from its listener: one whose client doesn't take an answer is dropped by the kernel.
+    let patience = u32::try_from(settings.client_timeout.as_millis()).unwrap_or(u32::MAX);
+    rustix::net::sockopt::set_tcp_user_timeout(&listener, patience).context("limit how long clients may not read")?;
+    Ok(listener)
 }

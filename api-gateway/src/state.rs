@@ -12,6 +12,7 @@ use shared_stores::vespa::VespaClient;
 use crate::deletion::Deletions;
 use crate::keys;
 use crate::relay::RelayBell;
+use crate::server::time_limit::ClientTimes;
 use crate::settings::Settings;
 
 /// The parts of this gateway that handlers share.
@@ -32,6 +33,8 @@ pub struct AppState {
     pub tasks: Tasks,
     /// What `/health/ready` asks.
     pub health: Health,
+    /// How long clients may take.
+    pub times: ClientTimes,
     /// Whether requests need an API key.
     pub auth_enabled: bool,
     /// Whether sources for tests are offered.

@@ -2,12 +2,15 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests panic")]
 
 mod auth;
+mod browsers;
 mod collections;
 mod connections;
 mod deletion;
 mod forms;
 mod gateway;
+mod https;
 mod isolation;
 mod jobs;
 mod operations;
 mod search;
+mod slow_clients;

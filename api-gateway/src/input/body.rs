@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::web::BytesMut;
+use actix_web::web::{BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest};
 use futures::StreamExt as _;
 use serde_json::{Map, Value};
@@ -13,6 +13,7 @@ use shared_models::wire::problem::{FieldProblem, Location};
 use super::problem;
 use crate::auth::Caller;
 use crate::problem::{MAX_BODY_BYTES, Problem};
+use crate::state::AppState;
 
 /// A JSON body, or none.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +46,10 @@ impl Body {
     async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Problem> {
         let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let announced: Option<usize> = announced.and_then(|text| text.parse().ok());
-        let bytes = collect(payload, announced).await?;
-        Self::parse(&bytes)
+        let state = request.app_data::<Data<AppState>>().ok_or(Problem::Internal("no application state"))?;
+        let time = state.times.body();
+        let collected = tokio::time::timeout(time, collect(payload, announced)).await;
+        Self::parse(&collected.map_err(|_| Problem::BodyTooSlow(time))??)
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, Problem> {

@@ -1,0 +1,121 @@
+//! HTTPS: the certificate and its key, read from files and read again when the files change.
+//!
+//! Whoever renews certificates replaces the files (or the link to them) and is done: connections made from then on get
+//! the new certificate, those that are open go on. Files that don't fit each other, as in the middle of a replacement,
+//! change nothing; that is logged once for each content.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use shared_service::Tasks;
+
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Where the certificate and its key are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// PEM: the server's certificate first, then those of its issuers.
+    pub certificate: PathBuf,
+    /// PEM: the private key, PKCS #8, SEC 1 or PKCS #1.
+    pub private_key: PathBuf,
+}
+
+#[derive(PartialEq, Eq)]
+struct Pems {
+    certificate: Vec<u8>,
+    private_key: Vec<u8>,
+}
+
+impl TlsFiles {
+    fn read(&self) -> anyhow::Result<Pems> {
+        let read = |name: &str, path: &Path| fs::read(path).with_context(|| format!("read {name} {}", path.display()));
+        Ok(Pems {
+            certificate: read("TLS_CERTIFICATE", &self.certificate)?,
+            private_key: read("TLS_PRIVATE_KEY", &self.private_key)?,
+        })
+    }
+}
+
+impl Pems {
+    fn certified_key(&self) -> anyhow::Result<CertifiedKey> {
+        let chain = CertificateDer::pem_slice_iter(&self.certificate).collect::<Result<Vec<_>, _>>();
+        let chain = chain.context("parse TLS_CERTIFICATE")?;
+        ensure!(!chain.is_empty(), "TLS_CERTIFICATE holds no certificate");
+        // The parser's own text could quote the key.
+        let key = PrivateKeyDer::from_pem_slice(&self.private_key);
+        let key = key.map_err(|_| anyhow::anyhow!("TLS_PRIVATE_KEY holds no private key in PEM form"))?;
+        let provider = CryptoProvider::get_default().context("no TLS provider is installed")?;
+        CertifiedKey::from_der(chain, key, provider).context("TLS_CERTIFICATE and TLS_PRIVATE_KEY don't fit")
+    }
+}
+
+/// The certificate that new connections get.
+#[derive(Debug)]
+struct Current(RwLock<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+/// What rustls needs to serve with these files; a task looks for changes of them until shutdown.
+///
+/// # Errors
+/// The files can't be read, aren't PEM, or don't belong together.
+pub fn server_config(files: TlsFiles, tasks: &Tasks) -> anyhow::Result<ServerConfig> {
+    let pems = files.read()?;
+    let current = Arc::new(Current(RwLock::new(Arc::new(pems.certified_key()?))));
+    let watched = current.clone();
+    let shutdown = tasks.shutdown().clone();
+    drop(tasks.spawn("watch TLS files", async move {
+        let mut watch = Watch { files, seen: pems, is_unreadable: false };
+        while shutdown.run_until_cancelled(tokio::time::sleep(LOOK_INTERVAL)).await.is_some() {
+            if let Some(key) = watch.changed() {
+                *watched.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+                tracing::info!("new connections get the certificate that is in the files now");
+            }
+        }
+    }));
+    Ok(ServerConfig::builder().with_no_client_auth().with_cert_resolver(current))
+}
+
+struct Watch {
+    files: TlsFiles,
+    seen: Pems,
+    is_unreadable: bool,
+}
+
+impl Watch {
+    /// The key pair in the files if they have changed to one that fits.
+    fn changed(&mut self) -> Option<CertifiedKey> {
+        let pems = match self.files.read() {
+            Ok(pems) => pems,
+            Err(error) => {
+                if !self.is_unreadable {
+                    tracing::warn!(error = format!("{error:#}"), "the certificate stays as it was");
+                }
+                self.is_unreadable = true;
+                return None;
+            }
+        };
+        self.is_unreadable = false;
+        if pems == self.seen {
+            return None;
+        }
+        let key = pems.certified_key();
+        self.seen = pems;
+        let outcome = if key.is_ok() { "taken" } else { "refused" };
+        metrics::counter!("unweave_tls_certificates_total", "outcome" => outcome).increment(1);
+        key.inspect_err(|error| tracing::warn!(error = format!("{error:#}"), "the certificate stays as it was")).ok()
+    }
+}
