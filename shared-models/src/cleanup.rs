@@ -80,6 +80,7 @@ impl PurgeTarget {
 
 /// What is known of one target of one cleanup. Counts are documents or blobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TargetProgress {
     /// Sum over all rounds of what a round found at its start.
     pub found: u64,

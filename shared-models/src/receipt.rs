@@ -20,6 +20,7 @@ pub const FORM: u32 = 1;
 
 /// What one target held and that it is empty now. Counts are documents or blobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TargetReceipt {
     /// What the rounds found at their starts.
     pub found: u64,
@@ -37,6 +38,7 @@ pub struct TargetReceipt {
 
 /// What a cleanup proves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Receipt {
     /// [`FORM`].
     pub form: u32,
@@ -66,7 +68,8 @@ pub struct Receipt {
     pub writer_end: WriterEnd,
     /// When the targets will be checked once more, if a writer ended by its lease.
     pub checked_again_at: Option<DateTime<Utc>>,
-    /// One entry for each target.
+    /// One entry for each target: `vespa` and `arf`.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, TargetReceipt>))]
     pub targets: BTreeMap<PurgeTarget, TargetReceipt>,
     /// What may remain out of reach of any purge.
     pub out_of_reach: Vec<String>,
@@ -88,8 +91,10 @@ pub fn out_of_reach() -> Vec<String> {
 
 /// A receipt with its signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignedReceipt {
     /// The receipt, as it was signed. Kept as JSON so that fields of later forms survive.
+    #[cfg_attr(feature = "openapi", schema(value_type = Receipt))]
     pub receipt: Value,
     /// The signature over the JCS form of `receipt`.
     pub signature: ReceiptSignature,
@@ -97,6 +102,7 @@ pub struct SignedReceipt {
 
 /// An Ed25519 signature and the key it can be checked with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReceiptSignature {
     /// `Ed25519`.
     pub algorithm: String,

@@ -8,35 +8,56 @@ use crate::ids::{ApiKeyId, CleanupId, CollectionId, OrganizationId, RequestId, S
 
 /// One cleanup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cleanup {
+    /// The cleanup.
     pub id: CleanupId,
+    /// Whose data it was.
     pub organization_id: OrganizationId,
+    /// The collection that the connection was in.
     pub collection_id: CollectionId,
+    /// The deleted connection.
     pub source_connection_id: SourceConnectionId,
+    /// The sync whose id the data carries.
     pub sync_id: SyncId,
+    /// Where the removal is.
     pub state: CleanupState,
-    /// One entry for each store that must be verified empty.
+    /// One entry for each store that must be verified empty: `vespa` and `arf`.
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, crate::cleanup::TargetProgress>))]
     pub targets: TargetsProgress,
+    /// Failed attempts in a row, without headway in between.
     pub attempts: i32,
+    /// What stopped the last attempt; null if nothing did.
     pub error_code: Option<String>,
+    /// Entity rows that went with the connection.
     pub entity_rows_deleted: i64,
+    /// How the writers of the sync came to their end.
     pub writer_end: WriterEnd,
+    /// The API key that asked for the deletion, if there was one.
     pub requested_by: Option<ApiKeyId>,
+    /// The request that asked.
     pub request_id: Option<RequestId>,
+    /// When the deletion was accepted: from here on no search returns the data.
     pub deletion_requested_at: DateTime<Utc>,
+    /// When the rows and credentials were gone.
     pub rows_deleted_at: DateTime<Utc>,
     /// When the next attempt is due; null once no work is left.
     pub next_attempt_at: Option<DateTime<Utc>>,
+    /// When the targets are checked once more, if a writer ended without a word.
     pub check_again_at: Option<DateTime<Utc>>,
+    /// When the cleanup was made.
     pub created_at: DateTime<Utc>,
+    /// When something about it last changed.
     pub modified_at: DateTime<Utc>,
+    /// When it was done; null until then.
     pub completed_at: Option<DateTime<Utc>>,
+    /// Where to go on.
     pub links: CleanupLinks,
 }
 
 /// Where to go on from a cleanup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CleanupLinks {
     /// The cleanup itself.
     #[serde(rename = "self")]

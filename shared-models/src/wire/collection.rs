@@ -38,28 +38,48 @@ impl CollectionStatus {
 
 /// A connection, as a collection mentions it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = SourceConnectionSummary))]
 pub struct ConnectionSummary {
+    /// Its source.
+    #[cfg_attr(feature = "openapi", schema(example = "postgresql"))]
     pub short_name: String,
+    /// Its name for people.
     pub name: String,
 }
 
 /// A collection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Collection {
+    /// Its name for people.
+    #[cfg_attr(feature = "openapi", schema(example = "Customer support"))]
     pub name: String,
+    /// Its name in URLs; unique over all organizations.
+    #[cfg_attr(feature = "openapi", schema(example = "customer-support-x7k9m2"))]
     pub readable_id: String,
+    /// The collection.
     pub id: CollectionId,
+    /// Settings for syncs into it, kept as they were given.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub sync_config: Option<Value>,
+    /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// When it was last changed.
     pub modified_at: DateTime<Utc>,
+    /// The organization that it belongs to.
     pub organization_id: OrganizationId,
+    /// Who created it, if that is known.
     pub created_by_email: Option<String>,
+    /// Who last changed it, if that is known.
     pub modified_by_email: Option<String>,
+    /// How it is, derived from its connections.
     pub status: CollectionStatus,
+    /// Dimensions of its documents' vectors; 0 if they carry none.
     pub vector_size: u32,
+    /// The model that the vectors come from; `none` if there are none.
     pub embedding_model_name: String,
+    /// Its connections.
     pub source_connection_summaries: Vec<ConnectionSummary>,
 }
 

@@ -9,20 +9,34 @@ use crate::job::{ErrorCategory, JobStatus};
 
 /// One run of a connection's sync.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SourceConnectionJob {
+    /// The job.
     pub id: SyncJobId,
+    /// The connection that it belongs to.
     pub source_connection_id: SourceConnectionId,
+    /// Where it is.
     pub status: JobStatus,
+    /// When a worker began it; null until then.
     pub started_at: Option<DateTime<Utc>>,
+    /// When it ended; null until then.
     pub completed_at: Option<DateTime<Utc>>,
+    /// Seconds from start to end; null until it has ended.
     pub duration_seconds: Option<f64>,
+    /// Entities that were new.
     pub entities_inserted: i64,
+    /// Entities that had changed.
     pub entities_updated: i64,
+    /// Entities that the source no longer had.
     pub entities_deleted: i64,
+    /// Entities that could not be read or written.
     pub entities_failed: i64,
+    /// Why it failed, for people; null unless it failed.
     pub error: Option<String>,
+    /// Why it failed, as far as new credentials can mend it; else null.
     pub error_category: Option<ErrorCategory>,
+    /// More about the failure, if there is more.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub error_details: Option<Value>,
 }
 
@@ -50,18 +64,30 @@ impl SourceConnectionJob {
 
 /// The newest job, as a connection mentions it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = SyncJobDetails))]
 pub struct LastJob {
+    /// The job.
     pub id: SyncJobId,
+    /// Where it is.
     pub status: JobStatus,
+    /// When a worker began it; null until then.
     pub started_at: Option<DateTime<Utc>>,
+    /// When it ended; null until then.
     pub completed_at: Option<DateTime<Utc>>,
+    /// Seconds from start to end; null until it has ended.
     pub duration_seconds: Option<f64>,
+    /// Entities that were new.
     pub entities_inserted: i64,
+    /// Entities that had changed.
     pub entities_updated: i64,
+    /// Entities that the source no longer had.
     pub entities_deleted: i64,
+    /// Entities that could not be read or written.
     pub entities_failed: i64,
+    /// Why it failed, for people; null unless it failed.
     pub error: Option<String>,
+    /// Why it failed, as far as new credentials can mend it; else null.
     pub error_category: Option<ErrorCategory>,
 }
 

@@ -7,13 +7,17 @@ use serde_json::{Map, Value};
 
 /// `{"detail": "<text>"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ErrorResponse))]
 pub struct Detail {
     /// What is wrong, for people.
+    #[cfg_attr(feature = "openapi", schema(example = "SourceConnection not found"))]
     pub detail: String,
 }
 
 /// Where in a request something is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Location {
     /// A field's name, or `body`, `query`, `path`, `header` as the first.
@@ -33,6 +37,8 @@ impl std::fmt::Display for Location {
 
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ValidationErrorDetail))]
 pub struct FieldProblem {
     /// Where it is.
     pub loc: Vec<Location>,
@@ -53,10 +59,13 @@ impl FieldProblem {
 
 /// The body of a 422 about a request's form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ValidationErrorResponse))]
 pub struct Unprocessable {
-    /// The published shape.
+    /// Every fault, with its place, its text and its kind.
     pub detail: Vec<FieldProblem>,
-    /// The real server's shape: one object a problem, the dotted place as its only key.
+    /// The same, as one object a fault: the place with dots, and the text.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<std::collections::BTreeMap<String, String>>))]
     pub errors: Vec<Map<String, Value>>,
 }
 

@@ -22,53 +22,81 @@ text_enum! {
 
 /// A container that a hit is in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = SearchBreadcrumb))]
 pub struct Breadcrumb {
+    /// The container's id at its source.
     pub entity_id: String,
+    /// Its name.
     pub name: Option<String>,
+    /// Its class.
     pub entity_type: Option<String>,
 }
 
 /// Where a hit came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = SearchSystemMetadata))]
 pub struct SystemMetadata {
+    /// The source.
     pub source_name: Option<String>,
+    /// The entity's class.
     pub entity_type: Option<String>,
+    /// The sync that brought it.
     pub sync_id: SyncId,
+    /// The job that last wrote it.
     pub sync_job_id: Option<SyncJobId>,
+    /// Which part of the entity this is, from 0.
     pub chunk_index: Option<i64>,
+    /// The entity's id at its source.
     pub original_entity_id: Option<String>,
 }
 
 /// Who may see a hit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = SearchAccessControl))]
 pub struct Access {
+    /// Who may see it, as the source says; null if it says nothing.
     pub viewers: Option<Vec<String>>,
+    /// Whether everybody may, as the source says.
     pub is_public: Option<bool>,
 }
 
 /// One hit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SearchResult {
+    /// The entity's id at its source.
     pub entity_id: String,
+    /// Its name.
     pub name: String,
+    /// How well it fits; higher is better, comparable within one answer.
     pub relevance_score: f64,
+    /// The containers that it is in, the outermost first.
     pub breadcrumbs: Vec<Breadcrumb>,
+    /// When it was created at its source.
     pub created_at: Option<String>,
+    /// When it was last changed at its source.
     pub updated_at: Option<String>,
+    /// The text that was found.
     pub textual_representation: String,
+    /// Where it came from.
     pub airweave_system_metadata: SystemMetadata,
+    /// Who may see it.
     pub access: Access,
+    /// Where it is on the web; empty if nowhere.
     pub web_url: String,
+    /// Where the file itself is.
     pub url: Option<String>,
+    /// The source's own fields.
     pub raw_source_fields: BTreeMap<String, Value>,
 }
 
 /// The answer of instant and classic search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = SearchV2Response))]
 pub struct SearchResults {
     /// The hits, best first.
     pub results: Vec<SearchResult>,
@@ -76,26 +104,41 @@ pub struct SearchResults {
 
 /// One hit as older clients know it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = LegacySearchResult))]
 pub struct LegacyResult {
+    /// The same as `entity_id`.
     pub id: String,
+    /// How well it fits; higher is better.
     pub score: f64,
+    /// The entity's id at its source.
     pub entity_id: String,
+    /// Its name.
     pub name: String,
+    /// The text that was found.
     pub textual_representation: String,
+    /// When it was created at its source.
     pub created_at: Option<String>,
+    /// When it was last changed at its source.
     pub updated_at: Option<String>,
+    /// The containers that it is in, the outermost first.
     pub breadcrumbs: Vec<Breadcrumb>,
+    /// Where it came from.
     pub system_metadata: SystemMetadata,
+    /// Who may see it.
     pub access: Access,
+    /// The source's own fields.
     pub source_fields: BTreeMap<String, Value>,
 }
 
 /// The answer that older clients know; there is no language model, so no completion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = LegacySearchResponse))]
 pub struct LegacyResults {
+    /// The hits, best first.
     pub results: Vec<LegacyResult>,
+    /// Always null: there is no language model.
     pub completion: Option<String>,
 }
 
