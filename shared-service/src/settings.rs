@@ -13,8 +13,8 @@ mod one_line;
 mod tests;
 
 pub use groups::{
-    AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, LogFormat, ProtocolSettings,
-    ReceiptKeySettings, TelemetrySettings, VespaSettings, secret,
+    AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderEndpoint,
+    EmbedderSettings, LogFormat, ProtocolSettings, ReceiptKeySettings, TelemetrySettings, VespaSettings, secret,
 };
 pub use keys::{BadKey, KeyRing, NamedKey};
 pub use load::{Validate, load};

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use shared_models::ProtocolTimes;
@@ -85,6 +86,53 @@ pub struct VespaSettings {
     /// Vespa's container, as http://host:8081; may hold a password
     #[arg(long, env = "VESPA_URL", value_name = "URL", hide_env_values = true, value_parser = http_url)]
     pub vespa_url: Url,
+}
+
+/// The embedder: an OpenAI-compatible endpoint that turns texts into vectors. Gateways and sync-workers need the same.
+#[derive(Debug, Clone, Args)]
+pub struct EmbedderSettings {
+    /// Base URL of an OpenAI-compatible API, such as https://api.openai.com/v1; its /embeddings makes the vectors of
+    /// semantic and hybrid search. Without it every search ranks by keywords; may hold a password
+    #[arg(long, env = "EMBEDDER_URL", value_name = "URL", hide_env_values = true, value_parser = http_url, requires = "embedder_model")]
+    pub embedder_url: Option<Url>,
+    /// Name of the model; another one makes the next sync of every connection embed everything anew
+    #[arg(long, env = "EMBEDDER_MODEL", value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), requires = "embedder_url")]
+    pub embedder_model: Option<String>,
+    /// Dimensions of the model's vectors, those of dense_embedding in Vespa's schema; 1536 if not given
+    #[arg(long, env = "EMBEDDER_DIMENSIONS", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=16_384), requires = "embedder_url")]
+    pub embedder_dimensions: Option<u32>,
+    /// Key that is sent as a bearer token; none if not given; a secret
+    #[arg(long, env = "EMBEDDER_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret, requires = "embedder_url")]
+    pub embedder_api_key: Option<SecretString>,
+}
+
+/// What the embedder's settings say, if there is one.
+#[derive(Debug, Clone)]
+pub struct EmbedderEndpoint {
+    /// Base URL.
+    pub url: Url,
+    /// Name of the model.
+    pub model: String,
+    /// Dimensions of its vectors.
+    pub dimensions: u32,
+    /// Key, if it wants one.
+    pub api_key: Option<SecretString>,
+}
+
+/// Dimensions of `dense_embedding` in deploy/vespa.
+const DEFAULT_DIMENSIONS: u32 = 1536;
+
+impl EmbedderSettings {
+    /// The endpoint, if there is an embedder.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<EmbedderEndpoint> {
+        Some(EmbedderEndpoint {
+            url: self.embedder_url.clone()?,
+            model: self.embedder_model.clone()?,
+            dimensions: self.embedder_dimensions.unwrap_or(DEFAULT_DIMENSIONS),
+            api_key: self.embedder_api_key.clone(),
+        })
+    }
 }
 
 /// The store of raw captures.

@@ -6,7 +6,8 @@ use clap::{CommandFactory as _, Parser};
 
 use super::load::{Judgement, Validate, judge, named};
 use super::{
-    AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, ProtocolSettings, TelemetrySettings,
+    AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings, ProtocolSettings,
+    TelemetrySettings,
 };
 
 /// Documents what it does
@@ -21,6 +22,8 @@ struct Settings {
     protocol: ProtocolSettings,
     #[command(flatten)]
     keys: CredentialsKeysSettings,
+    #[command(flatten)]
+    embedder: EmbedderSettings,
     #[command(flatten)]
     admin: AdminSettings<9002>,
     #[command(flatten)]
@@ -144,4 +147,25 @@ fn help_lists_every_setting_with_its_default_and_no_secret() {
         assert!(help.contains(&format!("[env: {name}")), "{name} in {help}");
     }
     assert!(help.contains("[default: 10s]") && help.contains("[default: 127.0.0.1:9002]"), "{help}");
+}
+
+#[test]
+fn an_embedder_is_set_as_a_whole_or_not_at_all() {
+    let Judgement::Run(settings) = judged(&GOOD, &[]) else { panic!("refused") };
+    assert!(settings.embedder.endpoint().is_none());
+    let (url, model) = (("EMBEDDER_URL", "https://u:hunter2@host/v1"), ("EMBEDDER_MODEL", "m"));
+    let both = [&GOOD[..], &[url, model, ("EMBEDDER_API_KEY", "hunter2")]].concat();
+    let Judgement::Run(settings) = judged(&both, &[]) else { panic!("refused") };
+    assert!(!format!("{:?}", settings.embedder.embedder_api_key).contains("hunter2"));
+    let endpoint = settings.embedder.endpoint().unwrap();
+    assert_eq!((endpoint.model.as_str(), endpoint.dimensions, endpoint.api_key.is_some()), ("m", 1536, true));
+
+    let with = |more: &[(&'static str, &'static str)]| refused(&[&GOOD[..], more].concat(), &[]);
+    assert_eq!(with(&[url]), "EMBEDDER_MODEL is not set");
+    assert_eq!(with(&[model]), "EMBEDDER_URL is not set");
+    assert!(with(&[("EMBEDDER_API_KEY", "hunter2")]).contains("EMBEDDER_URL"));
+    assert!(with(&[("EMBEDDER_DIMENSIONS", "768")]).contains("EMBEDDER_URL"));
+    let line = with(&[("EMBEDDER_URL", "ftp://hunter2"), model]);
+    assert!(line.starts_with("EMBEDDER_URL: not a URL") && !line.contains("hunter2"), "{line}");
+    assert!(with(&[url, model, ("EMBEDDER_DIMENSIONS", "0")]).starts_with("EMBEDDER_DIMENSIONS is \"0\": "));
 }
