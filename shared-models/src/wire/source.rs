@@ -25,6 +25,8 @@ pub struct FieldItem {
     pub required: bool,
     /// What the items of an array are.
     pub items_type: Option<String>,
+    /// Feature that an organization needs to set it; null here.
+    pub feature_flag: Option<String>,
     /// Whether it is never shown again once stored.
     pub is_secret: bool,
     /// What it may be, if that is limited.
@@ -122,11 +124,11 @@ impl From<&SourceDefinition> for Source {
 impl From<&Field> for FieldItem {
     fn from(field: &Field) -> Self {
         let (kind, items_type, enum_values) = match field.kind {
-            FieldKind::Text { .. } => ("string", None, None),
+            FieldKind::Text { .. } | FieldKind::FreeText { .. } => ("string", None, None),
             FieldKind::Choice(choices) => {
                 ("string", None, Some(choices.iter().map(|&choice| choice.to_owned()).collect()))
             }
-            FieldKind::Integer { .. } | FieldKind::Float { .. } => ("number", None, None),
+            FieldKind::Integer { .. } | FieldKind::Weight { .. } | FieldKind::Float { .. } => ("number", None, None),
             FieldKind::Boolean => ("boolean", None, None),
             FieldKind::TextList => ("array", Some("string".to_owned()), None),
         };
@@ -137,6 +139,7 @@ impl From<&Field> for FieldItem {
             kind: kind.to_owned(),
             required: matches!(field.default, FieldDefault::Required),
             items_type,
+            feature_flag: None,
             is_secret: field.is_secret,
             enum_values,
         }
