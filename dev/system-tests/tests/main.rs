@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod broker_lost;
+mod clients;
 mod collections;
 mod compose;
 mod deletion;
