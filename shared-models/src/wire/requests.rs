@@ -1,0 +1,20 @@
+//! What clients send: the forms of request bodies, as the OpenAPI document describes them.
+//!
+//! The gateway reads bodies field by field, to report every fault at once; these types say what its readers accept. A
+//! client in Rust may build its bodies from them.
+
+mod api_key;
+mod collection;
+mod search;
+mod source_connection;
+
+pub use api_key::ApiKeyCreate;
+pub use collection::{CollectionCreate, CollectionUpdate};
+pub use search::{
+    AgenticSearchRequest, ClassicSearchRequest, FilterCondition, FilterGroup, FilterOperator, FilterValue,
+    FilterableField, InstantSearchRequest, LegacySearchRequest,
+};
+pub use source_connection::{
+    AuthProviderAuthentication, DirectAuthentication, GivenAuthentication, OAuthBrowserAuthentication,
+    OAuthTokenAuthentication, RunRequest, ScheduleConfig, SourceConnectionCreate, SourceConnectionUpdate,
+};
