@@ -7,7 +7,7 @@ use shared_database::connections::{
     ConnectionChange, ConnectionRow, CreatedConnection, Credentials, NewConnection, UpdatedConnection, Visibility,
 };
 use shared_database::jobs::{CancelJob, NewJob};
-use shared_models::source::{FILES, InvalidFields, SourceDefinition, ValidatedFields, validate};
+use shared_models::source::{FILES, InvalidFields, SourceDefinition, ValidatedFields, rejection, validate};
 use shared_models::wire::job::SourceConnectionJob;
 use shared_models::wire::source_connection::{AuthMethod, SourceConnection};
 use shared_models::{CleanupId, Envelope, JobStatus, Message, SourceConnectionId, SyncJobId};
@@ -15,7 +15,7 @@ use shared_service::clock;
 
 use crate::auth::Caller;
 use crate::deletion::DeletionAnswer;
-use crate::input::{ConnectionInput, ConnectionPatch, GivenAuthentication, ScheduleInput};
+use crate::input::{ConnectionInput, ConnectionPatch, GivenAuthentication, GivenSchedule, ScheduleInput};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::{present, schedule};
@@ -26,22 +26,29 @@ use crate::{present, schedule};
 /// 404 if there is none, or it is being deleted.
 pub async fn get(state: &AppState, caller: &Caller, id: SourceConnectionId) -> Result<SourceConnection, Problem> {
     let view = state.database.view_connection(caller.organization, id, Visibility::Live).await?;
-    Ok(present::connection(view.ok_or(Problem::NoSourceConnection)?, clock::utc_now()))
+    Ok(present::connection(view.ok_or(Problem::NoSourceConnection)?))
 }
 
-/// Creates a connection. Checked in this order: source, authentication method, credentials, config, schedule, collection.
+/// Creates a connection. Checked in this order: source, authentication method, credentials, config, the source's own
+/// validation, schedule, collection.
 ///
 /// # Errors
 /// The first check that fails.
 pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -> Result<SourceConnection, Problem> {
-    let now = clock::utc_now();
     let source = state.source(&input.short_name).ok_or_else(|| Problem::NoSourceToConnect(input.short_name.clone()))?;
     let GivenAuthentication::Direct(credentials) = input.authentication else {
         return Err(Problem::UnsupportedAuthentication(source.short_name.to_owned()));
     };
     let credentials = checked_credentials(source, &credentials)?;
     let config = checked_config(source, &input.config)?;
-    let schedule = schedule::for_new(source, input.schedule, now)?;
+    if let Some(why) = rejection(source, &config) {
+        return Err(Problem::RejectedBySource(why));
+    }
+    let cron = schedule::for_new(source, &input.schedule, clock::utc_now())?;
+    let ScheduleInput { continuous, cursor_field, .. } = match input.schedule {
+        GivenSchedule::Absent | GivenSchedule::Null => ScheduleInput::default(),
+        GivenSchedule::Given(schedule) => schedule,
+    };
     let sync_immediately = input.sync_immediately.unwrap_or(true);
     let new = NewConnection {
         readable_collection_id: input.readable_collection_id,
@@ -51,9 +58,9 @@ pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -
         config,
         auth_method: AuthMethod::Direct,
         credentials,
-        cron: schedule.cron,
-        continuous: schedule.continuous,
-        cursor_field: schedule.cursor_field,
+        cron,
+        continuous: continuous.unwrap_or(false),
+        cursor_field: cursor_field.flatten(),
         sync_immediately,
     };
     let created = state.database.create_connection(&state.cipher, caller.organization, new, caller.request).await?;
@@ -61,7 +68,7 @@ pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -
     if sync_immediately {
         state.relay.ring();
     }
-    Ok(present::connection(*view, now))
+    Ok(present::connection(*view))
 }
 
 /// Changes a connection.
@@ -81,20 +88,15 @@ pub async fn update(
     }
     let credentials = patch.credentials.map(|given| checked_credentials(source, &given)).transpose()?;
     let config = patch.config.map(|given| checked_config(source, &given)).transpose()?;
-    let mut change = ConnectionChange {
+    let change = ConnectionChange {
         name: patch.name,
         description: patch.description,
         config: config.map(Value::Object),
-        ..ConnectionChange::default()
+        schedule: schedule::for_change(source, patch.schedule)?,
     };
-    if let Some(ScheduleInput { cron, continuous, cursor_field }) = schedule::for_change(source, patch.schedule)? {
-        change.cron = Some(cron);
-        change.continuous = Some(continuous);
-        change.cursor_field = Some(cursor_field);
-    }
     let updated = state.database.update_connection(&state.cipher, caller.organization, id, change, credentials).await?;
     match updated {
-        UpdatedConnection::Updated(view) => Ok(present::connection(*view, clock::utc_now())),
+        UpdatedConnection::Updated(view) => Ok(present::connection(*view)),
         UpdatedConnection::BeingDeleted => Err(Problem::ConnectionBeingDeleted),
         UpdatedConnection::NotFound => Err(Problem::NoSourceConnection),
     }
@@ -161,7 +163,7 @@ pub async fn delete(
 ) -> Result<(SourceConnection, Vec<CleanupId>), Problem> {
     // Before the deletion takes its lock: building it takes time.
     let view = state.database.view_connection(caller.organization, id, Visibility::UntilGone).await?;
-    let snapshot = present::connection(view.ok_or(Problem::NoSourceConnection)?, clock::utc_now());
+    let snapshot = present::connection(view.ok_or(Problem::NoSourceConnection)?);
     match state.deletions.delete_connection(caller.organization, id, caller.requester()).await? {
         DeletionAnswer::Deleted { cleanups } => Ok((snapshot, cleanups)),
         DeletionAnswer::NotFound | DeletionAnswer::AlreadyGone => Err(Problem::NoSourceConnection),

@@ -78,6 +78,9 @@ pub enum Problem {
     /// The source is authenticated otherwise.
     #[error("Source {0} does not support this authentication method. Supported methods: ['direct']")]
     UnsupportedAuthentication(String),
+    /// The source's own validation refuses the connection.
+    #[error("{0}")]
+    RejectedBySource(String),
     /// The connection isn't authenticated by credentials.
     #[error("Credentials can only be updated for direct authentication")]
     NotDirect,
@@ -152,6 +155,7 @@ impl Problem {
             | Self::ReadableIdTaken(_)
             | Self::UnsupportedAuthentication(_)
             | Self::NotDirect
+            | Self::RejectedBySource(_)
             | Self::TooFrequent(_) => StatusCode::BAD_REQUEST,
             Self::ConnectionBeingDeleted | Self::CollectionBeingDeleted => StatusCode::CONFLICT,
             Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,

@@ -5,16 +5,22 @@
 use serde_json::{Map, Value};
 
 mod catalogue;
+pub mod exception_stub;
 mod validate;
 
-pub use catalogue::{FILES, INCREMENTAL_STUB, POSTGRESQL, STUB, TIMED, all, find};
+pub use catalogue::{EXCEPTION_STUB, FILES, INCREMENTAL_STUB, POSTGRESQL, STUB, TIMED, all, find};
 pub use validate::{InvalidFields, validate};
 
 /// Kind of value that a field takes; `number` on the wire covers both numeric kinds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum FieldKind {
-    /// Text, at most this many characters.
+    /// Text that isn't blank. An empty one counts as not given, where that is possible: forms send it so.
     Text {
+        /// Longest accepted text, in characters.
+        max_chars: usize,
+    },
+    /// Any text, also an empty one.
+    FreeText {
         /// Longest accepted text, in characters.
         max_chars: usize,
     },
@@ -24,6 +30,11 @@ pub enum FieldKind {
     Integer {
         /// Smallest accepted value.
         min: i64,
+        /// Largest accepted value.
+        max: i64,
+    },
+    /// A whole number from 0 on; an empty string is 0.
+    Weight {
         /// Largest accepted value.
         max: i64,
     },
@@ -115,6 +126,13 @@ pub struct SourceDefinition {
     pub auth_fields: &'static [Field],
     /// Fields of `config`.
     pub config_fields: &'static [Field],
+}
+
+/// The source's own validation of what the catalogue has accepted, as far as it needs no look at the source: why a
+/// connection with this config must not be created.
+#[must_use]
+pub fn rejection(source: &SourceDefinition, config: &ValidatedFields) -> Option<String> {
+    if source.short_name == EXCEPTION_STUB.short_name { exception_stub::ExceptionStub::rejection(config) } else { None }
 }
 
 /// A validated config or credentials object, every default filled in, unknown keys dropped.

@@ -18,6 +18,7 @@ use shared_models::job::ErrorCategory;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+mod exception_stub;
 mod files;
 mod incremental_stub;
 mod postgresql;
@@ -192,6 +193,7 @@ pub async fn run(
     sink: EntitySink,
 ) -> Result<ReadSummary, SourceError> {
     match short_name {
+        "exception_stub" => exception_stub::read(&parse_config(config)?, &sink).await,
         "files" => files::read(parse_config(config)?, parse_credentials(credentials)?, limits, &sink).await,
         "postgresql" => postgresql::read(parse_config(config)?, parse_credentials(credentials)?, &sink).await,
         "incremental_stub" => incremental_stub::read(&parse_config(config)?, cursor, &sink).await,

@@ -2,10 +2,14 @@
 
 use super::{Field, FieldDefault, FieldKind, SourceDefinition};
 
+mod testing;
+
+pub use testing::{EXCEPTION_STUB, INCREMENTAL_STUB, STUB, TIMED};
+
 /// Every source, internal ones included.
 #[must_use]
 pub fn all() -> &'static [SourceDefinition] {
-    &[FILES, POSTGRESQL, TIMED, STUB, INCREMENTAL_STUB]
+    &[FILES, POSTGRESQL, TIMED, STUB, INCREMENTAL_STUB, EXCEPTION_STUB]
 }
 
 /// The source of that name, internal ones included.
@@ -24,17 +28,30 @@ const fn field(
     Field { name, title, description, kind, default, is_secret: false }
 }
 
-const fn integer(name: &'static str, title: &'static str, default: i64, min: i64, max: i64) -> Field {
-    field(name, title, "", FieldKind::Integer { min, max }, FieldDefault::Integer(default))
+const fn integer(
+    name: &'static str,
+    title: &'static str,
+    description: &'static str,
+    default: i64,
+    min: i64,
+    max: i64,
+) -> Field {
+    field(name, title, description, FieldKind::Integer { min, max }, FieldDefault::Integer(default))
+}
+
+const fn free_text(name: &'static str, title: &'static str, description: &'static str, default: FieldDefault) -> Field {
+    field(name, title, description, FieldKind::FreeText { max_chars: 10_000 }, default)
 }
 
 const TEXT: FieldKind = FieldKind::Text { max_chars: 1024 };
+/// A chain of certificates takes a few KiB.
+const PEM: FieldKind = FieldKind::Text { max_chars: 64 * 1024 };
 
 /// A folder on the worker's machine.
 pub const FILES: SourceDefinition = SourceDefinition {
     short_name: "files",
     name: "Files",
-    description: "Files below a folder that the operator allowed.",
+    description: "Text and source code in the files below a folder that the operator allowed.",
     class_name: "FilesSource",
     entity_classes: &["FileEntity", "CodeFileEntity"],
     labels: &["Files"],
@@ -43,23 +60,29 @@ pub const FILES: SourceDefinition = SourceDefinition {
     auth_fields: &[field(
         "root",
         "Root",
-        "Name of an allowed root; the operator maps it to a folder, so no path travels.",
+        "Name of a folder that the operator allowed. It is a name, not a path.",
         FieldKind::Text { max_chars: 64 },
         FieldDefault::Required,
     )],
     config_fields: &[
-        field("path", "Path", "Folder below the root; the whole root if not given.", TEXT, FieldDefault::Null),
+        field(
+            "path",
+            "Path",
+            "Folder below the root, e.g. docs/manuals; the whole root if not given.",
+            TEXT,
+            FieldDefault::Null,
+        ),
         field(
             "include",
             "Include",
-            "Glob patterns, relative to the path, of files to take; all files if empty.",
+            "Glob patterns of files to take; all files if empty. *.md matches at any depth, docs/*.md only there.",
             FieldKind::TextList,
             FieldDefault::EmptyList,
         ),
         field(
             "exclude",
             "Exclude",
-            "Glob patterns of files to leave out.",
+            "Glob patterns of files and folders to leave out, e.g. node_modules or *.log.",
             FieldKind::TextList,
             FieldDefault::EmptyList,
         ),
@@ -77,109 +100,41 @@ pub const POSTGRESQL: SourceDefinition = SourceDefinition {
     supports_continuous: false,
     is_internal: false,
     auth_fields: &[
-        field("host", "Host", "Host name or address.", TEXT, FieldDefault::Required),
-        field("port", "Port", "TCP port.", FieldKind::Integer { min: 1, max: 65_535 }, FieldDefault::Integer(5432)),
-        field("database", "Database", "Database name.", TEXT, FieldDefault::Required),
-        field("user", "User", "Role that may read the tables.", TEXT, FieldDefault::Required),
-        Field { is_secret: true, ..field("password", "Password", "The role's password.", TEXT, FieldDefault::Null) },
+        field("host", "Host", "Host name or address of the server.", TEXT, FieldDefault::Required),
+        field(
+            "port",
+            "Port",
+            "TCP port of the server.",
+            FieldKind::Integer { min: 1, max: 65_535 },
+            FieldDefault::Integer(5432),
+        ),
+        field("database", "Database", "Name of the database.", TEXT, FieldDefault::Required),
+        field("user", "User", "Role that may read the tables; it needs no other right.", TEXT, FieldDefault::Required),
+        Field { is_secret: true, ..field("password", "Password", "Password of the role.", TEXT, FieldDefault::Null) },
         field(
             "sslmode",
             "TLS",
-            "disable, or require: a verified TLS connection.",
+            "require is an encrypted connection to a server whose certificate is checked; disable is a plain one.",
             FieldKind::Choice(&["disable", "require"]),
             FieldDefault::Text("disable"),
         ),
+        field(
+            "sslrootcert",
+            "TLS Root Certificate",
+            "Certificate of the authority that the server's certificate must come from, as PEM text; \
+             the authorities that the worker trusts if not given. Needs TLS.",
+            PEM,
+            FieldDefault::Null,
+        ),
     ],
     config_fields: &[
-        field("schema", "Schema", "Schema of the tables.", TEXT, FieldDefault::Text("public")),
+        field("schema", "Schema", "Schema that the tables are in.", TEXT, FieldDefault::Text("public")),
         field(
             "tables",
             "Tables",
-            "Tables to read; all of the schema if empty.",
+            "Tables to read; all tables of the schema that may be read if empty. Views and foreign tables must be named.",
             FieldKind::TextList,
             FieldDefault::EmptyList,
         ),
-    ],
-};
-
-/// Yields entities spread evenly over a time.
-pub const TIMED: SourceDefinition = SourceDefinition {
-    short_name: "timed",
-    name: "Timed",
-    description: "Generates entities spread over a duration; for tests.",
-    class_name: "TimedSource",
-    entity_classes: &["TimedContainerEntity", "TimedEntity"],
-    labels: &["Internal", "Testing"],
-    supports_continuous: false,
-    is_internal: true,
-    auth_fields: &[Field {
-        is_secret: true,
-        ..field("timed_key", "Timed key", "Any text.", TEXT, FieldDefault::Text("timed"))
-    }],
-    config_fields: &[
-        integer("entity_count", "Entity count", 100, 1, 10_000),
-        field(
-            "duration_seconds",
-            "Duration (seconds)",
-            "",
-            FieldKind::Float { min: 0.1, max: 600.0 },
-            FieldDefault::Float(10.0),
-        ),
-        integer("seed", "Seed", 42, i64::MIN, i64::MAX),
-    ],
-};
-
-/// Yields entities of many kinds, chosen by a seed.
-pub const STUB: SourceDefinition = SourceDefinition {
-    short_name: "stub",
-    name: "Stub",
-    description: "Generates deterministic entities of several kinds; for tests.",
-    class_name: "StubSource",
-    entity_classes: &[
-        "StubContainerEntity",
-        "SmallStubEntity",
-        "MediumStubEntity",
-        "LargeStubEntity",
-        "SmallStubFileEntity",
-        "LargeStubFileEntity",
-        "CodeStubFileEntity",
-    ],
-    labels: &["Internal", "Testing"],
-    supports_continuous: false,
-    is_internal: true,
-    auth_fields: &[Field {
-        is_secret: true,
-        ..field("stub_key", "Stub key", "Any text.", TEXT, FieldDefault::Text("stub"))
-    }],
-    config_fields: &[
-        integer("entity_count", "Entity count", 10, 1, 100_000),
-        integer("seed", "Seed", 42, i64::MIN, i64::MAX),
-        integer("generation_delay_ms", "Generation delay (ms)", 0, 0, 10_000),
-        integer("small_entity_weight", "Small entity weight", 30, 0, 100),
-        integer("medium_entity_weight", "Medium entity weight", 30, 0, 100),
-        integer("large_entity_weight", "Large entity weight", 10, 0, 100),
-        integer("small_file_weight", "Small file weight", 15, 0, 100),
-        integer("large_file_weight", "Large file weight", 5, 0, 100),
-        integer("code_file_weight", "Code file weight", 10, 0, 100),
-        field("inject_special_tokens", "Inject special tokens", "", FieldKind::Boolean, FieldDefault::Boolean(false)),
-        field("custom_content_prefix", "Custom content prefix", "", TEXT, FieldDefault::Null),
-        integer("fail_after", "Fail after", -1, -1, 100_000),
-    ],
-};
-
-/// Yields more entities when its config says so, from a cursor on.
-pub const INCREMENTAL_STUB: SourceDefinition = SourceDefinition {
-    short_name: "incremental_stub",
-    name: "Incremental Stub",
-    description: "Generates deterministic entities and goes on from a cursor; for tests.",
-    class_name: "IncrementalStubSource",
-    entity_classes: &["StubContainerEntity", "SmallStubEntity"],
-    labels: &["Internal", "Testing"],
-    supports_continuous: true,
-    is_internal: true,
-    auth_fields: STUB.auth_fields,
-    config_fields: &[
-        integer("entity_count", "Entity count", 5, 1, 100_000),
-        integer("seed", "Seed", 42, i64::MIN, i64::MAX),
     ],
 };

@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{Field, FieldKind, ValidatedFields};
+use super::{Field, FieldDefault, FieldKind, ValidatedFields};
+
+/// Bounds of a list of texts.
+const MAX_ITEMS: usize = 1_000;
+const MAX_ITEM_CHARS: usize = 1_024;
 
 /// The fields that don't fit, e.g. `entity_count: Input should be greater than or equal to 1`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,68 +36,143 @@ fn validate_field(field: &Field, given: Option<&Value>) -> Result<Value, String>
     match given {
         None => default.ok_or_else(|| "Field required".to_owned()),
         Some(Value::Null) if default == Some(Value::Null) => Ok(Value::Null),
+        Some(Value::String(text)) if text.is_empty() && is_like_absent(field) => Ok(Value::Null),
         Some(value) => validate_value(field.kind, value),
     }
 }
 
+/// Whether an empty text means that the field isn't given.
+const fn is_like_absent(field: &Field) -> bool {
+    matches!((field.kind, field.default), (FieldKind::Text { .. }, FieldDefault::Null))
+}
+
 fn validate_value(kind: FieldKind, value: &Value) -> Result<Value, String> {
     match kind {
-        FieldKind::Text { max_chars } => text(value, max_chars),
+        FieldKind::Text { max_chars } => {
+            let given = text(value, max_chars)?;
+            if given.trim().is_empty() {
+                return Err("String should have at least 1 character".to_owned());
+            }
+            Ok(value.clone())
+        }
+        FieldKind::FreeText { max_chars } => text(value, max_chars).map(|_| value.clone()),
         FieldKind::Choice(choices) => match value.as_str() {
             Some(given) if choices.contains(&given) => Ok(value.clone()),
-            _ => Err(format!("Input should be one of '{}'", choices.join("', '"))),
+            _ => Err(format!("Input should be {}", either(choices))),
         },
-        FieldKind::Integer { min, max } => {
-            let number = integer(value).ok_or("Input should be a valid integer")?;
-            bounds(&number, &min, &max)?;
-            Ok(number.into())
-        }
+        FieldKind::Integer { min, max } => whole(value, min, max),
+        FieldKind::Weight { max } => match value.as_str() {
+            Some(text) if text.trim().is_empty() => Ok(Value::from(0)),
+            _ => whole(value, 0, max),
+        },
         FieldKind::Float { min, max } => {
-            let number = float(value).ok_or("Input should be a valid number")?;
+            let number = float(value)?;
             bounds(&number, &min, &max)?;
             Ok(Number::from_f64(number).map_or(Value::Null, Value::Number))
         }
-        FieldKind::Boolean => match value {
-            Value::Bool(_) => Ok(value.clone()),
-            Value::String(text) if text == "true" || text == "false" => Ok(Value::Bool(text == "true")),
-            _ => Err("Input should be a valid boolean".to_owned()),
-        },
-        FieldKind::TextList => match value {
-            Value::Array(items) if items.iter().all(Value::is_string) => Ok(value.clone()),
-            _ => Err("Input should be a valid list of strings".to_owned()),
-        },
+        FieldKind::Boolean => boolean(value).map(Value::Bool),
+        FieldKind::TextList => text_list(value),
     }
 }
 
-fn text(value: &Value, max_chars: usize) -> Result<Value, String> {
+fn text(value: &Value, max_chars: usize) -> Result<&str, String> {
     let given = value.as_str().ok_or("Input should be a valid string")?;
-    if given.trim().is_empty() {
-        return Err("String should have at least 1 character".to_owned());
-    }
     if given.chars().count() > max_chars {
         return Err(format!("String should have at most {max_chars} characters"));
     }
     if given.contains('\0') {
         return Err("String should not contain a null character".to_owned());
     }
+    Ok(given)
+}
+
+fn text_list(value: &Value) -> Result<Value, String> {
+    let items = value.as_array().ok_or("Input should be a valid list")?;
+    if items.len() > MAX_ITEMS {
+        return Err(format!("List should have at most {MAX_ITEMS} items after validation, not {}", items.len()));
+    }
+    for (at, item) in items.iter().enumerate() {
+        let kind = FieldKind::Text { max_chars: MAX_ITEM_CHARS };
+        validate_value(kind, item).map_err(|problem| format!("item {at}: {problem}"))?;
+    }
     Ok(value.clone())
 }
 
-fn integer(value: &Value) -> Option<i64> {
+fn whole(value: &Value, min: i64, max: i64) -> Result<Value, String> {
+    let number = integer(value)?;
+    bounds(&number, &min, &max)?;
+    Ok(number.into())
+}
+
+fn integer(value: &Value) -> Result<i64, String> {
+    let unreadable = || "Input should be a valid integer, unable to parse string as an integer".to_owned();
     match value {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
+        Value::Bool(flag) => Ok(i64::from(*flag)),
+        Value::Number(number) => number.as_i64().map_or_else(|| exact(number), Ok),
+        Value::String(text) => {
+            let text = text.trim();
+            // `10.0` is the whole number 10.
+            let digits = text.split_once('.').map_or(text, |(digits, rest)| {
+                if !rest.is_empty() && rest.bytes().all(|digit| digit == b'0') { digits } else { text }
+            });
+            digits.parse().map_err(|_| unreadable())
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => Err("Input should be a valid integer".to_owned()),
     }
 }
 
-fn float(value: &Value) -> Option<f64> {
+/// A JSON number like `10.0` is whole, too.
+fn exact(number: &Number) -> Result<i64, String> {
+    match number.as_f64() {
+        Some(float) if float.fract() != 0.0 => {
+            Err("Input should be a valid integer, got a number with a fractional part".to_owned())
+        }
+        // Beyond 2^53 not every whole number has a float of its own.
+        Some(float) if float.abs() <= 9_007_199_254_740_992.0 => {
+            format!("{float:.0}").parse().map_err(|_| "Input should be a valid integer".to_owned())
+        }
+        Some(_) | None => Err("Unable to parse input string as an integer, exceeded maximum size".to_owned()),
+    }
+}
+
+fn float(value: &Value) -> Result<f64, String> {
     let number = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
+        Value::Bool(flag) => f64::from(u8::from(*flag)),
+        Value::Number(number) => number.as_f64().ok_or("Input should be a valid number")?,
+        Value::String(text) => text
+            .trim()
+            .parse()
+            .map_err(|_| "Input should be a valid number, unable to parse string as a number".to_owned())?,
+        Value::Null | Value::Array(_) | Value::Object(_) => return Err("Input should be a valid number".to_owned()),
     };
-    number.filter(|number| number.is_finite())
+    if number.is_finite() { Ok(number) } else { Err("Input should be a finite number".to_owned()) }
+}
+
+fn boolean(value: &Value) -> Result<bool, String> {
+    let told = match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => match number.as_f64() {
+            Some(1.0) => Some(true),
+            Some(0.0) => Some(false),
+            Some(_) | None => None,
+        },
+        Value::String(text) => match text.to_lowercase().as_str() {
+            "true" | "t" | "yes" | "y" | "on" | "1" => Some(true),
+            "false" | "f" | "no" | "n" | "off" | "0" => Some(false),
+            _ => None,
+        },
+        Value::Null | Value::Array(_) | Value::Object(_) => return Err("Input should be a valid boolean".to_owned()),
+    };
+    told.ok_or_else(|| "Input should be a valid boolean, unable to interpret input".to_owned())
+}
+
+/// `'a', 'b' or 'c'`.
+fn either(choices: &[&str]) -> String {
+    match choices {
+        [] => "nothing".to_owned(),
+        [only] => format!("'{only}'"),
+        [first @ .., last] => format!("'{}' or '{last}'", first.join("', '")),
+    }
 }
 
 fn bounds<T: PartialOrd + std::fmt::Display>(number: &T, min: &T, max: &T) -> Result<(), String> {
@@ -107,41 +186,5 @@ fn bounds<T: PartialOrd + std::fmt::Display>(number: &T, min: &T, max: &T) -> Re
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{STUB, TIMED};
-    use super::*;
-    use serde_json::json;
-
-    fn check(fields: &[Field], value: &Value) -> Result<Value, String> {
-        validate(fields, value.as_object().unwrap()).map(Value::Object).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn defaults_are_filled_in_and_unknown_keys_dropped() {
-        let valid = check(TIMED.config_fields, &json!({"entity_count": 20, "colour": "red"}));
-        assert_eq!(valid, Ok(json!({"entity_count": 20, "duration_seconds": 10.0, "seed": 42})));
-    }
-
-    #[test]
-    fn bounds_are_named() {
-        let problem = check(TIMED.config_fields, &json!({"entity_count": 0})).unwrap_err();
-        assert_eq!(problem, "entity_count: Input should be greater than or equal to 1");
-    }
-
-    #[test]
-    fn numbers_may_come_as_strings() {
-        let valid = check(STUB.config_fields, &json!({"small_entity_weight": "40"})).unwrap();
-        assert_eq!(valid["small_entity_weight"], 40);
-    }
-
-    #[test]
-    fn every_default_fits_its_own_bounds() {
-        for source in super::super::all() {
-            for field in source.config_fields.iter().chain(source.auth_fields) {
-                if let Some(default) = field.default.to_json().filter(|default| !default.is_null()) {
-                    assert!(validate_value(field.kind, &default).is_ok(), "{}.{}", source.short_name, field.name);
-                }
-            }
-        }
-    }
-}
+#[path = "validate_tests.rs"]
+mod tests;
