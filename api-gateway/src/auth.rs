@@ -1,21 +1,24 @@
 //! Who asks. Every handler that touches data takes a [`Caller`], so none can forget the organization (DEL-9).
 //!
 //! A key is hashed, its row looked up by the hash, and the two hashes compared in constant time: how long the look-up
-//! takes says something about hashes, nothing about keys.
+//! takes says something about hashes, nothing about keys. The same statement counts the request against its
+//! organization's limit.
 
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
-use shared_database::api_keys::FoundKey;
 use shared_database::deletion::Requester;
+use shared_database::rate_limits::FoundKey;
 use shared_models::{ApiKeyId, OrganizationId, RequestId};
+use shared_service::clock;
 use subtle::ConstantTimeEq as _;
 
 use crate::input;
 use crate::keys;
 use crate::problem::Problem;
+use crate::rate_limit::{self, Quota};
 use crate::state::AppState;
 
 /// Whom a request acts for.
@@ -36,24 +39,42 @@ impl Caller {
         Requester { api_key: self.api_key, request: self.request }
     }
 
-    /// Finds out who asks.
+    /// Finds out who asks, and whether one more request is admitted; asked again in the same request, it is the same
+    /// caller and counts once.
     ///
     /// # Errors
-    /// 401, 403, or 422 for a malformed `X-Organization-ID`.
+    /// 401, 403, 429, or 422 for a malformed `X-Organization-ID`.
     pub async fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        if let Some(known) = request.extensions().get::<Self>() {
+            return Ok(*known);
+        }
         let state = request.app_data::<web::Data<AppState>>().ok_or(Problem::Internal("no application state"))?;
         let request_id = request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
-        let (organization, api_key) = if state.auth_enabled {
+        let named = named_organization(request.headers());
+        let (organization, api_key, decision) = if state.auth_enabled {
             let key = key_of(request.headers())?;
-            let found = find(state, key).await?;
-            (found.organization_id, Some(found.id))
+            let found = find(state, key, named.as_ref().ok().copied().flatten()).await?;
+            (found.organization_id, Some(found.id), found.decision)
         } else {
             let first = state.database.first_organization().await?;
-            (first.ok_or(Problem::Internal("there is no organization"))?, None)
+            (first.ok_or(Problem::Internal("there is no organization"))?, None, None)
         };
         tracing::Span::current().record("organization", tracing::field::display(organization));
-        check_named_organization(request.headers(), organization)?;
-        Ok(Self { organization, api_key, request: request_id })
+        if let Ok(Some(other)) = named
+            && other != organization
+        {
+            return Err(Problem::OtherOrganization(other));
+        }
+        let quota = decision.as_ref().map_or_else(|| Quota::unlimited(clock::utc_now()), Quota::after);
+        request.extensions_mut().insert(quota);
+        if let Some(refused) = decision.filter(|decision| !decision.is_admitted) {
+            metrics::counter!("unweave_requests_refused_by_rate_limit_total").increment(1);
+            return Err(Problem::RateLimited(rate_limit::retry_after_seconds(&refused)));
+        }
+        named?;
+        let caller = Self { organization, api_key, request: request_id };
+        request.extensions_mut().insert(caller);
+        Ok(caller)
     }
 }
 
@@ -84,9 +105,9 @@ fn key_of(headers: &HeaderMap) -> Result<&str, Problem> {
     if key.is_empty() { Err(Problem::NotAuthenticated) } else { Ok(key) }
 }
 
-async fn find(state: &AppState, key: &str) -> Result<FoundKey, Problem> {
+async fn find(state: &AppState, key: &str, named: Option<OrganizationId>) -> Result<FoundKey, Problem> {
     let hash = keys::hash(key);
-    let found = state.database.find_api_key(hash).await?.ok_or(Problem::BadKey)?;
+    let found = state.database.admit(hash, named, state.rate_limits).await?.ok_or(Problem::BadKey)?;
     if !bool::from(found.key_hash.as_slice().ct_eq(hash.0.as_slice())) || found.is_expired {
         return Err(Problem::BadKey);
     }
@@ -102,10 +123,10 @@ async fn find(state: &AppState, key: &str) -> Result<FoundKey, Problem> {
     Ok(found)
 }
 
-fn check_named_organization(headers: &HeaderMap, organization: OrganizationId) -> Result<(), Problem> {
-    let Some(named) = headers.get("x-organization-id") else { return Ok(()) };
-    let named: OrganizationId = input::id(&["header", "X-Organization-ID"], named.to_str().unwrap_or_default().trim())?;
-    if named == organization { Ok(()) } else { Err(Problem::OtherOrganization(named)) }
+/// The organization in `X-Organization-ID`, if the header is there.
+fn named_organization(headers: &HeaderMap) -> Result<Option<OrganizationId>, Problem> {
+    let Some(named) = headers.get("x-organization-id") else { return Ok(None) };
+    input::id(&["header", "X-Organization-ID"], named.to_str().unwrap_or_default().trim()).map(Some)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What surrounds every request: its id, its span, its access-log line, its metrics.
+//! What surrounds every request: its id, its span, its access-log line, its metrics, the headers of every answer.
 //!
 //! Handlers run on actix's workers, each a runtime of its own that ends before `main`'s. Whatever a handler starts on the
 //! way (a PostgreSQL session, an HTTP/2 connection, a timer) must outlive the worker, so each poll happens inside
@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use tracing::Instrument as _;
 
 use crate::problem::Problem;
+use crate::rate_limit::Quota;
 use crate::state::AppState;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,6 +56,10 @@ pub async fn surround(
         }
         let value = HeaderValue::from_str(&id.to_string())?;
         response.headers_mut().insert(X_REQUEST_ID, value);
+        let quota = response.request().extensions().get::<Quota>().copied();
+        if let Some(quota) = quota {
+            quota.set(response.headers_mut());
+        }
         record(&response, method, route, began);
         Ok(response)
     };

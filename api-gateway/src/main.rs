@@ -15,6 +15,7 @@ mod keys;
 mod operation;
 mod present;
 mod problem;
+mod rate_limit;
 mod readable_id;
 mod relay;
 mod routes;
@@ -54,7 +55,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn start() -> anyhow::Result<()> {
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == operation::CREATE_ORGANIZATION) {
+    if std::env::args_os().nth(1).is_some_and(|word| operation::is_one(&word)) {
         return operation::run().await;
     }
     let settings: Settings = load();
@@ -159,6 +160,7 @@ fn assemble(
         health,
         times: settings.http.times(),
         auth_enabled: settings.auth_enabled,
+        rate_limits: settings.rate_limits(),
         offers_internal_sources: settings.enable_internal_sources,
     })
 }

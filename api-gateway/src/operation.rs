@@ -1,15 +1,19 @@
-//! What an operator does with the gateway's binary besides serving: making organizations.
+//! What an operator does with the gateway's binary besides serving: organizations, their plans and their keys.
 
-use anyhow::Context as _;
-use clap::{Parser, Subcommand};
-use secrecy::ExposeSecret as _;
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use secrecy::{ExposeSecret as _, SecretString};
 use shared_database::Database;
+use shared_models::{OrganizationId, Plan};
 use shared_service::settings::{DatabaseSettings, Validate, load};
 
 use crate::keys;
 
-/// Name of the subcommand, by which `main` tells it from serving.
-pub const CREATE_ORGANIZATION: &str = "create-organization";
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// An operation.
 #[derive(Debug, Clone, Parser)]
@@ -22,43 +26,123 @@ struct Operation {
 #[derive(Debug, Clone, Subcommand)]
 enum Command {
     /// Makes an organization and prints its first API key, which is shown only this once
-    CreateOrganization {
-        /// Name of the organization
-        #[arg(long)]
-        name: String,
-        /// PostgreSQL.
-        #[command(flatten)]
-        database: DatabaseSettings,
-    },
+    CreateOrganization(CreateOrganization),
+    /// Puts an organization on another plan, from its next request on
+    SetPlan(SetPlan),
+    /// Makes another API key for an organization, for one that has lost its last, and prints it
+    CreateApiKey(CreateApiKey),
+}
+
+#[derive(Debug, Clone, Args)]
+struct CreateOrganization {
+    /// Name of the organization
+    #[arg(long)]
+    name: String,
+    /// Requests that it may send a minute: developer 10, pro 100, team 250, enterprise without limit
+    #[arg(long, default_value = Plan::Enterprise.as_str(), value_parser = plan())]
+    plan: Plan,
+    /// PostgreSQL.
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
+#[derive(Debug, Clone, Args)]
+struct SetPlan {
+    /// Id of the organization
+    #[arg(long, value_name = "ID")]
+    organization: OrganizationId,
+    /// Requests that it may send a minute: developer 10, pro 100, team 250, enterprise without limit
+    #[arg(long, value_parser = plan())]
+    plan: Plan,
+    /// PostgreSQL.
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
+#[derive(Debug, Clone, Args)]
+struct CreateApiKey {
+    /// Id of the organization
+    #[arg(long, value_name = "ID")]
+    organization: OrganizationId,
+    /// Days until the key expires
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=365))]
+    expiration_days: u32,
+    /// PostgreSQL.
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
+fn plan() -> impl TypedValueParser<Value = Plan> {
+    PossibleValuesParser::new(Plan::ALL.iter().map(|plan| plan.as_str())).try_map(|name| name.parse::<Plan>())
+}
+
+impl Command {
+    const fn database(&self) -> &DatabaseSettings {
+        match self {
+            Self::CreateOrganization(given) => &given.database,
+            Self::SetPlan(given) => &given.database,
+            Self::CreateApiKey(given) => &given.database,
+        }
+    }
 }
 
 impl Validate for Operation {
     fn validate(&self) -> Result<(), String> {
         match &self.command {
-            Command::CreateOrganization { name, .. } if name.trim().is_empty() => {
+            Command::CreateOrganization(given) if given.name.trim().is_empty() => {
                 Err("--name must not be blank".to_owned())
             }
-            Command::CreateOrganization { database, .. } => database.validate(),
+            other => other.database().validate(),
         }
     }
+}
+
+/// Whether the command line's first word asks for an operation, not for serving.
+#[must_use]
+pub fn is_one(word: &OsStr) -> bool {
+    Operation::command().get_subcommands().any(|command| word == command.get_name())
 }
 
 /// Runs the operation that the command line names.
 ///
 /// # Errors
-/// PostgreSQL can't be reached, or isn't migrated.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "speaks to an operator")]
+/// PostgreSQL can't be reached, or isn't migrated, or there is no such organization.
+#[expect(clippy::print_stderr, reason = "speaks to an operator")]
 pub async fn run() -> anyhow::Result<()> {
-    match load::<Operation>().command {
-        Command::CreateOrganization { name, database } => {
-            let database = Database::new(&database.database_url, 1).context("connect to PostgreSQL")?;
-            let key = keys::generate();
-            let hash = keys::hash(key.expose_secret());
-            let organization = database.create_organization(&name, hash).await.context("make the organization")?;
-            // The key alone on stdout, for scripts.
-            eprintln!("organization {organization}; its API key, shown only this once:");
-            println!("{}", key.expose_secret());
+    let command = load::<Operation>().command;
+    let database = Database::new(&command.database().database_url, 1).context("connect to PostgreSQL")?;
+    match command {
+        Command::CreateOrganization(given) => {
+            let (key, hash) = new_key();
+            let made = database.create_organization(&given.name, given.plan, hash).await;
+            let organization = made.context("make the organization")?;
+            eprintln!("organization {organization}, plan {}; its API key, shown only this once:", given.plan);
+            show(&key);
+        }
+        Command::SetPlan(given) => {
+            let is_set = database.set_plan(given.organization, given.plan).await.context("set the plan")?;
+            ensure!(is_set, "there is no organization {}", given.organization);
+            eprintln!("organization {} is on plan {}", given.organization, given.plan);
+        }
+        Command::CreateApiKey(given) => {
+            let (key, hash) = new_key();
+            let lifetime = DAY.saturating_mul(given.expiration_days);
+            let made = database.create_api_key(given.organization, hash, lifetime).await.context("make the key")?;
+            eprintln!("API key {} of organization {}, shown only this once:", made.id, given.organization);
+            show(&key);
         }
     }
     Ok(())
+}
+
+fn new_key() -> (SecretString, shared_database::api_keys::KeyHash) {
+    let key = keys::generate();
+    let hash = keys::hash(key.expose_secret());
+    (key, hash)
+}
+
+/// The key alone on stdout, for scripts.
+#[expect(clippy::print_stdout, reason = "speaks to an operator")]
+fn show(key: &SecretString) {
+    println!("{}", key.expose_secret());
 }

@@ -29,6 +29,10 @@ pub enum Problem {
     #[error("API key does not have access to organization {0}")]
     OtherOrganization(OrganizationId),
 
+    /// The organization has sent as many requests as its plan allows; a later one is admitted after so many seconds.
+    #[error("Rate limit exceeded. Try again in {0} seconds.")]
+    RateLimited(i64),
+
     /// No such route.
     #[error("Not Found")]
     NoRoute,
@@ -87,6 +91,12 @@ pub enum Problem {
     /// The source can't run from a cursor.
     #[error("Source '{0}' does not support continuous syncs. Minimum interval is 1 hour.")]
     TooFrequent(String),
+    /// The source can't run from a cursor, in a change.
+    #[error(
+        "Source '{0}' does not support continuous syncs. Minimum schedule interval is 1 hour (e.g., '0 * * * *' for \
+         hourly)."
+    )]
+    TooFrequentChange(String),
     /// Somebody asked for the connection's deletion.
     #[error("Source connection is being deleted")]
     ConnectionBeingDeleted,
@@ -113,7 +123,7 @@ pub enum Problem {
     #[error("Invalid auth fields: {0}")]
     InvalidAuth(InvalidFields),
     /// Not a cron expression.
-    #[error("Invalid cron expression '{0}'")]
+    #[error("Invalid CRON expression: {0}")]
     InvalidCron(String),
 
     /// There is no language model.
@@ -138,6 +148,7 @@ impl Problem {
         let status = match self {
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
             Self::BadKey | Self::OtherOrganization(_) => StatusCode::FORBIDDEN,
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NoRoute
             | Self::NoSourceConnection
             | Self::NoCollection
@@ -156,7 +167,8 @@ impl Problem {
             | Self::UnsupportedAuthentication(_)
             | Self::NotDirect
             | Self::RejectedBySource(_)
-            | Self::TooFrequent(_) => StatusCode::BAD_REQUEST,
+            | Self::TooFrequent(_)
+            | Self::TooFrequentChange(_) => StatusCode::BAD_REQUEST,
             Self::ConnectionBeingDeleted | Self::CollectionBeingDeleted => StatusCode::CONFLICT,
             Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TookTooLong(_) => StatusCode::GATEWAY_TIMEOUT,
@@ -197,6 +209,9 @@ impl ResponseError for Problem {
         let mut response = HttpResponse::build(status);
         match self {
             Self::Unprocessable(problems) => return response.json(Unprocessable::from(problems.clone())),
+            Self::RateLimited(seconds) => {
+                response.insert_header((RETRY_AFTER, *seconds));
+            }
             Self::Database(_) | Self::Search(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
                 response.insert_header((RETRY_AFTER, TRY_AGAIN_SECONDS));
             }

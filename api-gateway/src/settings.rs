@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser};
 use secrecy::SecretString;
+use shared_database::rate_limits::RateLimits;
 use shared_service::settings::{
     AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, ProtocolSettings, TelemetrySettings,
     Validate, VespaSettings, secret,
@@ -23,7 +24,7 @@ use crate::server::tls::TlsFiles;
     name = "api-gateway",
     version,
     about = "Unweave's HTTP API: source connections that are deleted for real.",
-    after_help = "To make another organization and its first key: api-gateway create-organization --name NAME"
+    after_help = "Operations: api-gateway create-organization | set-plan | create-api-key, each with --help"
 )]
 pub struct Settings {
     /// The HTTP server.
@@ -35,7 +36,7 @@ pub struct Settings {
     /// Whether the sources for tests are offered
     #[arg(long, env = "ENABLE_INTERNAL_SOURCES", value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
     pub enable_internal_sources: bool,
-    /// Accepted, without effect: this version has no rate limit
+    /// Whether the rate limits of the organizations' plans are switched off
     #[arg(long, env = "DISABLE_RATE_LIMIT", value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
     pub disable_rate_limit: bool,
     /// First key of the first organization, 43 characters (URL-safe base64 of 32 bytes); made and logged if not given; a secret
@@ -120,6 +121,14 @@ impl HttpSettings {
             return Err(format!("REQUEST_TIMEOUT must be at least {least}: CANCEL_WAIT and what follows it"));
         }
         Ok(())
+    }
+}
+
+impl Settings {
+    /// Whether requests are counted.
+    #[must_use]
+    pub const fn rate_limits(&self) -> RateLimits {
+        if self.disable_rate_limit { RateLimits::Off } else { RateLimits::ByPlan }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 use shared_database::credentials::CredentialCipher;
+use shared_database::rate_limits::RateLimits;
 use shared_database::{Database, DatabaseError};
 use shared_messaging::Publisher;
 use shared_models::source::{self, SourceDefinition};
@@ -37,6 +38,8 @@ pub struct AppState {
     pub times: ClientTimes,
     /// Whether requests need an API key.
     pub auth_enabled: bool,
+    /// Whether requests are counted.
+    pub rate_limits: RateLimits,
     /// Whether sources for tests are offered.
     pub offers_internal_sources: bool,
 }

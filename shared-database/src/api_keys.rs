@@ -1,6 +1,6 @@
 //! API keys. Only a key's SHA-256 is stored: 32 random bytes need no salt and no slow hash.
 //!
-//! Keeps DEL-9: every call but the look-up by hash names the organization.
+//! Keeps DEL-9: every call names the organization, but the look-up by hash in [`crate::rate_limits`], which finds it.
 
 use std::time::Duration;
 
@@ -32,52 +32,20 @@ pub struct ApiKey {
     pub created_by_email: Option<String>,
 }
 
-/// What a request's key turned out to be.
-#[derive(Debug, Clone, QueryableByName)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct FoundKey {
-    #[diesel(sql_type = sql_types::Uuid)]
-    pub id: ApiKeyId,
-    #[diesel(sql_type = sql_types::Uuid)]
-    pub organization_id: OrganizationId,
-    /// The stored hash, for the caller to compare in constant time.
-    #[diesel(sql_type = sql_types::Bytea)]
-    pub key_hash: Vec<u8>,
-    #[diesel(sql_type = sql_types::Bool)]
-    pub is_expired: bool,
-    /// Whether the use of the key should be recorded again.
-    #[diesel(sql_type = sql_types::Bool)]
-    pub is_use_stale: bool,
-}
-
 impl Database {
-    /// The key with that hash, by index. Expiry goes by PostgreSQL's clock.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn find_api_key(&self, hash: KeyHash) -> Result<Option<FoundKey>> {
-        let found = diesel::sql_query(
-            "SELECT id, organization_id, key_hash,
-                    coalesce(expires_at <= clock_timestamp(), false) AS is_expired,
-                    coalesce(last_used_at < clock_timestamp() - interval '1 minute', true) AS is_use_stale
-             FROM api_key WHERE key_hash = $1",
-        )
-        .bind::<sql_types::Bytea, _>(hash.0.as_slice())
-        .get_result(&mut self.connection().await?)
-        .await
-        .optional()?;
-        Ok(found)
-    }
-
-    /// Records that a key was used just now.
+    /// Records that a key was used just now, unless a use in the last minute is recorded.
     ///
     /// # Errors
     /// Any database error.
     pub async fn record_key_use(&self, key: ApiKeyId) -> Result<()> {
-        diesel::sql_query("UPDATE api_key SET last_used_at = clock_timestamp() WHERE id = $1")
-            .bind::<sql_types::Uuid, _>(key)
-            .execute(&mut self.connection().await?)
-            .await?;
+        // Many requests may find it stale at once: one of them writes.
+        diesel::sql_query(
+            "UPDATE api_key SET last_used_at = clock_timestamp()
+             WHERE id = $1 AND coalesce(last_used_at < clock_timestamp() - interval '1 minute', true)",
+        )
+        .bind::<sql_types::Uuid, _>(key)
+        .execute(&mut self.connection().await?)
+        .await?;
         Ok(())
     }
 

@@ -17,6 +17,8 @@ pub mod jobs;
 pub mod organizations;
 pub mod outbox;
 mod pool;
+pub mod rate_limits;
+pub mod schedules;
 pub mod schema;
 
 pub use error::{DatabaseError, Result};

@@ -1,9 +1,10 @@
 //! Organizations: the tenants. An empty database gets its first one, with its first key, from the first gateway.
 
 use diesel::prelude::*;
+use diesel::sql_types;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures::FutureExt as _;
-use shared_models::{ApiKeyId, OrganizationId};
+use shared_models::{ApiKeyId, OrganizationId, Plan};
 
 use crate::api_keys::KeyHash;
 use crate::error::Result;
@@ -18,17 +19,30 @@ impl Database {
     ///
     /// # Errors
     /// Any database error.
-    pub async fn create_organization(&self, name: &str, key: KeyHash) -> Result<OrganizationId> {
+    pub async fn create_organization(&self, name: &str, plan: Plan, key: KeyHash) -> Result<OrganizationId> {
         let name = name.to_owned();
         self.transaction(move |db| {
             let name = name.clone();
-            async move { insert(db, &name, key).await }.boxed()
+            async move { insert(db, &name, plan, key).await }.boxed()
         })
         .await
     }
 
-    /// Makes the first organization if there is none yet; `None` if there is one. Run twice, or by several gateways at
-    /// once, it makes one.
+    /// Puts an organization on another plan, from its next request on; false if there is no such organization.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn set_plan(&self, organization: OrganizationId, plan: Plan) -> Result<bool> {
+        let rows = diesel::sql_query("UPDATE organization SET plan = $2, modified_at = clock_timestamp() WHERE id = $1")
+            .bind::<sql_types::Uuid, _>(organization)
+            .bind::<sql_types::Text, _>(plan)
+            .execute(&mut self.connection().await?)
+            .await?;
+        Ok(rows == 1)
+    }
+
+    /// Makes the first organization, without a limit, if there is none yet; `None` if there is one. Run twice, or by
+    /// several gateways at once, it makes one.
     ///
     /// # Errors
     /// Any database error.
@@ -45,7 +59,7 @@ impl Database {
                 if count > 0 {
                     return Ok(None);
                 }
-                insert(db, &name, key).await.map(Some)
+                insert(db, &name, Plan::Enterprise, key).await.map(Some)
             }
             .boxed()
         })
@@ -67,10 +81,10 @@ impl Database {
     }
 }
 
-async fn insert(db: &mut AsyncPgConnection, name: &str, key: KeyHash) -> Result<OrganizationId> {
+async fn insert(db: &mut AsyncPgConnection, name: &str, plan: Plan, key: KeyHash) -> Result<OrganizationId> {
     let id = OrganizationId::random();
     diesel::insert_into(organization::table)
-        .values((organization::id.eq(id), organization::name.eq(name)))
+        .values((organization::id.eq(id), organization::name.eq(name), organization::plan.eq(plan)))
         .execute(db)
         .await?;
     diesel::insert_into(api_key::table)

@@ -7,6 +7,16 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamptz,
         modified_at -> Timestamptz,
+        plan -> Text,
+    }
+}
+
+diesel::table! {
+    rate_limit (organization_id) {
+        organization_id -> Uuid,
+        admitted_at -> Array<Timestamptz>,
+        decided_at -> Timestamptz,
+        is_admitted -> Bool,
     }
 }
 
@@ -55,6 +65,7 @@ diesel::table! {
         cron -> Nullable<Text>,
         continuous -> Bool,
         cursor_field -> Nullable<Text>,
+        next_run_at -> Nullable<Timestamptz>,
         created_by_email -> Nullable<Text>,
         created_at -> Timestamptz,
         modified_at -> Timestamptz,
@@ -176,6 +187,7 @@ diesel::table! {
 }
 
 diesel::joinable!(api_key -> organization (organization_id));
+diesel::joinable!(rate_limit -> organization (organization_id));
 diesel::joinable!(collection -> organization (organization_id));
 diesel::joinable!(source_connection -> collection (collection_id));
 diesel::joinable!(credential -> source_connection (source_connection_id));
@@ -185,6 +197,7 @@ diesel::joinable!(entity -> sync (sync_id));
 diesel::joinable!(receipt -> cleanup (cleanup_id));
 diesel::allow_tables_to_appear_in_same_query!(
     organization,
+    rate_limit,
     api_key,
     collection,
     source_connection,

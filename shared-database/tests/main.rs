@@ -1,9 +1,10 @@
 //! The transactions that the protocol rests on, on a real PostgreSQL. Names say the property; DEL-n the invariant.
-#![expect(clippy::unwrap_used, reason = "tests panic, and their tasks end with them")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic, and their tasks end with them")]
 
 mod deletion;
 mod fixture;
 mod jobs;
 mod migrations;
 mod outbox;
+mod rate_limits;
 mod secrets;

@@ -1,0 +1,2 @@
+DROP TABLE rate_limit;
+ALTER TABLE organization DROP COLUMN plan;
