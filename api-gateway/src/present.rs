@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use shared_database::api_keys::ApiKey;
@@ -15,7 +15,6 @@ use shared_models::wire::{self, collection::CollectionStatus, job::duration_seco
 use shared_models::{JobStatus, SourceConnectionId, StatusFacts};
 use shared_stores::vespa::{Document, Hit};
 
-use crate::schedule;
 
 /// A connection in a list.
 #[must_use]
@@ -35,12 +34,12 @@ pub fn listed_connection(row: ListedConnection) -> wire::source_connection::Sour
     }
 }
 
-/// A connection, whole. `now` is what `next_run` is later than.
+/// A connection, whole.
 #[must_use]
-pub fn connection(view: ConnectionView, now: DateTime<Utc>) -> wire::source_connection::SourceConnection {
+pub fn connection(view: ConnectionView) -> wire::source_connection::SourceConnection {
     let status = view.facts().connection_status();
     let (error_message, error_category) = last_error(view.last_job.as_ref());
-    let schedule = schedule_of(&view, now);
+    let schedule = schedule_of(&view);
     let sync = view.last_job.map(|job| wire::source_connection::SyncSummary {
         total_runs: view.runs.total,
         successful_runs: view.runs.successful,
@@ -95,14 +94,11 @@ pub fn connection(view: ConnectionView, now: DateTime<Utc>) -> wire::source_conn
     }
 }
 
-fn schedule_of(view: &ConnectionView, now: DateTime<Utc>) -> Option<wire::source_connection::Schedule> {
+fn schedule_of(view: &ConnectionView) -> Option<wire::source_connection::Schedule> {
     let row = &view.row;
-    if row.cron.is_none() && !row.continuous && row.cursor_field.is_none() {
-        return None;
-    }
     Some(wire::source_connection::Schedule {
-        next_run: row.cron.as_deref().and_then(|cron| schedule::next_run(cron, now)),
-        cron: row.cron.clone(),
+        cron: Some(row.cron.clone()?),
+        next_run: view.next_run,
         continuous: row.continuous,
         cursor_field: row.cursor_field.clone(),
         cursor_value: view.cursor.clone(),

@@ -16,13 +16,14 @@ use shared_models::{CollectionId, JobStatus, OrganizationId, SourceConnectionId,
 use crate::error::Result;
 use crate::jobs::SyncJob;
 use crate::pool::Database;
+use crate::schedules;
 use crate::schema::{collection, source_connection, sync, sync_job};
 
 mod list;
 mod write;
 
 pub use list::ListedConnection;
-pub use write::{ConnectionChange, CreatedConnection, Credentials, NewConnection, UpdatedConnection};
+pub use write::{ConnectionChange, CreatedConnection, Credentials, NewConnection, ScheduleChange, UpdatedConnection};
 
 /// A row of `source_connection`.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -42,6 +43,7 @@ pub struct ConnectionRow {
     pub cron: Option<String>,
     pub continuous: bool,
     pub cursor_field: Option<String>,
+    next_run_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub modified_at: DateTime<Utc>,
     deletion_requested_at: Option<DateTime<Utc>>,
@@ -86,6 +88,8 @@ pub struct ConnectionView {
     pub row: ConnectionRow,
     pub readable_collection_id: String,
     pub sync_id: SyncId,
+    /// When its schedule is due; `None` while that is held back for new credentials.
+    pub next_run: Option<DateTime<Utc>>,
     pub cursor: Option<Value>,
     pub last_job: Option<SyncJob>,
     pub runs: RunCounts,
@@ -267,7 +271,21 @@ async fn view(
     .bind::<sql_types::Uuid, _>(sync_id)
     .load(db)
     .await?;
-    Ok(Some(ConnectionView { row, readable_collection_id, sync_id, cursor, last_job, runs, entities }))
+    let next_run = next_run(db, &row, last_job.as_ref()).await?;
+    Ok(Some(ConnectionView { row, readable_collection_id, sync_id, next_run, cursor, last_job, runs, entities }))
+}
+
+/// As stored, in the past while nobody fires; but a schedule that would be skipped for its credentials has none.
+async fn next_run(
+    db: &mut AsyncPgConnection,
+    row: &ConnectionRow,
+    last_job: Option<&SyncJob>,
+) -> Result<Option<DateTime<Utc>>> {
+    let may_be_held_back = last_job.is_some_and(|job| job.status != JobStatus::Completed);
+    if row.next_run_at.is_some() && may_be_held_back && schedules::needs_credentials(db, row.id).await? {
+        return Ok(None);
+    }
+    Ok(row.next_run_at)
 }
 
 /// The newest job's state and error category, by which a connection in a list gets its status.

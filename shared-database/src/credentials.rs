@@ -5,7 +5,9 @@
 
 use chacha20poly1305::aead::{Aead as _, Generate as _, KeyInit as _, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::{Map, Value};
 use shared_models::{CredentialId, SourceConnectionId};
@@ -76,7 +78,8 @@ pub async fn store(
         credential::key_id.eq(&cipher.active.0),
         credential::nonce.eq(nonce),
         credential::ciphertext.eq(ciphertext),
-        credential::modified_at.eq(diesel::dsl::now),
+        // As late as can be: a job that started before it is taken to have read the old ones.
+        credential::modified_at.eq(sql::<sql_types::Timestamptz>("clock_timestamp()")),
     );
     diesel::insert_into(credential::table)
         .values((

@@ -42,16 +42,28 @@ pub struct Backlog {
 /// # Errors
 /// Any database error.
 pub async fn enqueue(connection: &mut AsyncPgConnection, envelope: &Envelope) -> Result<()> {
-    let message: serde_json::Value = serde_json::from_slice(&envelope.message.encode())
-        .map_err(|error| DatabaseError::Corrupt(error.to_string()))?;
-    diesel::insert_into(outbox::table)
-        .values((
+    enqueue_all(connection, std::slice::from_ref(envelope)).await
+}
+
+/// Adds messages to the transaction that `connection` is in.
+///
+/// # Errors
+/// Any database error.
+pub async fn enqueue_all(connection: &mut AsyncPgConnection, envelopes: &[Envelope]) -> Result<()> {
+    if envelopes.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(envelopes.len());
+    for envelope in envelopes {
+        let message: serde_json::Value = serde_json::from_slice(&envelope.message.encode())
+            .map_err(|error| DatabaseError::Corrupt(error.to_string()))?;
+        rows.push((
             outbox::message_id.eq(envelope.message_id),
             outbox::request_id.eq(envelope.request_id),
             outbox::message.eq(message),
-        ))
-        .execute(connection)
-        .await?;
+        ));
+    }
+    diesel::insert_into(outbox::table).values(rows).execute(connection).await?;
     Ok(())
 }
 

@@ -26,10 +26,10 @@ pub enum GivenAuthentication {
 pub struct ScheduleInput {
     /// When to run; not at all if none.
     pub cron: Option<String>,
-    /// Whether to run from a cursor.
-    pub continuous: bool,
-    /// The field of the cursor.
-    pub cursor_field: Option<String>,
+    /// Whether to run from a cursor, if the request speaks of it.
+    pub continuous: Option<bool>,
+    /// The field of the cursor, if the request speaks of it.
+    pub cursor_field: Option<Option<String>>,
 }
 
 /// Whether and how a request speaks of the schedule.
@@ -155,10 +155,11 @@ fn schedule(fields: &mut Fields<'_>) -> GivenSchedule {
     }
     let Some(given) = fields.object("schedule") else { return GivenSchedule::Null };
     let mut inner = fields.nested("schedule", given);
+    let cursor_field = inner.text("cursor_field", 0..=255);
     let schedule = ScheduleInput {
         cron: inner.text("cron", 1..=255),
-        continuous: inner.boolean("continuous").unwrap_or(false),
-        cursor_field: inner.text("cursor_field", 0..=255),
+        continuous: inner.boolean("continuous"),
+        cursor_field: inner.has("cursor_field").then_some(cursor_field),
     };
     fields.absorb(inner);
     GivenSchedule::Given(schedule)

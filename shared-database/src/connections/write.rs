@@ -5,21 +5,23 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures::FutureExt as _;
 use serde_json::{Map, Value};
+use shared_models::schedule::CronExpression;
 use shared_models::wire::source_connection::AuthMethod;
 use shared_models::{OrganizationId, RequestId, SourceConnectionId, SyncId};
 
 use super::{ConnectionView, view};
 use crate::credentials::{self, CredentialCipher};
 use crate::error::{DatabaseError, Result};
-use crate::jobs;
 use crate::pool::Database;
 use crate::schema::{source_connection, sync};
+use crate::{jobs, schedules};
 
 /// What a new connection is made of, validated.
 #[derive(Debug, Clone)]
@@ -32,7 +34,7 @@ pub struct NewConnection {
     pub config: Map<String, Value>,
     pub auth_method: AuthMethod,
     pub credentials: Credentials,
-    pub cron: Option<String>,
+    pub cron: Option<CronExpression>,
     pub continuous: bool,
     pub cursor_field: Option<String>,
     /// Whether its first job is created with it.
@@ -59,14 +61,20 @@ pub enum CreatedConnection {
 }
 
 /// What to change; what is `None` stays.
-#[derive(Debug, Clone, Default, AsChangeset)]
-#[diesel(table_name = source_connection)]
+#[derive(Debug, Clone, Default)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct ConnectionChange {
     pub name: Option<String>,
     pub description: Option<Option<String>>,
     pub config: Option<Value>,
-    pub cron: Option<Option<String>>,
+    pub schedule: ScheduleChange,
+}
+
+/// What to change of a schedule; what is `None` stays.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ScheduleChange {
+    pub cron: Option<Option<CronExpression>>,
     pub continuous: Option<bool>,
     pub cursor_field: Option<Option<String>>,
 }
@@ -147,7 +155,7 @@ async fn create(
     .bind::<sql_types::Nullable<sql_types::Text>, _>(&new.description)
     .bind::<sql_types::Jsonb, _>(Value::Object(new.config.clone()))
     .bind::<sql_types::Text, _>(new.auth_method)
-    .bind::<sql_types::Nullable<sql_types::Text>, _>(&new.cron)
+    .bind::<sql_types::Nullable<sql_types::Text>, _>(new.cron.as_ref().map(CronExpression::as_str))
     .bind::<sql_types::Bool, _>(new.continuous)
     .bind::<sql_types::Nullable<sql_types::Text>, _>(&new.cursor_field)
     .execute(db)
@@ -160,6 +168,9 @@ async fn create(
         .execute(db)
         .await?;
     credentials::store(db, cipher, id, &new.credentials.0).await?;
+    if let Some(cron) = &new.cron {
+        schedules::plan(db, id, cron).await?;
+    }
     if new.sync_immediately {
         jobs::create(db, id, false, Some(request)).await?;
     }
@@ -174,16 +185,31 @@ async fn update(
     change: &ConnectionChange,
     credentials: Option<&Credentials>,
 ) -> Result<UpdatedConnection> {
+    let schedule = &change.schedule;
     let rows = diesel::update(source_connection::table)
         .filter(source_connection::id.eq(connection))
         .filter(source_connection::organization_id.eq(organization))
         .filter(source_connection::deletion_requested_at.is_null())
-        .set((change, source_connection::modified_at.eq(sql::<sql_types::Timestamptz>("clock_timestamp()"))))
+        .set((
+            change.name.as_ref().map(|name| source_connection::name.eq(name)),
+            change.description.as_ref().map(|text| source_connection::description.eq(text)),
+            change.config.as_ref().map(|config| source_connection::config.eq(config)),
+            schedule.cron.as_ref().map(|cron| {
+                let text = cron.as_ref().map(CronExpression::as_str);
+                (source_connection::cron.eq(text), source_connection::next_run_at.eq(None::<DateTime<Utc>>))
+            }),
+            schedule.continuous.map(|continuous| source_connection::continuous.eq(continuous)),
+            schedule.cursor_field.as_ref().map(|field| source_connection::cursor_field.eq(field)),
+            source_connection::modified_at.eq(sql::<sql_types::Timestamptz>("clock_timestamp()")),
+        ))
         .execute(db)
         .await?;
     if rows == 0 {
         let found = view(db, organization, connection).await?;
         return Ok(if found.is_some() { UpdatedConnection::BeingDeleted } else { UpdatedConnection::NotFound });
+    }
+    if let Some(Some(cron)) = &schedule.cron {
+        schedules::plan(db, connection, cron).await?;
     }
     if let Some(credentials) = credentials {
         credentials::store(db, cipher, connection, &credentials.0).await?;

@@ -1,0 +1,1 @@
+ALTER TABLE source_connection DROP COLUMN next_run_at;
