@@ -1,6 +1,7 @@
-//! The two stores that hold a connection's data: documents in Vespa and raw captures (ARF blobs) in an object store.
+//! The two stores that hold a connection's data: documents in Vespa and raw captures (ARF blobs) in an object store; and
+//! the embedder, which makes the documents' vectors.
 //!
-//! Nothing else knows a Vespa URL or a blob's path. Both clients share three rules:
+//! Nothing else knows a Vespa URL or a blob's path. The clients of both stores share three rules:
 //! - no call is repeated behind the caller's back: a repeated write would be a new write outside its lease (DEL-2);
 //! - every call has a deadline, and a write that wasn't answered by then is reported as unanswered, never as failed;
 //! - "empty" is only said after a complete answer. A partial answer, an error or a missing folder is an error (DEL-7).
@@ -9,8 +10,10 @@
 //! `rustls::crypto::ring::default_provider().install_default()`.
 
 pub mod arf;
+pub mod embedder;
 mod tls;
 pub mod vespa;
 
 pub use arf::{ArfError, ArfStore};
+pub use embedder::{Embedder, EmbedderError};
 pub use vespa::{VespaClient, VespaError};

@@ -7,6 +7,8 @@ mod arf_bucket;
 #[cfg(test)]
 mod canned;
 #[cfg(test)]
+mod embedder;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod standin;
