@@ -8,7 +8,7 @@ mod catalogue;
 pub mod exception_stub;
 mod validate;
 
-pub use catalogue::{EXCEPTION_STUB, FILES, INCREMENTAL_STUB, POSTGRESQL, STUB, TIMED, all, find};
+pub use catalogue::{EXCEPTION_STUB, FILES, GITHUB, INCREMENTAL_STUB, POSTGRESQL, STUB, TIMED, all, find};
 pub use validate::{InvalidFields, validate};
 
 /// Kind of value that a field takes; `number` on the wire covers both numeric kinds.

@@ -11,7 +11,7 @@ use shared_service::settings::{
     TelemetrySettings, Validate, VespaSettings,
 };
 
-use crate::sources::SourceLimits;
+use crate::sources::{GithubApis, GithubLimits, SourceLimits};
 
 /// Runs sync jobs: reads sources, writes documents to Vespa and raw captures to the ARF store.
 #[derive(Debug, Clone, Parser)]
@@ -56,6 +56,14 @@ pub struct SyncSettings {
     /// Folders that the source `files` may read, as name=/folder,name2=/folder2
     #[arg(long, env = "FILES_ROOTS", value_name = "NAME=FOLDER,…", default_value = "", hide_default_value = true)]
     pub files_roots: FileRoots,
+    /// APIs that the source `github` may use and send tokens to, the default one first; https, or http on a loopback
+    /// address. Empty: the source is off
+    #[arg(long, env = "GITHUB_API_URLS", value_name = "URL,…", default_value = "https://api.github.com")]
+    pub github_api_urls: GithubApis,
+    /// Longest time that a job waits for GitHub's rate limit without an answer before it fails; GitHub's own window is
+    /// one hour
+    #[arg(long, env = "GITHUB_MAX_WAIT", value_name = "DURATION", default_value = "65m", value_parser = humantime::parse_duration)]
+    pub github_max_wait: Duration,
     /// Whether the sources for tests may run
     #[arg(long, env = "ENABLE_INTERNAL_SOURCES", value_name = "BOOL", default_value_t = false, action = clap::ArgAction::Set)]
     pub enable_internal_sources: bool,
@@ -65,7 +73,15 @@ impl SyncSettings {
     /// What sources may reach.
     #[must_use]
     pub fn limits(&self) -> SourceLimits {
-        SourceLimits { file_roots: self.files_roots.0.clone(), max_blob_bytes: self.max_blob_bytes }
+        SourceLimits {
+            file_roots: self.files_roots.0.clone(),
+            max_blob_bytes: self.max_blob_bytes,
+            github: GithubLimits {
+                apis: self.github_api_urls.clone(),
+                max_wait: self.github_max_wait,
+                ..GithubLimits::NONE
+            },
+        }
     }
 }
 

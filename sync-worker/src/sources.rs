@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 mod exception_stub;
 mod files;
+mod github;
 mod incremental_stub;
 mod postgresql;
 mod seen;
@@ -29,6 +30,7 @@ mod tests;
 mod text;
 mod timed;
 
+pub use github::{GithubApis, GithubLimits};
 pub use seen::{Seen, Unread};
 
 /// One thing that a source yields; becomes an entity row, documents and blobs.
@@ -175,6 +177,8 @@ pub struct SourceLimits {
     pub file_roots: BTreeMap<String, PathBuf>,
     /// Largest raw file that is kept as a blob, bytes.
     pub max_blob_bytes: u64,
+    /// Which APIs the source `github` may use, and how patiently.
+    pub github: GithubLimits,
 }
 
 /// Reads the source `short_name` from its beginning to its end into `sink`.
@@ -195,6 +199,7 @@ pub async fn run(
     match short_name {
         "exception_stub" => exception_stub::read(&parse_config(config)?, &sink).await,
         "files" => files::read(parse_config(config)?, parse_credentials(credentials)?, limits, &sink).await,
+        "github" => github::read(parse_config(config)?, parse_credentials(credentials)?, limits, &sink).await,
         "postgresql" => postgresql::read(parse_config(config)?, parse_credentials(credentials)?, &sink).await,
         "incremental_stub" => incremental_stub::read(&parse_config(config)?, cursor, &sink).await,
         "stub" => stub::read(&parse_config(config)?, limits, &sink).await,

@@ -2,14 +2,16 @@
 
 use super::{Field, FieldDefault, FieldKind, SourceDefinition};
 
+mod github;
 mod testing;
 
+pub use github::GITHUB;
 pub use testing::{EXCEPTION_STUB, INCREMENTAL_STUB, STUB, TIMED};
 
 /// Every source, internal ones included.
 #[must_use]
 pub fn all() -> &'static [SourceDefinition] {
-    &[FILES, POSTGRESQL, TIMED, STUB, INCREMENTAL_STUB, EXCEPTION_STUB]
+    &[FILES, GITHUB, POSTGRESQL, TIMED, STUB, INCREMENTAL_STUB, EXCEPTION_STUB]
 }
 
 /// The source of that name, internal ones included.

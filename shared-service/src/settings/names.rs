@@ -28,6 +28,8 @@ pub const EVERY_SERVICE: &[&str] = &[
     "FILES_ROOTS",
     "FINISHER_AGE",
     "FINISHER_INTERVAL",
+    "GITHUB_API_URLS",
+    "GITHUB_MAX_WAIT",
     "INITIAL_API_KEY",
     "LATE_WRITE_CHECK",
     "LEASE_GUARD",

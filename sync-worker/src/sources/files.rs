@@ -4,8 +4,15 @@
 //! (see [`beneath`]), so a link that is put there in the middle of a run yields no content either. Files are read on
 //! blocking threads, a few at a time; dropping the future ends the walk after the chunk in progress.
 //!
+//! A file or folder that can't be read is counted, and what is known of it stays until it can: only what the folder
+//! doesn't list any more is gone. If the root itself can't be read the run fails.
+//!
+//! Memory is bounded: of a file's text the first MiB is searched (`truncated` says so), larger files than the blob limit
+//! are read no further than that, and a folder of more than a million names counts as unreadable.
+//!
 //! Not guaranteed: that a run sees one state of the folder. A file that changes while it is read yields a mixture, and
-//! the next run mends it.
+//! the next run mends it, for its time of change was looked at before its content. A network file system that hangs
+//! holds a thread until it answers.
 
 use serde::Deserialize;
 
@@ -15,9 +22,9 @@ use self::walk::Walk;
 use super::{EntitySink, ReadSummary, SourceError, SourceLimits};
 
 mod beneath;
-mod content;
+pub(super) mod content;
 mod entity;
-mod kinds;
+pub(super) mod kinds;
 mod patterns;
 #[cfg(test)]
 mod tests;
@@ -71,7 +78,7 @@ pub(super) async fn read(
         .await?;
         walk = walked;
         if entities.is_empty() && walk.is_done() {
-            return Ok(ReadSummary { skipped: walk.skipped(), ..ReadSummary::default() });
+            return Ok(walk.into_summary());
         }
         if sink.is_closed() {
             return Err(SourceError::Stopped);

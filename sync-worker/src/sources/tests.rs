@@ -5,10 +5,13 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use shared_models::source::{STUB, SourceDefinition, TIMED, validate};
 
-use super::{EntitySink, SourceEntity, SourceError, SourceLimits, run};
+use super::{EntitySink, GithubLimits, SourceEntity, SourceError, SourceLimits, run};
 
-static LIMITS: SourceLimits =
-    SourceLimits { file_roots: std::collections::BTreeMap::new(), max_blob_bytes: 1024 * 1024 };
+static LIMITS: SourceLimits = SourceLimits {
+    file_roots: std::collections::BTreeMap::new(),
+    max_blob_bytes: 1024 * 1024,
+    github: GithubLimits::NONE,
+};
 
 async fn read(source: &SourceDefinition, config: Value) -> (Vec<SourceEntity>, Result<(), SourceError>) {
     let config = validate(source.config_fields, config.as_object().unwrap()).unwrap();
@@ -189,7 +192,8 @@ async fn a_wrong_credential_is_not_quoted() {
     let config = json!({"path": null, "include": [], "exclude": []});
     let credentials = json!({"root": 987_654});
     let (sink, _entities) = EntitySink::new(1);
-    let error =
-        run("files", config.as_object().unwrap(), credentials.as_object().unwrap(), &LIMITS, None, sink).await.unwrap_err();
+    let error = run("files", config.as_object().unwrap(), credentials.as_object().unwrap(), &LIMITS, None, sink)
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "credentials are not valid");
 }

@@ -18,6 +18,8 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLO
 const FILE: OFlags =
     OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 const NO_LINKS: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS);
+/// Names are sorted, so all of a folder's are in memory at once.
+pub(super) const MAX_NAMES: usize = 1_000_000;
 const INNER_LINKS: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 
 /// Why a configured path can't be used.
@@ -36,6 +38,18 @@ pub(super) enum NameKind {
     File,
     /// Links, pipes, devices, sockets: never read.
     Other,
+    /// It is there, but what it is could not be told.
+    Untold,
+}
+
+impl NameKind {
+    const fn of(file_type: FileType) -> Self {
+        match file_type {
+            FileType::Directory => Self::Folder,
+            FileType::RegularFile => Self::File,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// The handle of a folder.
@@ -78,6 +92,9 @@ impl Beneath {
     }
 
     /// The names in the folder `path`, sorted by their bytes.
+    ///
+    /// # Errors
+    /// As the system says; also if there are more than [`MAX_NAMES`].
     pub(super) fn list(&self, path: &Path) -> io::Result<Vec<(OsString, NameKind)>> {
         let handle = self.open(if path.as_os_str().is_empty() { Path::new(".") } else { path }, FOLDER, NO_LINKS)?;
         let mut names = Vec::new();
@@ -87,19 +104,18 @@ impl Beneath {
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
-            let file_type = match entry.file_type() {
+            let kind = match entry.file_type() {
                 // Some file systems don't say.
                 FileType::Unknown => match statat(&handle, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-                    Err(_) => FileType::Unknown,
+                    Ok(stat) => NameKind::of(FileType::from_raw_mode(stat.st_mode)),
+                    Err(Errno::NOENT) => continue,
+                    Err(_) => NameKind::Untold,
                 },
-                known => known,
+                known => NameKind::of(known),
             };
-            let kind = match file_type {
-                FileType::Directory => NameKind::Folder,
-                FileType::RegularFile => NameKind::File,
-                _ => NameKind::Other,
-            };
+            if names.len() >= MAX_NAMES {
+                return Err(io::Error::other(format!("the folder holds more than {MAX_NAMES} names")));
+            }
             names.push((OsString::from_vec(name.to_bytes().to_vec()), kind));
         }
         names.sort_by(|(one, _), (other, _)| one.cmp(other));

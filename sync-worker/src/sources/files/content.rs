@@ -4,7 +4,7 @@ use encoding_rs::{Encoding, WINDOWS_1252};
 
 /// A file's content as far as search is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Content {
+pub(in crate::sources) enum Content {
     /// Text.
     Text(String),
     /// Pictures, archives, programs; with the MIME type if it could be told.
@@ -13,7 +13,7 @@ pub(super) enum Content {
 
 impl Content {
     /// Looks at the first bytes of a file; the last character may be cut.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(in crate::sources) fn of(bytes: &[u8]) -> Self {
         if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
             let (text, _) = encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default());
             // UTF-32 begins like UTF-16.

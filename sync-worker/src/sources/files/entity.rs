@@ -33,15 +33,26 @@ pub(super) struct ReadFile {
     pub(super) modified: Option<SystemTime>,
 }
 
+/// Id of the entity of a path below its root: the path, in a form that is text and belongs to this path only. The id of
+/// what is in a folder begins with the folder's and a `/`.
+pub(super) fn id_of(path: &Path) -> String {
+    let names: Vec<String> = path.iter().map(readable).collect();
+    names.join("/")
+}
+
 /// The entity of the file `path` (below its root). A binary file is found by its name and path.
 pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes: u64) -> SourceEntity {
-    let id = readable(path.as_os_str());
+    let id = id_of(path);
     let name = path.file_name().map(readable).unwrap_or_default();
     let facts = NameFacts::of(path);
     let (text, mime_type) = match Content::of(file.bytes.get(..MAX_TEXT_BYTES).unwrap_or(&file.bytes)) {
         Content::Text(text) => (Some(text), facts.mime_type.unwrap_or("text/plain")),
         Content::Binary(told) => (None, told.or(facts.mime_type).unwrap_or("application/octet-stream")),
     };
+    let is_cut = text.is_some() && file.size > u64::try_from(MAX_TEXT_BYTES).unwrap_or(u64::MAX);
+    if is_cut {
+        metrics::counter!("unweave_texts_cut_total", "source" => "files").increment(1);
+    }
     let language = facts.language.filter(|_| text.is_some());
     let modified = file.modified.map(DateTime::<Utc>::from);
 
@@ -54,6 +65,7 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
     set("extension", facts.extension.into());
     set("language", language.into());
     set("modified", modified.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true)).into());
+    set("truncated", is_cut.into());
     set("sha256", file.is_whole.then(|| hex::encode(Sha256::digest(&file.bytes))).into());
 
     let (class, document_type) = match language {
@@ -86,17 +98,17 @@ fn folders(path: &Path) -> Vec<Breadcrumb> {
         .skip(1)
         .filter_map(|folder| {
             let name = readable(folder.file_name()?);
-            Some(Breadcrumb { entity_id: readable(folder.as_os_str()), name, entity_type: "Folder" })
+            Some(Breadcrumb { entity_id: id_of(folder), name, entity_type: "Folder" })
         })
         .collect();
     folders.reverse();
     folders
 }
 
-/// The text as it is if it is UTF-8, otherwise with its other bytes as `%XX`. No two texts become one: `%` is escaped
+/// The name as it is if it is UTF-8, otherwise with its other bytes as `%XX`. No two names become one: `%` is escaped
 /// where it could be taken for an escape.
-fn readable(text: &OsStr) -> String {
-    let bytes = text.as_bytes();
+fn readable(name: &OsStr) -> String {
+    let bytes = name.as_bytes();
     let is_utf8 = std::str::from_utf8(bytes).is_ok();
     let mut readable = String::with_capacity(bytes.len());
     let mut at = 0;
@@ -126,9 +138,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_readable_path_belongs_to_one_path_only() {
-        let of = |bytes: &[u8]| readable(OsStr::from_bytes(bytes));
+    fn an_id_belongs_to_one_path_only_and_begins_with_its_folder_s() {
+        let of = |bytes: &[u8]| id_of(Path::new(OsStr::from_bytes(bytes)));
         assert_eq!(of("a/ä 100%.txt".as_bytes()), "a/ä 100%.txt");
+        assert_eq!(of(b"50% off/x\xff"), "50% off/x%FF");
         assert_eq!(of(b"a\xff"), "a%FF");
         assert_eq!(of(b"a%FF"), "a%25FF");
         assert_eq!(of(b"50%\xff"), "50%25%FF");

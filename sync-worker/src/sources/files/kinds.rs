@@ -4,18 +4,18 @@ use std::path::Path;
 
 /// What a file is by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NameFacts {
+pub(in crate::sources) struct NameFacts {
     /// Lower-case extension without the dot.
-    pub(super) extension: Option<String>,
+    pub(in crate::sources) extension: Option<String>,
     /// Programming language, if it is source code.
-    pub(super) language: Option<&'static str>,
+    pub(in crate::sources) language: Option<&'static str>,
     /// MIME type, if the extension is known.
-    pub(super) mime_type: Option<&'static str>,
+    pub(in crate::sources) mime_type: Option<&'static str>,
 }
 
 impl NameFacts {
     /// Reads them off `path`.
-    pub(super) fn of(path: &Path) -> Self {
+    pub(in crate::sources) fn of(path: &Path) -> Self {
         let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase);
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let language = by_name(name).or_else(|| extension.as_deref().and_then(by_extension));

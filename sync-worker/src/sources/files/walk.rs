@@ -9,10 +9,10 @@ use bytes::Bytes;
 use tracing::debug;
 
 use super::beneath::{Beneath, NameKind};
-use super::entity::{self, ReadFile};
+use super::entity::{self, ReadFile, id_of};
 use super::patterns::Patterns;
 use crate::sources::text::MAX_TEXT_BYTES;
-use crate::sources::{SourceEntity, SourceError};
+use crate::sources::{ReadSummary, SourceEntity, SourceError, Unread};
 
 /// Bounds of a chunk: what is in memory at once, and how long a stop may have to wait.
 const CHUNK_FILES: usize = 16;
@@ -39,18 +39,27 @@ pub(super) struct Walk {
     /// `None` before the first chunk.
     open: Option<Vec<OpenFolder>>,
     skipped: i64,
+    unread: Unread,
+}
+
+/// What could not be read.
+#[derive(Debug, Clone, Copy)]
+enum Gap {
+    File,
+    Folder,
+    Untold,
 }
 
 impl Walk {
     /// A walk over `start`, which is `prefix` below the root named `root`.
-    pub(super) const fn new(
+    pub(super) fn new(
         start: Beneath,
         prefix: PathBuf,
         root: String,
         patterns: Patterns,
         max_blob_bytes: u64,
     ) -> Self {
-        Self { start, prefix, root, patterns, max_blob_bytes, open: None, skipped: 0 }
+        Self { start, prefix, root, patterns, max_blob_bytes, open: None, skipped: 0, unread: Unread::default() }
     }
 
     /// Whether everything was seen.
@@ -58,9 +67,9 @@ impl Walk {
         self.open.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// Files and folders that couldn't be read.
-    pub(super) const fn skipped(&self) -> i64 {
-        self.skipped
+    /// What to say at the end: how many files and folders couldn't be read, and which.
+    pub(super) fn into_summary(self) -> ReadSummary {
+        ReadSummary { skipped: self.skipped, seen: self.unread.into_seen(), cursor: None }
     }
 
     /// The next few files; may be none although the walk isn't done.
@@ -85,7 +94,7 @@ impl Walk {
             match kind {
                 NameKind::Folder if self.patterns.enters(&path) => match self.start.list(&path) {
                     Ok(names) => open.push(OpenFolder { path, names: names.into_iter() }),
-                    Err(error) => self.skip(&path, &error),
+                    Err(error) => self.skip(Gap::Folder, &path, &error),
                 },
                 NameKind::File if self.patterns.takes(&path) => match self.read(&path) {
                     Ok(Some(file)) => {
@@ -93,9 +102,12 @@ impl Walk {
                         chunk.push(entity::from_file(&self.root, &self.prefix.join(&path), file, self.max_blob_bytes));
                     }
                     Ok(None) => {}
-                    Err(error) => self.skip(&path, &error),
+                    Err(error) => self.skip(Gap::File, &path, &error),
                 },
-                NameKind::Folder | NameKind::File | NameKind::Other => {}
+                NameKind::Untold if self.patterns.enters(&path) => {
+                    self.skip(Gap::Untold, &path, &io::Error::other("what it is could not be told"));
+                }
+                NameKind::Folder | NameKind::File | NameKind::Other | NameKind::Untold => {}
             }
         }
         self.open = Some(open);
@@ -128,11 +140,21 @@ impl Walk {
         }))
     }
 
-    fn skip(&mut self, path: &Path, error: &io::Error) {
+    /// Counts what couldn't be read, and keeps it from being taken for gone. What has vanished meanwhile is gone.
+    fn skip(&mut self, gap: Gap, path: &Path, error: &io::Error) {
         if error.kind() == io::ErrorKind::NotFound {
             return;
         }
-        debug!(root = self.root, path = %self.prefix.join(path).display(), %error, "skip unreadable path");
+        let id = id_of(&self.prefix.join(path));
+        debug!(root = self.root, path = id, %error, "skip unreadable path");
         self.skipped = self.skipped.saturating_add(1);
+        match gap {
+            Gap::File => self.unread.add(id),
+            Gap::Folder => self.unread.add_below(format!("{id}/")),
+            Gap::Untold => {
+                self.unread.add_below(format!("{id}/"));
+                self.unread.add(id);
+            }
+        }
     }
 }

@@ -1,0 +1,59 @@
+//! Nothing outside of the root is read.
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use super::*;
+
+#[tokio::test]
+async fn a_path_out_of_the_root_is_refused() {
+    let folders = Folders::new();
+    folders.write("in/a.txt", "a");
+    symlink(folders.base.path().join("outside"), folders.root().join("absolute")).unwrap();
+    symlink("../outside", folders.root().join("relative")).unwrap();
+    symlink("loop", folders.root().join("loop")).unwrap();
+    let absolute = folders.base.path().join("outside");
+    for path in
+        ["..", "../outside", "in/../../outside", absolute.to_str().unwrap(), "/", "absolute", "relative", "loop"]
+    {
+        let error = folders.read(json!({"path": path})).await.unwrap_err();
+        assert!(matches!(error, SourceError::Misconfigured(_)));
+        assert_eq!(error.to_string(), format!("path '{path}' is outside of its root"));
+    }
+}
+
+#[tokio::test]
+async fn links_pipes_and_vanished_names_yield_nothing() {
+    let folders = Folders::new();
+    folders.write("real.txt", "real");
+    symlink(folders.base.path().join("outside/secret.txt"), folders.root().join("file-link.txt")).unwrap();
+    symlink(folders.base.path().join("outside"), folders.root().join("folder-link")).unwrap();
+    symlink("real.txt", folders.root().join("inner-link.txt")).unwrap();
+    mknodat(CWD, folders.root().join("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let (entities, summary) = folders.read(json!({})).await.unwrap();
+    assert_eq!(ids(&entities), ["real.txt"]);
+    assert_eq!(summary.skipped, 0);
+}
+
+/// What a walk opens if names are swapped after it listed them; with and without `openat2`.
+#[test]
+fn a_name_that_became_a_link_or_pipe_is_not_opened() {
+    let folders = Folders::new();
+    folders.write("real.txt", "real");
+    folders.write("inner/file.txt", "inner");
+    symlink(folders.base.path().join("outside/secret.txt"), folders.root().join("link.txt")).unwrap();
+    symlink(folders.base.path().join("outside"), folders.root().join("folder")).unwrap();
+    symlink("inner", folders.root().join("inner-link")).unwrap();
+    mknodat(CWD, folders.root().join("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let root = || Beneath::open_root(&folders.root()).unwrap();
+    for handle in [root(), root().without_openat2()] {
+        for path in ["link.txt", "folder/secret.txt", "inner-link/file.txt", "pipe", "../outside/secret.txt", "gone"] {
+            assert!(handle.open_file(Path::new(path)).unwrap().is_none(), "{path}");
+        }
+        assert!(handle.open_file(Path::new("real.txt")).unwrap().is_some());
+        assert!(handle.open_file(Path::new("inner/file.txt")).unwrap().is_some());
+        assert!(handle.list(Path::new("folder")).is_err());
+        assert_eq!(handle.list(Path::new("")).unwrap().len(), 6);
+    }
+    assert!(root().without_openat2().descend("folder").is_err());
+    assert_eq!(root().without_openat2().descend("inner").unwrap().1, Path::new("inner"));
+}

@@ -1,0 +1,172 @@
+//! `github`: one branch of a repository of GitHub or GitHub Enterprise Server, by its REST API: the repository, its
+//! folders and its text files.
+//!
+//! A run reads one state: branch → commit at the start, then that commit's tree, then each file by the name of its
+//! content. Neither a push nor a rename in the middle of a run changes what it reads.
+//!
+//! **Requests.** Repository, branch and tree are one each, then one per text file; what is binary by its name, empty or
+//! too large costs none. An archive of the whole would be one request, but it leaves out and rewrites what
+//! `.gitattributes` says (`export-ignore`, `export-subst`), and comes from another host. With 5 000 requests an hour a
+//! repository of more files is read in several hours: the run waits for the reset as often as it must, as long as no
+//! single wait without an answer is longer than the operator allows ([`GithubLimits`]).
+//!
+//! **Nothing is taken for removed by mistake.** A file or folder that the tree names and that can't be read ends the
+//! run with an error, as does a list that GitHub cuts. Binary files, files of more than 10 MiB and Git LFS pointers are
+//! skipped and counted; symbolic links are never followed, and submodules belong to another repository: neither counts.
+//!
+//! Not guaranteed: times of files; asking for each one's last commit would double the requests.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use futures::stream::{self, TryStreamExt as _};
+use serde::Deserialize;
+use tracing::{debug, info};
+
+use self::api::{Api, Head};
+use self::client::ApiClient;
+use self::entity::Origin;
+use self::repository::RepositoryName;
+use self::tree::{Found, Walk};
+use self::wire::{EntryKind, Sha};
+use super::{EntitySink, ReadSummary, SourceEntity, SourceError, SourceLimits};
+
+mod api;
+mod client;
+mod content;
+mod entity;
+mod limits;
+mod pace;
+mod refusal;
+mod repository;
+mod tree;
+mod wire;
+
+pub use limits::{GithubApis, GithubLimits};
+
+/// Files that are read at the same time; each may be as large as [`content::MAX_FILE_BYTES`].
+const READS_IN_FLIGHT: usize = 4;
+
+/// What the owner may set.
+#[derive(Debug, Deserialize)]
+pub(super) struct Config {
+    repo_name: String,
+    branch: Option<String>,
+}
+
+/// Who reads, and where. The API stands beside the token: whoever changes one must know the other, so a stored token
+/// is never sent to where its owner didn't mean it to go. No `Debug`: it holds the token.
+#[derive(Deserialize)]
+pub(super) struct Credentials {
+    personal_access_token: String,
+    api_url: Option<String>,
+}
+
+/// Yields the repository, its folders and its text files.
+pub(super) async fn read(
+    config: Config,
+    credentials: Credentials,
+    limits: &SourceLimits,
+    sink: &EntitySink,
+) -> Result<ReadSummary, SourceError> {
+    tokio::select! {
+        biased;
+        () = sink.closed() => Err(SourceError::Stopped),
+        outcome = Box::pin(read_all(config, credentials, &limits.github, sink)) => outcome,
+    }
+}
+
+async fn read_all(
+    config: Config,
+    credentials: Credentials,
+    limits: &GithubLimits,
+    sink: &EntitySink,
+) -> Result<ReadSummary, SourceError> {
+    let asked: RepositoryName = config
+        .repo_name
+        .parse()
+        .map_err(|why| SourceError::Misconfigured(format!("repo_name '{}' is not valid: {why}", config.repo_name)))?;
+    let client =
+        ApiClient::new(base(credentials.api_url.as_deref(), limits)?, &credentials.personal_access_token, limits)?;
+    let (api, repository) = Api::open(client, asked.clone()).await?;
+    let branch = config.branch.as_deref().map(str::trim).filter(|branch| !branch.is_empty());
+    let (branch, commit) = match api.head(branch, &repository).await? {
+        Head::At(branch) => (branch.name, Some(branch.commit.sha)),
+        Head::Empty => (repository.default_branch.clone(), None),
+    };
+    let reading = Reading { api, origin: Origin { asked, repository, branch }, sink, skipped: AtomicI64::new(0) };
+    sink.send(reading.origin.repository()).await?;
+    if let Some(commit) = commit {
+        reading.read_commit(commit).await?;
+    }
+    Ok(ReadSummary { skipped: reading.skipped.into_inner(), ..ReadSummary::default() })
+}
+
+fn base<'a>(named: Option<&str>, limits: &'a GithubLimits) -> Result<&'a url::Url, SourceError> {
+    limits.apis.find(named).ok_or_else(|| {
+        SourceError::Misconfigured(named.map_or_else(
+            || "no GitHub API is allowed on this worker".to_owned(),
+            |_| "the api_url of the credentials is not allowed on this worker".to_owned(),
+        ))
+    })
+}
+
+/// One run.
+struct Reading<'a> {
+    api: Api,
+    origin: Origin,
+    sink: &'a EntitySink,
+    skipped: AtomicI64,
+}
+
+impl Reading<'_> {
+    async fn read_commit(&self, commit: Sha) -> Result<(), SourceError> {
+        info!(repository = %self.origin.asked, branch = self.origin.branch, commit = commit.as_str(), "reading a commit");
+        let walk = Walk::new(&self.api, commit);
+        let found = stream::try_unfold(walk, |mut walk| async {
+            let found = walk.next().await?;
+            Ok(found.map(|found| (found, walk)))
+        });
+        // Each is read and handed on by itself, so a read goes on while another one waits for the pipeline.
+        found.try_for_each_concurrent(READS_IN_FLIGHT, |found| self.take(found)).await
+    }
+
+    async fn take(&self, found: Found) -> Result<(), SourceError> {
+        let entity = match found.kind {
+            EntryKind::Folder => Some(self.origin.directory(&found.path)),
+            EntryKind::File => self.file(&found).await?,
+            EntryKind::Link | EntryKind::Submodule => None,
+        };
+        match entity {
+            Some(entity) => self.sink.send(entity).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The entity of a file; `None` if it isn't taken.
+    async fn file(&self, found: &Found) -> Result<Option<SourceEntity>, SourceError> {
+        let facts = entity::facts(&found.path);
+        let size = found.size.ok_or_else(|| SourceError::Failed(format!("'{}' has no size", found.path)))?;
+        let skip = match content::skipped_unread(&facts, size) {
+            Some(skip) => skip,
+            None => {
+                let bytes = self.content(found, size).await?;
+                match content::text(&bytes) {
+                    Ok(text) => return Ok(Some(self.origin.file(found, &facts, text, bytes))),
+                    Err(skip) => skip,
+                }
+            }
+        };
+        debug!(path = found.path, ?skip, "a file is not taken");
+        self.skipped.fetch_add(1, Ordering::Relaxed);
+        Ok(None)
+    }
+
+    async fn content(&self, found: &Found, size: u64) -> Result<Bytes, SourceError> {
+        match usize::try_from(size) {
+            Ok(0) => Ok(Bytes::new()),
+            Ok(size) => self.api.blob(&found.sha, size).await,
+            Err(_) => Err(SourceError::Failed(format!("'{}' is too large for this machine", found.path))),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What the operator sets for this source: which APIs a token may be sent to, and how patient a job is.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+/// The bounds of this source.
+#[derive(Debug, Clone)]
+pub struct GithubLimits {
+    /// The APIs that may be used.
+    pub apis: GithubApis,
+    /// Longest time without an answer that the rate limit may cost; a job that would have to wait longer fails.
+    pub max_wait: Duration,
+    /// Least time between the starts of two requests of one job. GitHub allows 900 a minute.
+    pub request_interval: Duration,
+    /// First pause after a request that failed for the moment; doubles with each of the few attempts.
+    pub retry_delay: Duration,
+    /// Pause after a refusal by the rate limit that doesn't say how long it lasts; doubles likewise.
+    pub refusal_delay: Duration,
+}
+
+impl GithubLimits {
+    /// Nothing may be reached.
+    pub const NONE: Self = Self {
+        apis: GithubApis(Vec::new()),
+        max_wait: Duration::from_mins(65),
+        request_interval: Duration::from_millis(70),
+        retry_delay: Duration::from_secs(1),
+        refusal_delay: Duration::from_mins(1),
+    };
+}
+
+impl Default for GithubLimits {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+/// Base URLs of the APIs that tokens may be sent to; the first one is meant where none is named. None: the source is off.
+///
+/// As a setting: URLs with commas between them, e.g. `https://api.github.com,https://github.example.com/api/v3`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GithubApis(Vec<Url>);
+
+impl GithubApis {
+    /// The API that `named` means, if it may be used.
+    pub(super) fn find(&self, named: Option<&str>) -> Option<&Url> {
+        let Some(named) = named else { return self.0.first() };
+        let named = parse(named).ok()?;
+        self.0.iter().find(|url| **url == named)
+    }
+}
+
+impl FromStr for GithubApis {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut urls = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let url = parse(part)?;
+            if urls.contains(&url) {
+                return Err(format!("'{part}' comes twice"));
+            }
+            urls.push(url);
+        }
+        Ok(Self(urls))
+    }
+}
+
+/// A base URL with a slash at its end. The token goes there, so it must be encrypted on any network.
+fn parse(text: &str) -> Result<Url, String> {
+    // The text itself isn't repeated before it is known to hold no password.
+    let mut url = Url::parse(text.trim()).map_err(|error| format!("a URL is not valid: {error}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a URL holds a user name or a password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("'{text}' must end with its path"));
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        _ => return Err(format!("'{text}' must be https, or http on a loopback address")),
+    }
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(url)
+}
+
+/// Whether nothing that is sent to `url` leaves this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        // A name may be resolved to anything.
+        Some(Host::Domain(_)) | None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_listed_apis_are_found() {
+        let apis: GithubApis = "https://api.github.com, https://ghe.example.com/api/v3/".parse().unwrap();
+        let found = |named| apis.find(named).map(Url::as_str);
+        assert_eq!(found(None), Some("https://api.github.com/"));
+        assert_eq!(found(Some("https://ghe.example.com/api/v3")), Some("https://ghe.example.com/api/v3/"));
+        assert_eq!(found(Some("HTTPS://API.github.com:443")), Some("https://api.github.com/"));
+        for other in ["https://ghe.example.com", "http://api.github.com", "https://api.github.com@evil.example", "x"] {
+            assert_eq!(found(Some(other)), None, "{other}");
+        }
+        assert_eq!(GithubApis::default().find(None), None);
+    }
+
+    #[test]
+    fn an_api_where_the_token_could_be_read_on_the_way_is_refused() {
+        for wrong in [
+            "http://ghe.example.com",
+            "http://localhost",
+            "ftp://127.0.0.1",
+            "https://api.github.com?x=1",
+            "https://api.github.com,https://api.github.com/",
+            "api.github.com",
+        ] {
+            assert!(wrong.parse::<GithubApis>().is_err(), "{wrong}");
+        }
+        let refused = "https://user:geheim@ghe.example.com".parse::<GithubApis>().unwrap_err();
+        assert!(!refused.contains("geheim"), "{refused}");
+        assert!("http://127.0.0.1:8080".parse::<GithubApis>().is_ok());
+    }
+}
