@@ -9,7 +9,7 @@ use std::time::Duration;
 use shared_database::collections::CollectionRow;
 use shared_models::SyncId;
 use shared_models::wire::search::SearchResults;
-use shared_stores::vespa::{Hit, SearchRequest};
+use shared_stores::vespa::{Hit, Ranking, SearchRequest};
 
 use crate::auth::Caller;
 use crate::input::SearchInput;
@@ -45,7 +45,9 @@ pub async fn search(
         return Ok(SearchResults { results: Vec::new() });
     }
     let asked: BTreeSet<SyncId> = live.iter().copied().collect();
-    let request = SearchRequest { text: input.text, sync_ids: live, limit: input.limit, offset: input.offset };
+    let ranking = Ranking::Keywords(input.text);
+    let request =
+        SearchRequest { ranking, sync_ids: live, filter: None, limit: input.limit, offset: input.offset };
     let found = state.vespa.search(&request, TIMEOUT).await.map_err(Problem::Search)?;
     if found.is_degraded {
         tracing::warn!("Vespa answered a search without looking everywhere");

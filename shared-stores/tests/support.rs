@@ -49,5 +49,6 @@ pub fn document(sync: SyncId, entity: &str, text: &str) -> Document {
         source_name: "stub".to_owned(),
         content_hash: "abc".to_owned(),
         chunk_index: 0,
+        dense_embedding: None,
     }
 }

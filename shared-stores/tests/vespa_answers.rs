@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared_models::{DocumentType, SyncId};
 use shared_stores::VespaError;
-use shared_stores::vespa::{SearchRequest, Unreachable};
+use shared_stores::vespa::{Ranking, SearchRequest, Unreachable};
 
 use crate::canned::CannedServer;
 use crate::support::{TIMEOUT, client};
@@ -191,7 +191,8 @@ async fn a_search_with_errors_is_no_result_and_one_without_syncs_asks_nothing() 
     let server =
         CannedServer::always(200, healthy_but("/root/errors", json!([{"code": 12, "summary": "Timed out"}]))).await;
     let client = client(&server.url);
-    let mut request = SearchRequest { text: "x".to_owned(), sync_ids: vec![SyncId::random()], limit: 10, offset: 0 };
+    let ranking = Ranking::Keywords("x".to_owned());
+    let mut request = SearchRequest { ranking, sync_ids: vec![SyncId::random()], filter: None, limit: 10, offset: 0 };
     assert!(matches!(client.search(&request, TIMEOUT).await, Err(VespaError::Untrustworthy(_))));
     request.sync_ids.clear();
     assert_eq!(client.search(&request, TIMEOUT).await.unwrap().hits, []);

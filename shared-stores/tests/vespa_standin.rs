@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use futures::{StreamExt, stream};
 use shared_models::{DocumentId, DocumentType, SyncId};
-use shared_stores::vespa::{RemoveLimits, SearchRequest, StoredId};
+use shared_stores::vespa::{Ranking, RemoveLimits, SearchRequest, StoredId};
 
 use crate::standin::Standin;
 use crate::support::{TIMEOUT, document, id};
@@ -115,8 +115,13 @@ async fn a_search_finds_the_named_syncs_only_and_returns_what_was_written() {
     standin.client.put(&id(DocumentType::Web, other, "b"), &document(other, "b", "marmalade"), TIMEOUT).await.unwrap();
     fill(&standin, sync, 10).await;
 
-    let request =
-        |syncs: Vec<SyncId>| SearchRequest { text: "marmalade".to_owned(), sync_ids: syncs, limit: 10, offset: 0 };
+    let request = |syncs: Vec<SyncId>| SearchRequest {
+        ranking: Ranking::Keywords("marmalade".to_owned()),
+        sync_ids: syncs,
+        filter: None,
+        limit: 10,
+        offset: 0,
+    };
     let found = standin.client.search(&request(vec![sync]), TIMEOUT).await.unwrap();
     assert!(!found.is_degraded);
     let [hit] = &found.hits[..] else { panic!("{found:?}") };
@@ -130,7 +135,8 @@ async fn a_search_finds_the_named_syncs_only_and_returns_what_was_written() {
     let mut many: Vec<_> = std::iter::repeat_with(SyncId::random).take(5000).collect();
     many.extend([sync, other]);
     assert_eq!(standin.client.search(&request(many), TIMEOUT).await.unwrap().hits.len(), 2);
-    let odd = SearchRequest { text: "\"marmalade') or true; -x @q".to_owned(), ..request(vec![other]) };
+    let ranking = Ranking::Keywords("\"marmalade') or true; -x @q".to_owned());
+    let odd = SearchRequest { ranking, ..request(vec![other]) };
     let hits = standin.client.search(&odd, TIMEOUT).await.unwrap().hits;
     assert!(hits.iter().all(|hit| hit.document.sync_id == other));
 }
@@ -142,7 +148,8 @@ async fn hits_come_in_pages() {
     fill(&standin, sync, 30).await;
     let mut seen = HashSet::new();
     for offset in [0, 20] {
-        let request = SearchRequest { text: "oranges".to_owned(), sync_ids: vec![sync], limit: 20, offset };
+        let ranking = Ranking::Keywords("oranges".to_owned());
+        let request = SearchRequest { ranking, sync_ids: vec![sync], filter: None, limit: 20, offset };
         let found = standin.client.search(&request, TIMEOUT).await.unwrap();
         seen.extend(found.hits.into_iter().map(|hit| hit.id));
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hyper::Version;
 use serde_json::{Value, json};
 use shared_models::{DocumentId, DocumentType, SyncId};
-use shared_stores::vespa::{RemoveLimits, SearchRequest, StoredId, Unreachable};
+use shared_stores::vespa::{Ranking, RemoveLimits, SearchRequest, StoredId, Unreachable};
 use shared_stores::{VespaClient, VespaError};
 
 use crate::canned::{Canned, CannedServer};
@@ -104,7 +104,8 @@ async fn calls_can_be_sent_between_threads() {
     install_tls();
     let client = client(&"http://127.0.0.1:1".parse().unwrap());
     let (sync, ids) = (SyncId::random(), ids(1));
-    let request = SearchRequest { text: String::new(), sync_ids: vec![], limit: 1, offset: 0 };
+    let ranking = Ranking::Keywords(String::new());
+    let request = SearchRequest { ranking, sync_ids: vec![], filter: None, limit: 1, offset: 0 };
     let (id, fields) = (id(DocumentType::Web, sync, "a"), document(sync, "a", "x"));
     is_send(client.put(&id, &fields, TIMEOUT));
     is_send(client.remove(&id, TIMEOUT));

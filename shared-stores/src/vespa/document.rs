@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use shared_models::{CollectionId, SyncId, SyncJobId};
 
+use crate::embedder::Embedding;
+
 /// One chunk of an entity. Field names are those of `base_entity.sd`; a test keeps the two in step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// The entity's id at its source.
     #[serde(default)]
@@ -63,6 +65,9 @@ pub struct Document {
     /// Which chunk of the entity this is, from 0.
     #[serde(rename = "airweave_system_metadata_chunk_index", default)]
     pub chunk_index: u32,
+    /// The chunk's direction in the space of meanings, if there is an embedder. A search finds by it but never returns it.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub dense_embedding: Option<Embedding>,
 }
 
 /// One step of the way to an entity at its source.

@@ -1,32 +1,47 @@
-//! Keyword search over the documents of named syncs.
+//! Search over the documents of named syncs, by keywords or by meaning.
 //!
 //! DEL-3 rests on the caller, who passes a positive list of live syncs and checks the hits again; here the list is never
-//! empty and always part of the query.
+//! empty and always part of the query, joined to everything else by `and`.
 
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared_models::{DocumentType, SyncId};
 
 use super::answer::{Answer, all_types};
-use super::{Document, StoredId, VespaClient, VespaError};
+use super::{Document, Filter, StoredId, VespaClient, VespaError};
+use crate::embedder::Embedding;
+
+/// How many hits deploy/vespa's query profile lets a search skip.
+pub const MAX_OFFSET: u32 = 10_000;
 
 /// What to search for, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SearchRequest {
-    /// A person's words; no query language.
-    pub text: String,
+    /// What to search for.
+    pub ranking: Ranking,
     /// The syncs whose documents may be found. With none, nothing is asked and nothing found.
     pub sync_ids: Vec<SyncId>,
+    /// What the documents must be like.
+    pub filter: Option<Filter>,
     /// Most hits to return.
     pub limit: u32,
     /// Hits to skip.
     pub offset: u32,
 }
 
-/// What was found.
+/// How documents are found and ranked.
 #[derive(Debug, Clone, PartialEq)]
+pub enum Ranking {
+    /// A person's words; no query language. Ranked by BM25 (profile `keyword`).
+    Keywords(String),
+    /// The vector of a question. Ranked by angle (profile `semantic`); a document without a vector isn't found.
+    Meaning(Embedding),
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Hits {
     /// The hits, best first.
     pub hits: Vec<Hit>,
@@ -61,16 +76,22 @@ struct RawFields {
 }
 
 impl VespaClient {
-    /// Searches by keywords, ranked by the profile `keyword`. Thousands of syncs are fine: the query travels as a body.
+    /// Searches. Thousands of syncs are fine: the query travels as a body.
     ///
     /// # Errors
-    /// `Untrustworthy` if the answer carries errors, `Rejected` if limit or offset exceed the query profile's, else as
-    /// any call.
+    /// `Untrustworthy` if the answer carries errors, `Rejected` if limit or offset exceed the query profile's or the
+    /// schema knows no vectors of this size, else as any call.
     pub async fn search(&self, request: &SearchRequest, timeout: Duration) -> Result<Hits, VespaError> {
         if request.sync_ids.is_empty() {
-            return Ok(Hits { hits: Vec::new(), total: 0, is_degraded: false });
+            return Ok(Hits::default());
         }
-        let body = self.query(query_of(request), timeout).await?;
+        let body = match self.query(query_of(request), timeout).await {
+            // Vespa makes no query of punctuation alone.
+            Err(VespaError::Rejected { status: 400, .. }) if request.ranking.has_no_word() => {
+                return Ok(Hits::default());
+            }
+            answered => answered?,
+        };
         let answer = Answer::read(&body)?;
         let total = answer.total()?;
         let is_degraded = answer.check_complete(DocumentType::ALL.len()).is_err();
@@ -79,21 +100,43 @@ impl VespaClient {
     }
 }
 
-fn query_of(request: &SearchRequest) -> serde_json::Value {
+impl Ranking {
+    fn has_no_word(&self) -> bool {
+        match self {
+            Self::Keywords(words) => !words.chars().any(char::is_alphanumeric),
+            Self::Meaning(_) => false,
+        }
+    }
+}
+
+fn query_of(request: &SearchRequest) -> Value {
     // Ids are UUIDs, so quoting them is safe; the person's words travel as a parameter.
     let syncs = request.sync_ids.iter().map(|sync| format!("\"{sync}\"")).collect::<Vec<_>>().join(", ");
+    // Both operators keep only about so many of the best: fewer than are asked for would end the pages too early.
+    let wanted = request.limit.saturating_add(request.offset).max(1);
+    let (ranked, profile, parameter) = match &request.ranking {
+        Ranking::Keywords(words) => (
+            format!("({{targetHits:{wanted}, defaultIndex:\"default\", grammar:\"weakAnd\"}}userInput(@q))"),
+            "keyword",
+            ("q", json!(super::clean_text(words))),
+        ),
+        Ranking::Meaning(vector) => (
+            format!("({{targetHits:{wanted}}}nearestNeighbor(dense_embedding, q_embedding))"),
+            "semantic",
+            ("input.query(q_embedding)", json!(vector)),
+        ),
+    };
+    let filter = request.filter.as_ref().map(|filter| format!(" and {}", filter.to_yql())).unwrap_or_default();
     let yql = format!(
-        "select * from sources {} where airweave_system_metadata_sync_id in ({syncs}) and \
-         ({{defaultIndex:\"default\", grammar:\"weakAnd\"}}userInput(@q))",
+        "select * from sources {} where airweave_system_metadata_sync_id in ({syncs}){filter} and {ranked}",
         all_types()
     );
-    json!({
-        "yql": yql,
-        "q": super::clean_text(&request.text),
-        "hits": request.limit,
-        "offset": request.offset,
-        "ranking.profile": "keyword",
-    })
+    let mut query = json!({ "yql": yql, "hits": request.limit, "offset": request.offset, "ranking.profile": profile });
+    if let Some(fields) = query.as_object_mut() {
+        let (name, value) = parameter;
+        fields.insert(name.to_owned(), value);
+    }
+    query
 }
 
 impl TryFrom<RawHit> for Hit {

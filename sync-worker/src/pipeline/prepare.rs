@@ -144,6 +144,7 @@ impl Prepared {
             source_name: job.short_name.clone(),
             content_hash: hex::encode(self.hashed.hash),
             chunk_index: chunk,
+            dense_embedding: None,
         }
     }
 }
