@@ -39,7 +39,7 @@ def test_a_running_job_is_cancelled_and_what_it_wrote_stays(
     client: Checked, collection: Collection, refused: Callable[..., ApiError]
 ) -> None:
     made = steps.connect_long(client, collection.readable_id)
-    job = steps.wait_until_writing(client, collection.readable_id, made.id)
+    job = steps.wait_until_writing(client, made)
     assert client.source_connections.get(made.id).status == "syncing"
     busy = refused(400, client.source_connections.run, made.id)
     assert busy.body["detail"] == "Cannot start new sync: a sync job is already running"
@@ -87,7 +87,7 @@ def test_a_failed_job_says_why(client: Checked, collection: Collection) -> None:
 
 def test_a_job_shows_what_it_has_done_so_far(client: Checked, collection: Collection) -> None:
     made = steps.connect_long(client, collection.readable_id)
-    steps.wait_until_writing(client, collection.readable_id, made.id)
+    steps.wait_until_writing(client, made)
     wait_until("the job counts", lambda: steps.last_job(client, made.id).entities_inserted > 0)
     running = steps.last_job(client, made.id)
     assert running.completed_at is None and running.started_at is not None

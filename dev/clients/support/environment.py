@@ -11,12 +11,12 @@ import pytest
 
 def url() -> str:
     """Base URL of the gateway, without a slash at its end."""
-    return _required("UNWEAVE_URL")
+    return os.environ["UNWEAVE_URL"]
 
 
 def api_key() -> str:
     """An API key of the organization that the tests work in."""
-    return _required("UNWEAVE_API_KEY")
+    return os.environ["UNWEAVE_API_KEY"]
 
 
 def stranger_api_key() -> str:
@@ -32,13 +32,6 @@ def limited_api_key() -> str:
 def sync_worker_pid() -> int:
     """Process id of the only sync-worker."""
     return int(_optional("SYNC_WORKER_PID"))
-
-
-def _required(name: str) -> str:
-    value = os.environ.get(name)
-    if not value:
-        pytest.exit(f"{name} isn't set: run `make test`, or `make up` and `source .local/stack.env`", returncode=3)
-    return value
 
 
 def _optional(name: str) -> str:

@@ -62,12 +62,18 @@ def find(client: Checked, collection: str, query: str, **options: Any) -> list[A
     return found.results
 
 
-def wait_until_writing(client: Checked, collection: str, connection: str) -> SourceConnectionJob:
+def hits_of(client: Checked, connection: SourceConnection, query: str = "timed") -> list[Any]:
+    """The hits of a keyword search that come from this connection."""
+    hits = find(client, connection.readable_collection_id, query, limit=1000)
+    return [hit for hit in hits if hit.airweave_system_metadata.sync_id == connection.sync_id]
+
+
+def wait_until_writing(client: Checked, connection: SourceConnection) -> SourceConnectionJob:
     """Waits until the newest job of a `timed` connection runs and its first entities are found."""
 
     def writing() -> SourceConnectionJob | None:
-        job = last_job(client, connection)
+        job = last_job(client, connection.id)
         assert job.status not in ENDED, job
-        return job if job.status == "running" and find(client, collection, "timed", limit=1) else None
+        return job if job.status == "running" and hits_of(client, connection) else None
 
-    return wait_until(f"the job of {connection} writes", writing)
+    return wait_until(f"the job of {connection.id} writes", writing)

@@ -96,5 +96,10 @@ fn repository() -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_sdk_works_unmodified() {
-    Everything::start().await.run(&Suite { folder: "sdk", tests: 100 }).await;
+    Everything::start().await.run(&Suite { folder: "sdk", tests: 140 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_command_works_unmodified_for_programs_and_at_a_terminal() {
+    Everything::start().await.run(&Suite { folder: "cli", tests: 30 }).await;
 }
