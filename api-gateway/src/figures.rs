@@ -15,6 +15,11 @@ pub const DESCRIPTIONS: &[Description] = &[
         "Age of the oldest cleanup with work left; 0 if there is none",
     ),
     (Kind::Gauge, "cleanup_oldest_pending_age_seconds", "The same, by the name that stands in for a queue's age"),
+    (
+        Kind::Gauge,
+        "unweave_schedule_overdue_seconds",
+        "How long the oldest due schedule has been waiting for a sync-worker; 0 if none is due",
+    ),
     (Kind::Gauge, "unweave_outbox_messages", "Messages in the outbox that aren't published yet"),
     (Kind::Gauge, "unweave_outbox_oldest_age_seconds", "Age of the oldest of them; 0 if there is none"),
 ];
@@ -33,6 +38,8 @@ async fn read(database: &Database) -> Result<(), DatabaseError> {
     }
     metrics::gauge!("unweave_cleanup_oldest_open_age_seconds").set(stats.oldest_open_age_seconds);
     metrics::gauge!("cleanup_oldest_pending_age_seconds").set(stats.oldest_open_age_seconds);
+    let overdue = database.schedule_outlook().await?.overdue;
+    metrics::gauge!("unweave_schedule_overdue_seconds").set(overdue.as_secs_f64());
     let backlog = database.outbox_backlog().await?;
     metrics::gauge!("unweave_outbox_messages").set(gauge(u64::try_from(backlog.messages).unwrap_or_default()));
     metrics::gauge!("unweave_outbox_oldest_age_seconds").set(backlog.oldest_age_seconds);

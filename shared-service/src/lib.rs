@@ -14,7 +14,7 @@ pub mod telemetry;
 
 pub use clock::BootClock;
 pub use error::ServiceError;
-pub use periodic::periodic;
+pub use periodic::{periodic, periodic_or_due};
 pub use runtime::run;
 pub use tasks::Tasks;
 

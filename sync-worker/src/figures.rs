@@ -12,6 +12,9 @@ pub const DESCRIPTIONS: &[Description] = &[
     (Kind::Gauge, "unweave_writes_in_flight_limit", "Writes that may be under way; falls while Vespa is overloaded"),
     (Kind::Counter, "unweave_lease_renewals_total", "Renewals of write leases, by outcome"),
     (Kind::Counter, "unweave_late_writes_total", "Jobs with a write that may have ended after its lease (DEL-2)"),
+    (Kind::Counter, "unweave_schedules_fired_total", "Jobs that the scheduler of this process has made"),
+    (Kind::Counter, "unweave_schedules_skipped_total", "Due schedules that made no job, by reason"),
+    (Kind::Histogram, "unweave_schedule_lag_seconds", "From a schedule's due time to its job"),
     (
         Kind::Histogram,
         "unweave_stop_acknowledgement_seconds",
@@ -22,4 +25,5 @@ pub const DESCRIPTIONS: &[Description] = &[
 /// Makes what operators are paged for visible before it happens for the first time.
 pub fn start_at_zero() {
     metrics::counter!("unweave_late_writes_total").increment(0);
+    metrics::counter!("unweave_schedules_fired_total").increment(0);
 }

@@ -9,6 +9,7 @@ mod late_write;
 pub mod lease;
 pub mod pipeline;
 pub mod reaper;
+pub mod scheduler;
 pub mod settings;
 pub mod sources;
 pub mod worker;

@@ -19,7 +19,7 @@ use sync_worker::lease::WriteKind;
 use sync_worker::pipeline::{Limiter, Stores};
 use sync_worker::settings::Settings;
 use sync_worker::worker::{RunMessages, Worker};
-use sync_worker::{figures, reaper};
+use sync_worker::{figures, reaper, scheduler};
 use tokio::sync::{Notify, Semaphore};
 
 /// How long shutdown waits for jobs to stop: a write that stays unanswered is open for some seconds.
@@ -56,6 +56,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         settings.sync.reaper_interval,
         &tasks,
     );
+    scheduler::start(&worker.control, settings.sync.scheduler_interval, &worker.freed, &tasks);
     tasks.spawn("look_for_jobs", worker.clone().look_for_jobs());
 
     let health = health(Health::new(&tasks, metrics), &worker, control, publisher);
@@ -78,7 +79,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
         times: settings.protocol.times(),
         clock: Arc::new(BootClock),
         database: Database::new(url, settings.database.database_pool_size)?,
-        control: Database::new(url, max_jobs + 2)?,
+        control: Database::new(url, max_jobs + 3)?,
         cipher: CredentialCipher::new(settings.credentials.credentials_keys.secrets())
             .context("CREDENTIALS_KEYS holds no key")?,
         stores: Stores {

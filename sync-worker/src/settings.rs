@@ -13,6 +13,8 @@ use shared_service::settings::{
 
 use crate::sources::{GithubApis, GithubLimits, SourceLimits};
 
+const LONGEST_SCHEDULER_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Runs sync jobs: reads sources, writes documents to Vespa and raw captures to the ARF store.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "sync-worker", version)]
@@ -53,6 +55,9 @@ pub struct SyncSettings {
     /// How often jobs of lost workers are looked for
     #[arg(long, env = "REAPER_INTERVAL", value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
     pub reaper_interval: Duration,
+    /// How often due schedules are looked for, at least; at most 1m
+    #[arg(long, env = "SCHEDULER_INTERVAL", value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub scheduler_interval: Duration,
     /// Folders that the source `files` may read, as name=/folder,name2=/folder2
     #[arg(long, env = "FILES_ROOTS", value_name = "NAME=FOLDER,…", default_value = "", hide_default_value = true)]
     pub files_roots: FileRoots,
@@ -123,6 +128,10 @@ impl Validate for SyncSettings {
     fn validate(&self) -> Result<(), String> {
         if self.reaper_interval.is_zero() {
             return Err("REAPER_INTERVAL must be more than 0s".to_owned());
+        }
+        // A schedule that is made or moved forward is noticed after this time, and due times are whole minutes.
+        if self.scheduler_interval.is_zero() || self.scheduler_interval > LONGEST_SCHEDULER_INTERVAL {
+            return Err("SCHEDULER_INTERVAL must be more than 0s and at most 1m".to_owned());
         }
         let missing = self.files_roots.0.iter().find(|(_, folder)| !folder.is_dir());
         missing.map_or(Ok(()), |(name, folder)| {

@@ -36,7 +36,7 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// For entities, which may wait for each other.
     pub database: Database,
-    /// For leases and ends of jobs, which must not wait for entities.
+    /// For leases, ends of jobs and schedules, which must not wait for entities.
     pub control: Database,
     /// Decrypts credentials.
     pub cipher: CredentialCipher,
@@ -52,7 +52,7 @@ pub struct Worker {
     pub running: Arc<RunningJobs>,
     /// One permit for each job that may run.
     pub slots: Arc<Semaphore>,
-    /// Notified when a slot becomes free.
+    /// Notified when a slot becomes free, and when the scheduler has made jobs.
     pub freed: Arc<Notify>,
     /// Tasks of this process.
     pub tasks: Tasks,
