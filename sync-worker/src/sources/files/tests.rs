@@ -46,8 +46,11 @@ impl Folders {
     }
 
     async fn read(&self, config: Value) -> Result<(Vec<SourceEntity>, ReadSummary), SourceError> {
-        let limits =
-            SourceLimits { file_roots: BTreeMap::from([("docs".to_owned(), self.root())]), max_blob_bytes: MIB, ..SourceLimits::default() };
+        let limits = SourceLimits {
+            file_roots: BTreeMap::from([("docs".to_owned(), self.root())]),
+            max_blob_bytes: MIB,
+            ..SourceLimits::default()
+        };
         read(&limits, "docs", config).await
     }
 }
@@ -132,7 +135,11 @@ async fn a_missing_path_or_root_is_named_without_the_machine_path() {
     assert!(error.starts_with("path 'nowhere' cannot be opened: No such file"), "{error}");
 
     let gone = folders.root().join("gone");
-    let limits = SourceLimits { file_roots: BTreeMap::from([("gone".to_owned(), gone.clone())]), max_blob_bytes: MIB, ..SourceLimits::default() };
+    let limits = SourceLimits {
+        file_roots: BTreeMap::from([("gone".to_owned(), gone.clone())]),
+        max_blob_bytes: MIB,
+        ..SourceLimits::default()
+    };
     let error = read(&limits, "gone", json!({})).await.unwrap_err().to_string();
     assert!(error.starts_with("root 'gone' cannot be opened"), "{error}");
     assert!(!error.contains(gone.to_str().unwrap()));
@@ -179,6 +186,8 @@ async fn of_a_huge_file_only_the_beginning_is_read() {
     assert_eq!(huge.fields["sha256"], Value::Null);
     assert!(huge.file.is_none());
     assert_eq!(long.text.len(), 1024 * 1024);
+    // Zeros follow, so it is no text, and nothing of one is missing.
+    assert_eq!((&huge.fields["truncated"], &long.fields["truncated"]), (&json!(false), &json!(true)));
     assert!(long.file.is_none());
 }
 
@@ -216,8 +225,11 @@ async fn reading_stops_when_nobody_takes_entities() {
     for number in 0..100 {
         folders.write(format!("{number}.txt"), "x");
     }
-    let limits =
-        SourceLimits { file_roots: BTreeMap::from([("docs".to_owned(), folders.root())]), max_blob_bytes: MIB, ..SourceLimits::default() };
+    let limits = SourceLimits {
+        file_roots: BTreeMap::from([("docs".to_owned(), folders.root())]),
+        max_blob_bytes: MIB,
+        ..SourceLimits::default()
+    };
     let config = json!({"path": null, "include": [], "exclude": []});
     let credentials = json!({"root": "docs"});
     let (sink, mut entities) = EntitySink::new(1);
