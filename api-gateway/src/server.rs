@@ -17,12 +17,11 @@ use crate::state::AppState;
 
 pub mod cors;
 mod headers;
+mod idle;
 pub mod time_limit;
 pub mod tls;
 
 use cors::AllowedOrigins;
-
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Listens, and serves until shutdown; then open requests are waited for, at most for `stop_bound`. The future gives the
 /// time at which the stop began.
@@ -42,6 +41,8 @@ pub fn run(
     if !is_https && !address.ip().is_loopback() {
         tracing::warn!("plain HTTP on an address that others can reach: API keys need a proxy that speaks HTTPS");
     }
+    let connections = idle::Connections::default();
+    connections.watch(settings.keep_alive + settings.client_timeout, tasks);
     let state = web::Data::new(state);
     let origins = settings.cors_allowed_origins;
     let server = HttpServer::new(move || {
@@ -50,13 +51,15 @@ pub fn run(
             .configure(routes::configure)
             .wrap(Condition::new(origins != AllowedOrigins::None, cors::middleware(&origins)))
             .wrap(from_fn(context::surround))
+            .wrap(from_fn(idle::mark))
             .wrap(headers::security(is_https))
             // Outermost: each path answers with and without a trailing slash, without a redirect.
             .wrap(NormalizePath::trim())
     })
     .disable_signals()
     .shutdown_timeout(stop_bound.as_secs())
-    .keep_alive(KEEP_ALIVE)
+    .on_connect(move |stream, data| connections.opened(stream, data))
+    .keep_alive(settings.keep_alive)
     .client_request_timeout(settings.client_timeout)
     .client_disconnect_timeout(settings.client_timeout)
     .tls_handshake_timeout(settings.client_timeout);

@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser};
 use secrecy::SecretString;
 use shared_database::rate_limits::RateLimits;
 use shared_service::settings::{
-    AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, ProtocolSettings, TelemetrySettings,
+    AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings, ProtocolSettings, TelemetrySettings,
     Validate, VespaSettings, secret,
 };
 
@@ -58,6 +58,9 @@ pub struct Settings {
     /// Vespa.
     #[command(flatten)]
     pub vespa: VespaSettings,
+    /// The embedder.
+    #[command(flatten)]
+    pub embedder: EmbedderSettings,
     /// The keys of the credentials.
     #[command(flatten)]
     pub credentials: CredentialsKeysSettings,
@@ -92,6 +95,9 @@ pub struct HttpSettings {
     /// that for a request's body
     #[arg(long, env = "CLIENT_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub client_timeout: Duration,
+    /// How long a connection is kept open after an answer
+    #[arg(long, env = "KEEP_ALIVE", value_name = "DURATION", default_value = "75s", value_parser = humantime::parse_duration)]
+    pub keep_alive: Duration,
     /// How long a request may take in all
     #[arg(long, env = "REQUEST_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
     pub request_timeout: Duration,
@@ -114,6 +120,9 @@ impl HttpSettings {
     fn validate(&self, cancel_wait: Duration) -> Result<(), String> {
         if self.client_timeout < Duration::from_millis(100) {
             return Err("CLIENT_TIMEOUT must be at least 100ms".to_owned());
+        }
+        if self.keep_alive < Duration::from_secs(1) {
+            return Err("KEEP_ALIVE must be at least 1s".to_owned());
         }
         let least = cancel_wait + CASCADE_MARGIN;
         if self.request_timeout < least {

@@ -14,7 +14,7 @@ const CLIENT_TIMEOUT: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(8);
 
 async fn gateway() -> (Gateway, String) {
-    let gateway = Gateway::start_with(&[("CLIENT_TIMEOUT", "500ms")]).await;
+    let gateway = Gateway::start_with(&[("CLIENT_TIMEOUT", "500ms"), ("KEEP_ALIVE", "1s")]).await;
     let address = gateway.api.url.trim_start_matches("http://").to_owned();
     (gateway, address)
 }

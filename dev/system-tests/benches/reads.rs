@@ -1,0 +1,162 @@
+//! `make bench-reads`: requests per second and latencies of GET and LIST of source connections with 10 000 connections in
+//! one organization, and where the processor time went. The client runs on the same machine and takes its share.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a bench panics, and talks to people"
+)]
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use system_tests::{Api, System};
+
+const CONNECTIONS: usize = 10_000;
+const ENTITIES_EACH: usize = 20;
+const TIME: Duration = Duration::from_secs(8);
+const WARM_UP: Duration = Duration::from_secs(1);
+/// Clock ticks a second of /proc, on every Linux there is.
+const TICKS: f64 = 100.0;
+
+fn main() {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(bench());
+}
+
+async fn bench() {
+    let system = System::new(&[]).await;
+    let gateway = system.gateway().await;
+    let collection = gateway.api.create_collection().await;
+    let sample = gateway.api.create_stub(&collection, 10, 1).await;
+    assert!(sample["id"].is_string());
+    let ids = Arc::new(fill(&system).await);
+    println!("{} connections in one organization, {ENTITIES_EACH} entities and 3 jobs each", ids.len());
+    let pid = gateway.service.pid().as_raw_nonzero().get();
+    let get = |number: usize| format!("/source-connections/{}", ids[number.wrapping_mul(7919) % ids.len()]);
+    let first_page = |_| "/source-connections".to_owned();
+    let last_page = |_| format!("/source-connections?skip={}&limit=100", CONNECTIONS - 100);
+    let whole = |_| "/source-connections?limit=1000".to_owned();
+    for concurrency in [1, 8, 32] {
+        run("GET  one connection", pid, &gateway.api, concurrency, get).await;
+        run("LIST first 100", pid, &gateway.api, concurrency, first_page).await;
+        run("LIST last 100", pid, &gateway.api, concurrency, last_page).await;
+        run("LIST first 1000", pid, &gateway.api, concurrency, whole).await;
+    }
+    run("GET  /health (no database)", pid, &gateway.api, 32, |_| "/health".to_owned()).await;
+}
+
+/// Copies the one connection until there are enough; answers all ids.
+async fn fill(system: &System) -> Vec<String> {
+    let more = CONNECTIONS - 1;
+    let client = system.database.client().await;
+    let columns = "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
+                   WHERE table_name = 'source_connection' AND column_name NOT IN ('id', 'created_at', 'name')";
+    let rest: String = client.query_one(columns, &[]).await.unwrap().get(0);
+    let copies = format!(
+        "INSERT INTO source_connection (id, created_at, name, {rest})
+         SELECT gen_random_uuid(), clock_timestamp() - make_interval(secs => n), 'Connection ' || n, {rest}
+         FROM source_connection, generate_series(1, {more}) n;
+         INSERT INTO sync (id, source_connection_id)
+         SELECT gen_random_uuid(), c.id FROM source_connection c
+         WHERE NOT EXISTS (SELECT FROM sync s WHERE s.source_connection_id = c.id);
+         DELETE FROM sync_job;
+         INSERT INTO sync_job (id, sync_id, status, job_end, created_at, started_at, completed_at, entities_inserted)
+         SELECT gen_random_uuid(), s.id, 'completed', 'acknowledged', clock_timestamp() - make_interval(days => n),
+                clock_timestamp(), clock_timestamp(), {ENTITIES_EACH}
+         FROM sync s, generate_series(1, 3) n;
+         INSERT INTO entity (sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count,
+                             seen_by_job)
+         SELECT s.id, decode(md5(s.id::text || n), 'hex'), 'SmallStubEntity', 'small-' || n, 'base_entity', '\\x00', 1,
+                gen_random_uuid()
+         FROM sync s, generate_series(1, {ENTITIES_EACH}) n"
+    );
+    client.batch_execute(&copies).await.unwrap();
+    client.batch_execute("VACUUM ANALYZE").await.unwrap();
+    client.query("SELECT id::text FROM source_connection", &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// Asks with `concurrency` clients, each as soon as it was answered.
+async fn run<F>(what: &str, gateway: i32, api: &Api, concurrency: usize, path: F)
+where
+    F: Fn(usize) -> String + Clone + Send + Sync + 'static,
+{
+    let number = Arc::new(AtomicUsize::new(0));
+    ask(api, concurrency, WARM_UP, path.clone(), &number).await;
+    let before = Cpu::now(gateway);
+    let began = Instant::now();
+    let mut times = ask(api, concurrency, TIME, path, &number).await;
+    let took = began.elapsed().as_secs_f64();
+    let cpu = Cpu::now(gateway).since(&before);
+    times.sort_unstable();
+    let ms = |share: usize| times[times.len() * share / 1000].as_secs_f64() * 1000.0;
+    println!(
+        "{what:26} {concurrency:>3} clients: {:>7.0} requests/s, p50 {:>6.2} ms, p99 {:>6.2} ms; cores: gateway {:.2}, \
+         PostgreSQL {:.2}, client {:.2}",
+        f64::from(u32::try_from(times.len()).unwrap()) / took,
+        ms(500),
+        ms(990),
+        cpu.gateway / took,
+        cpu.postgres / took,
+        cpu.client / took,
+    );
+}
+
+async fn ask<F>(api: &Api, concurrency: usize, time: Duration, path: F, number: &Arc<AtomicUsize>) -> Vec<Duration>
+where
+    F: Fn(usize) -> String + Clone + Send + Sync + 'static,
+{
+    let until = Instant::now() + time;
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..concurrency {
+        let (api, path, number) = (api.clone(), path.clone(), number.clone());
+        clients.spawn(async move {
+            let mut times = Vec::new();
+            while Instant::now() < until {
+                let path = path(number.fetch_add(1, Ordering::Relaxed));
+                let began = Instant::now();
+                assert_eq!(api.get(&path).await.status, 200);
+                times.push(began.elapsed());
+            }
+            times
+        });
+    }
+    clients.join_all().await.into_iter().flatten().collect()
+}
+
+/// Processor time so far, seconds.
+struct Cpu {
+    gateway: f64,
+    postgres: f64,
+    client: f64,
+}
+
+impl Cpu {
+    fn now(gateway: i32) -> Self {
+        let mut cpu = Self { gateway: 0.0, postgres: 0.0, client: 0.0 };
+        let own = i32::try_from(std::process::id()).unwrap();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+            let Some((name, rest)) = stat.rsplit_once(')') else { continue };
+            let fields: Vec<&str> = rest.split_whitespace().collect();
+            let seconds: f64 = [11, 12].map(|at: usize| fields[at].parse::<f64>().unwrap()).iter().sum::<f64>() / TICKS;
+            match pid {
+                pid if pid == gateway => cpu.gateway += seconds,
+                pid if pid == own => cpu.client += seconds,
+                _ if name.ends_with("(postgres") => cpu.postgres += seconds,
+                _ => {}
+            }
+        }
+        cpu
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            gateway: self.gateway - before.gateway,
+            postgres: self.postgres - before.postgres,
+            client: self.client - before.client,
+        }
+    }
+}
