@@ -7,4 +7,6 @@ mod jobs;
 mod migrations;
 mod outbox;
 mod rate_limits;
+mod schedule_races;
+mod schedules;
 mod secrets;
