@@ -1,4 +1,5 @@
-//! What an operator does with the gateway's binary besides serving: organizations, their plans and their keys.
+//! What an operator does with the gateway's binary besides serving: organizations, their plans and their keys, and the
+//! document of the API.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use shared_database::Database;
 use shared_models::{OrganizationId, Plan};
 use shared_service::settings::{DatabaseSettings, Validate, load};
 
-use crate::keys;
+use crate::{keys, openapi};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -31,6 +32,8 @@ enum Command {
     SetPlan(SetPlan),
     /// Makes another API key for an organization, for one that has lost its last, and prints it
     CreateApiKey(CreateApiKey),
+    /// Prints the OpenAPI document of the API
+    Openapi,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -77,11 +80,12 @@ fn plan() -> impl TypedValueParser<Value = Plan> {
 }
 
 impl Command {
-    const fn database(&self) -> &DatabaseSettings {
+    const fn database(&self) -> Option<&DatabaseSettings> {
         match self {
-            Self::CreateOrganization(given) => &given.database,
-            Self::SetPlan(given) => &given.database,
-            Self::CreateApiKey(given) => &given.database,
+            Self::CreateOrganization(given) => Some(&given.database),
+            Self::SetPlan(given) => Some(&given.database),
+            Self::CreateApiKey(given) => Some(&given.database),
+            Self::Openapi => None,
         }
     }
 }
@@ -92,7 +96,7 @@ impl Validate for Operation {
             Command::CreateOrganization(given) if given.name.trim().is_empty() => {
                 Err("--name must not be blank".to_owned())
             }
-            other => other.database().validate(),
+            other => other.database().map_or(Ok(()), Validate::validate),
         }
     }
 }
@@ -109,36 +113,48 @@ pub fn is_one(word: &OsStr) -> bool {
 /// PostgreSQL can't be reached, or isn't migrated, or there is no such organization.
 #[expect(clippy::print_stderr, reason = "speaks to an operator")]
 pub async fn run() -> anyhow::Result<()> {
-    let command = load::<Operation>().command;
-    let database = Database::new(&command.database().database_url, 1).context("connect to PostgreSQL")?;
-    match command {
+    match load::<Operation>().command {
         Command::CreateOrganization(given) => {
             let (key, hash) = new_key();
+            let database = connect(&given.database)?;
             let made = database.create_organization(&given.name, given.plan, hash).await;
             let organization = made.context("make the organization")?;
             eprintln!("organization {organization}, plan {}; its API key, shown only this once:", given.plan);
             show(&key);
         }
         Command::SetPlan(given) => {
+            let database = connect(&given.database)?;
             let is_set = database.set_plan(given.organization, given.plan).await.context("set the plan")?;
             ensure!(is_set, "there is no organization {}", given.organization);
             eprintln!("organization {} is on plan {}", given.organization, given.plan);
         }
         Command::CreateApiKey(given) => {
             let (key, hash) = new_key();
+            let database = connect(&given.database)?;
             let lifetime = DAY.saturating_mul(given.expiration_days);
             let made = database.create_api_key(given.organization, hash, lifetime).await.context("make the key")?;
             eprintln!("API key {} of organization {}, shown only this once:", made.id, given.organization);
             show(&key);
         }
+        Command::Openapi => print_openapi()?,
     }
     Ok(())
+}
+
+fn connect(settings: &DatabaseSettings) -> anyhow::Result<Database> {
+    Database::new(&settings.database_url, 1).context("connect to PostgreSQL")
 }
 
 fn new_key() -> (SecretString, shared_database::api_keys::KeyHash) {
     let key = keys::generate();
     let hash = keys::hash(key.expose_secret());
     (key, hash)
+}
+
+#[expect(clippy::print_stdout, reason = "what docs/openapi.json is written from")]
+fn print_openapi() -> anyhow::Result<()> {
+    print!("{}", openapi::text().context("write the OpenAPI document")?);
+    Ok(())
 }
 
 /// The key alone on stdout, for scripts.

@@ -4,7 +4,10 @@ use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;
 use actix_web::web::{self, Data, ServiceConfig};
 use serde::Serialize;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
 
+use crate::openapi;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -33,8 +36,22 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(sources::configure)
         .configure(source_connections::configure)
         .configure(cleanups::configure)
+        .configure(openapi::pages::configure)
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::NoRoute.into()))
         .default_service(web::to(no_route));
+}
+
+/// What the routes say of themselves.
+pub fn documents() -> [OpenApi; 7] {
+    [
+        sources::Document::openapi(),
+        collections::Document::openapi(),
+        search::Document::openapi(),
+        source_connections::Document::openapi(),
+        cleanups::Document::openapi(),
+        api_keys::Document::openapi(),
+        health::Document::openapi(),
+    ]
 }
 
 async fn no_route() -> Answer {

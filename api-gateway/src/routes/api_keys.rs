@@ -6,15 +6,23 @@ use actix_web::HttpRequest;
 use actix_web::web::{Path, ServiceConfig};
 use secrecy::ExposeSecret as _;
 use shared_models::ApiKeyId;
+use shared_models::wire::api_key::ApiKey;
+use shared_models::wire::requests::ApiKeyCreate;
 
 use super::{Answer, State, ok, resource};
 use crate::auth::Caller;
 use crate::input::{self, Fields, Query, Submission};
+use crate::openapi::parameters::Page;
+use crate::openapi::tags;
 use crate::problem::Problem;
 use crate::{keys, present};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const DEFAULT_DAYS: i64 = 90;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(list, create, delete_by_query, get, delete, rotate))]
+pub(super) struct Document;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
@@ -23,6 +31,14 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(resource("/api-keys/{id}/rotate").post(rotate));
 }
 
+/// Create an API key
+///
+/// The key itself is in this answer only: afterwards only its hash is known.
+#[utoipa::path(
+    post, path = "/api-keys", tag = tags::API_KEYS, operation_id = "create_api_key",
+    request_body(content = Option<ApiKeyCreate>, content_type = "application/json"),
+    responses((status = 200, description = "The key, with its text.", body = ApiKey))
+)]
 async fn create(state: State, submission: Submission) -> Answer {
     let given = submission.body.object_or_empty()?;
     let mut fields = Fields::of_body(&given);
@@ -35,27 +51,73 @@ async fn create(state: State, submission: Submission) -> Answer {
     ok(present::api_key(row, Some(&key)))
 }
 
+/// List API keys
+///
+/// Newest first; without their texts, which nobody knows any more.
+#[utoipa::path(
+    get, path = "/api-keys", tag = tags::API_KEYS, operation_id = "list_api_keys", params(Page),
+    responses((status = 200, description = "A page of keys.", body = Vec<ApiKey>))
+)]
 async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
     let page = Query::of(&request).page()?;
     let rows = state.database.list_api_keys(caller.organization, page.skip, page.limit).await?;
     ok(rows.into_iter().map(|row| present::api_key(row, None)).collect::<Vec<_>>())
 }
 
+/// Get an API key
+#[utoipa::path(
+    get, path = "/api-keys/{id}", tag = tags::API_KEYS, operation_id = "get_api_key", params(("id" = ApiKeyId, Path, description = "The key's id.")),
+    responses(
+        (status = 200, description = "The key, without its text.", body = ApiKey),
+        (status = 404, description = "The organization has no such key."),
+    )
+)]
 async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
     let row = state.database.api_key(caller.organization, read(&id)?).await?;
     ok(present::api_key(row.ok_or(Problem::NoApiKey)?, None))
 }
 
+/// Rotate an API key
+///
+/// The old text stops working at once. The new one is in this answer only.
+#[utoipa::path(
+    post, path = "/api-keys/{id}/rotate", tag = tags::API_KEYS, operation_id = "rotate_api_key", params(("id" = ApiKeyId, Path, description = "The key's id.")),
+    responses(
+        (status = 200, description = "The key, with its new text.", body = ApiKey),
+        (status = 404, description = "The organization has no such key."),
+    )
+)]
 async fn rotate(state: State, caller: Caller, id: Path<String>) -> Answer {
     let (id, key) = (read(&id)?, keys::generate());
     let row = state.database.rotate_api_key(caller.organization, id, keys::hash(key.expose_secret())).await?;
     ok(present::api_key(row.ok_or(Problem::NoApiKey)?, Some(&key)))
 }
 
+/// Delete an API key
+///
+/// It stops working at once.
+#[utoipa::path(
+    delete, path = "/api-keys/{id}", tag = tags::API_KEYS, operation_id = "delete_api_key", params(("id" = ApiKeyId, Path, description = "The key's id.")),
+    responses(
+        (status = 200, description = "The key that was.", body = ApiKey),
+        (status = 404, description = "The organization has no such key."),
+    )
+)]
 async fn delete(state: State, caller: Caller, id: Path<String>) -> Answer {
     remove(&state, &caller, read(&id)?).await
 }
 
+/// Delete an API key, named by a query parameter
+///
+/// The same as `DELETE /api-keys/{id}`, for clients that know only this form.
+#[utoipa::path(
+    delete, path = "/api-keys", tag = tags::API_KEYS, operation_id = "delete_api_key_by_query",
+    params(("id" = ApiKeyId, Query, description = "The key's id.")),
+    responses(
+        (status = 200, description = "The key that was.", body = ApiKey),
+        (status = 404, description = "The organization has no such key."),
+    )
+)]
 async fn delete_by_query(state: State, caller: Caller, request: HttpRequest) -> Answer {
     let mut query = Query::of(&request);
     if query.text("id").is_none() {

@@ -3,10 +3,19 @@
 use actix_web::web::{Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
+use shared_models::wire::collection::Collection;
+use shared_models::wire::requests::{CollectionCreate, CollectionUpdate};
+use shared_models::wire::source_connection::SourceConnectionListItem;
+
 use super::{Answer, State, ok, resource};
 use crate::auth::Caller;
 use crate::input::{self, Query, Submission, readable_id};
+use crate::openapi::{parameters, tags};
 use crate::{collections, present};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(list, create, count, get, update, delete, list_connections))]
+pub(super) struct Document;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
@@ -16,32 +25,88 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(resource("/collections/{readable_id}/source-connections").get(list_connections));
 }
 
+/// Create a collection
+#[utoipa::path(
+    post, path = "/collections", tag = tags::COLLECTIONS, operation_id = "create_collection",
+    request_body = CollectionCreate,
+    responses(
+        (status = 200, description = "The collection.", body = Collection),
+        (status = 400, description = "The readable id is taken."),
+    )
+)]
 async fn create(state: State, submission: Submission) -> Answer {
     let new = input::create_collection(&submission.body)?;
     ok(collections::create(&state, &submission.caller, &new).await?)
 }
 
+/// List collections
+///
+/// Newest first.
+#[utoipa::path(
+    get, path = "/collections", tag = tags::COLLECTIONS, operation_id = "list_collections",
+    params(parameters::Page, parameters::CollectionSearch),
+    responses((status = 200, description = "A page of collections.", body = Vec<Collection>))
+)]
 async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
     let mut query = Query::of(&request);
     let page = query.page()?;
     ok(collections::list(&state, &caller, query.text("search"), page).await?)
 }
 
+/// Count collections
+#[utoipa::path(
+    get, path = "/collections/count", tag = tags::COLLECTIONS, operation_id = "count_collections",
+    params(parameters::CollectionSearch),
+    responses((status = 200, description = "How many there are.", body = i64, content_type = "application/json"))
+)]
 async fn count(state: State, caller: Caller, request: HttpRequest) -> Answer {
     let mut query = Query::of(&request);
     query.check()?;
     ok(state.database.count_collections(caller.organization, query.text("search")).await?)
 }
 
+/// Get a collection
+#[utoipa::path(
+    get, path = "/collections/{readable_id}", tag = tags::COLLECTIONS, operation_id = "get_collection",
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    responses(
+        (status = 200, description = "The collection.", body = Collection),
+        (status = 404, description = "The organization has no such collection."),
+    )
+)]
 async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
     ok(collections::get(&state, &caller, readable_id(&id)?).await?)
 }
 
+/// Change a collection
+#[utoipa::path(
+    patch, path = "/collections/{readable_id}", tag = tags::COLLECTIONS, operation_id = "update_collection",
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    request_body = CollectionUpdate,
+    responses(
+        (status = 200, description = "The collection, as it is now.", body = Collection),
+        (status = 404, description = "The organization has no such collection."),
+    )
+)]
 async fn update(state: State, submission: Submission, id: Path<String>) -> Answer {
     let change = input::update_collection(&submission.body)?;
     ok(collections::update(&state, &submission.caller, readable_id(&id)?, &change).await?)
 }
 
+/// Delete a collection
+///
+/// With all its connections, as `DELETE /source-connections/{source_connection_id}` deletes each. Cleanups remove their
+/// data; the answer doesn't wait for them.
+#[utoipa::path(
+    delete, path = "/collections/{readable_id}", tag = tags::COLLECTIONS, operation_id = "delete_collection",
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    responses(
+        (status = 200, description = "The collection, as it was.", body = Collection,
+            headers(("Link" = String, description = "Where to watch the removal of the data."))),
+        (status = 404, description = "The organization has no such collection, or it is being deleted already."),
+        (status = 409, description = "A sync hasn't stopped in time; the deletion goes on by itself."),
+    )
+)]
 async fn delete(state: State, caller: Caller, id: Path<String>) -> Answer {
     let deleted = collections::delete(&state, &caller, readable_id(&id)?).await?;
     // There may be as many cleanups as there were connections: the list of them is what there is to watch.
@@ -49,6 +114,18 @@ async fn delete(state: State, caller: Caller, id: Path<String>) -> Answer {
     Ok(HttpResponse::Ok().insert_header(("Link", link)).json(deleted))
 }
 
+/// List a collection's connections
+///
+/// Newest first.
+#[utoipa::path(
+    get, path = "/collections/{readable_id}/source-connections", tag = tags::COLLECTIONS,
+    operation_id = "list_collection_source_connections",
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2"), parameters::Page),
+    responses(
+        (status = 200, description = "A page of connections.", body = Vec<SourceConnectionListItem>),
+        (status = 404, description = "The organization has no such collection."),
+    )
+)]
 async fn list_connections(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
     let page = Query::of(&request).page()?;
     let id = readable_id(&id)?;

@@ -1,0 +1,73 @@
+//! Headers of answers, described once and referred to.
+
+use serde_json::Value;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::{KnownFormat, Ref, RefOr, Response, SchemaFormat};
+
+/// On every answer.
+pub const REQUEST_ID: &str = "X-Request-ID";
+/// On every answer to a known caller.
+pub const RATE_LIMIT: [&str; 3] = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
+/// On answers that say: not now.
+pub const RETRY_AFTER: &str = "Retry-After";
+/// On the answer to a deletion.
+pub const LINK: &str = "Link";
+/// On the answer to a connection's deletion.
+pub const CLEANUP_ID: &str = "X-Cleanup-Id";
+/// On answers to searches.
+pub const RETRIEVAL_STRATEGY: &str = "X-Retrieval-Strategy";
+
+/// Every header, by its name.
+pub fn all() -> impl Iterator<Item = (&'static str, Header)> {
+    let [limit, remaining, reset] = RATE_LIMIT;
+    let uuid = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+    [
+        (
+            REQUEST_ID,
+            always(header(text().format(Some(uuid.clone())), "The request's id, as logs and receipts know it.")),
+        ),
+        (
+            limit,
+            header(count(), "Requests a minute that the organization's plan allows; 9999 if it doesn't count them."),
+        ),
+        (remaining, header(count(), "How many of them are left.")),
+        (reset, header(count(), "When there will be more, in seconds since 1970.")),
+        (RETRY_AFTER, header(count().minimum(Some(1)), "After how many seconds to try again.")),
+        (LINK, header(text(), "Where to watch the removal of the data: `</cleanups/…>; rel=\"monitor\"`.")),
+        (CLEANUP_ID, header(text().format(Some(uuid)), "The cleanup that removes the connection's data.")),
+        (
+            RETRIEVAL_STRATEGY,
+            header(
+                text().enum_values(Some(["hybrid", "semantic", "keyword"])),
+                "How hits were really found and ranked.",
+            ),
+        ),
+    ]
+    .into_iter()
+}
+
+/// Says that an answer has the header.
+pub fn add(response: &mut Response, name: &str) {
+    response.headers.insert(name.to_owned(), RefOr::Ref(Ref::new(format!("#/components/headers/{name}"))));
+}
+
+fn header(schema: ObjectBuilder, description: &str) -> Header {
+    let schema: Object = schema.build();
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+}
+
+/// The library knows no field `required` of headers.
+fn always(mut header: Header) -> Header {
+    header.extensions = Some(Extensions::from_iter([("required", Value::Bool(true))]));
+    header
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn count() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0))
+}

@@ -1,0 +1,56 @@
+//! `/openapi.json`, and `/docs`: the document for people, from files that are built in, so that it works offline.
+//!
+//! Both need no API key. The page asks for one when an operation is tried out, and sends it to this server only.
+
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{self, ContentType};
+use actix_web::web::{Bytes, Path, ServiceConfig};
+
+use super::text;
+use crate::problem::Problem;
+use crate::routes::resource;
+
+const PAGE: &str = include_str!("page.html");
+const START: &str = include_str!("page.js");
+/// The page's files are of this server; only its own styles and the icons in them stand inline.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+static DOCUMENT: LazyLock<Result<Bytes, serde_json::Error>> = LazyLock::new(|| text().map(Bytes::from));
+
+/// Registers the pages.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(resource("/openapi.json").get(document))
+        .service(resource("/docs").get(page))
+        .service(resource("/docs/{file}").get(file));
+}
+
+async fn document() -> Result<HttpResponse, Problem> {
+    let document = DOCUMENT.as_ref().map_err(|_| Problem::Internal("the OpenAPI document can't be written"))?;
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(document.clone()))
+}
+
+async fn page() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(ContentType::html())
+        .insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY))
+        .body(PAGE)
+}
+
+async fn file(name: Path<String>) -> Result<HttpResponse, Problem> {
+    if name.as_str() == "page.js" {
+        return Ok(HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(START));
+    }
+    let found = utoipa_swagger_ui::serve(&name, Arc::default());
+    let found = found.map_err(|_| Problem::Internal("a built-in file can't be read"))?.ok_or(Problem::NoRoute)?;
+    let bytes = match found.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    let cached = (header::CACHE_CONTROL, "public, max-age=86400");
+    Ok(HttpResponse::Ok().content_type(found.content_type).insert_header(cached).body(bytes))
+}

@@ -1,0 +1,89 @@
+//! Query parameters, as `crate::input` reads them.
+#![expect(dead_code, reason = "described here, read by hand")]
+
+use shared_models::{CleanupState, CollectionId};
+use utoipa::IntoParams;
+
+/// Which part of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// Items to leave out.
+    #[param(value_type = i64, required = false, minimum = 0, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
+    skip: i64,
+    /// Most items to return.
+    #[param(value_type = i64, required = false, minimum = 1, maximum = 1000, default = 100)]
+    limit: i64,
+}
+
+/// How much of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Limit {
+    /// Most items to return.
+    #[param(value_type = i64, required = false, minimum = 1, maximum = 1000, default = 100)]
+    limit: i64,
+}
+
+/// Which collections.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CollectionSearch {
+    /// Only those with this text in their name or readable id, in upper or lower case.
+    #[param(value_type = String, required = false, example = "support")]
+    search: String,
+}
+
+/// Which connections.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ConnectionFilter {
+    /// Only those of the collection with this readable id.
+    #[param(value_type = String, required = false, example = "customer-support-x7k9m2")]
+    collection: String,
+}
+
+/// Which cleanups.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CleanupFilter {
+    /// Only those in this state.
+    #[param(value_type = CleanupState, required = false)]
+    state: CleanupState,
+    /// Only those of connections that were in this collection.
+    #[param(value_type = CollectionId, required = false)]
+    collection_id: CollectionId,
+}
+
+/// Where to go on in a stream.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct LastEvent {
+    /// The id of the last event that was seen: that one isn't sent again.
+    #[param(rename = "Last-Event-ID", value_type = String, required = false, max_length = 64)]
+    last_event_id: String,
+}
+
+/// How to run.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Force {
+    /// Whether to ignore the cursor and to remove what the source no longer has.
+    #[param(value_type = bool, required = false, default = false)]
+    force_full_sync: bool,
+}
+
+/// A search of the older form.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LegacySearch {
+    /// What to look for; not blank.
+    #[param(min_length = 1, max_length = 10_000, pattern = "\\S", example = "refund policy")]
+    query: String,
+    /// Most hits to return.
+    #[param(value_type = i64, required = false, minimum = 1, maximum = 1000, default = 100)]
+    limit: i64,
+    /// Hits to skip.
+    #[param(value_type = i64, required = false, minimum = 0, maximum = 10_000, default = 0)]
+    offset: i64,
+}
