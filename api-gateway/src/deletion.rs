@@ -73,6 +73,12 @@ impl Deletions {
         Self { parts: Arc::new(parts) }
     }
 
+    /// The longest that an answer waits for a writer to stop.
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        self.parts.times.cancel_wait
+    }
+
     /// Deletes a source connection.
     ///
     /// # Errors

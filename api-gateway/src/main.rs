@@ -5,13 +5,16 @@
 //! end, with code 0.
 
 mod auth;
+mod cleanup_events;
 mod collections;
 mod connections;
 mod context;
 mod deletion;
+mod deletion_preview;
 mod figures;
 mod input;
 mod keys;
+mod openapi;
 mod operation;
 mod present;
 mod problem;
@@ -33,10 +36,12 @@ use shared_database::{Database, DatabaseError};
 use shared_messaging::Broker;
 use shared_service::admin::{self, Health};
 use shared_service::metrics::{self, MetricsHandle};
-use shared_service::settings::load;
+use shared_service::settings::{EmbedderEndpoint, load};
 use shared_service::{Tasks, telemetry};
+use shared_stores::embedder::{Embedder, EmbedderConfig};
 use shared_stores::vespa::VespaClient;
 
+use crate::cleanup_events::CleanupEvents;
 use crate::deletion::{CASCADE_MARGIN, Deletions};
 use crate::deletion::background::FinisherTimes;
 use crate::relay::RelayBell;
@@ -118,6 +123,14 @@ async fn prepare(database: &Database, settings: &Settings, tasks: &Tasks) -> any
     }
 }
 
+/// The embedder, if the settings name one.
+fn embedder(settings: &Settings) -> anyhow::Result<Option<Embedder>> {
+    let Some(EmbedderEndpoint { url, model, dimensions, api_key }) = settings.embedder.endpoint() else {
+        return Ok(None);
+    };
+    Ok(Some(Embedder::new(&EmbedderConfig { url, model, dimensions, api_key })?))
+}
+
 /// Builds what handlers share, and starts what runs beside them.
 fn assemble(
     settings: &Settings,
@@ -127,6 +140,7 @@ fn assemble(
 ) -> anyhow::Result<AppState> {
     let cipher = CredentialCipher::new(settings.credentials.credentials_keys.secrets()).context("CREDENTIALS_KEYS")?;
     let vespa = VespaClient::new(&settings.vespa.vespa_url).context("VESPA_URL")?;
+    let embedder = embedder(settings)?;
     let broker = Broker::new(&settings.broker.amqp_url, SERVICE, tasks.tracker(), tasks.shutdown())?;
     let publisher = broker.publisher();
     let bell = RelayBell::default();
@@ -152,9 +166,11 @@ fn assemble(
     Ok(AppState {
         database: database.clone(),
         deletions,
+        cleanup_events: CleanupEvents::start(database, tasks),
         relay: bell,
         publisher,
         vespa,
+        embedder,
         cipher,
         tasks: tasks.clone(),
         health,

@@ -8,10 +8,10 @@ use serde_json::Value;
 use shared_database::api_keys::ApiKey;
 use shared_database::cleanup_view::CleanupRow;
 use shared_database::collections::{CollectionMember, CollectionRow};
-use shared_database::connections::{ConnectionView, ListedConnection};
+use shared_database::connections::{ClassCount, ConnectionView, ListedConnection};
 use shared_database::jobs::SyncJob;
 use shared_models::job::ErrorCategory;
-use shared_models::wire::{self, collection::CollectionStatus, job::duration_seconds};
+use shared_models::wire::{self, collection::{CollectionStatus, Vectors}, job::duration_seconds};
 use shared_models::{JobStatus, SourceConnectionId, StatusFacts};
 use shared_stores::vespa::{Document, Hit};
 
@@ -46,18 +46,7 @@ pub fn connection(view: ConnectionView) -> wire::source_connection::SourceConnec
         failed_runs: view.runs.failed,
         last_job: Some(last_job(job)),
     });
-    let entities = (!view.entities.is_empty()).then(|| wire::source_connection::EntitySummary {
-        total_entities: view.entities.iter().map(|class| class.entities).sum(),
-        by_type: view
-            .entities
-            .into_iter()
-            .map(|class| {
-                let count =
-                    wire::source_connection::TypeCount { count: class.entities, last_updated: class.last_updated };
-                (class.entity_class, count)
-            })
-            .collect(),
-    });
+    let entities = (!view.entities.is_empty()).then(|| entities(view.entities));
     let row = view.row;
     wire::source_connection::SourceConnection {
         id: row.id,
@@ -94,7 +83,22 @@ pub fn connection(view: ConnectionView) -> wire::source_connection::SourceConnec
     }
 }
 
-fn schedule_of(view: &ConnectionView) -> Option<wire::source_connection::Schedule> {
+/// The entities of a connection, by class.
+#[must_use]
+pub fn entities(classes: Vec<ClassCount>) -> wire::source_connection::EntitySummary {
+    let count = |class: ClassCount| {
+        let count = wire::source_connection::TypeCount { count: class.entities, last_updated: class.last_updated };
+        (class.entity_class, count)
+    };
+    wire::source_connection::EntitySummary {
+        total_entities: classes.iter().map(|class| class.entities).sum(),
+        by_type: classes.into_iter().map(count).collect(),
+    }
+}
+
+/// When a connection runs by itself.
+#[must_use]
+pub fn schedule_of(view: &ConnectionView) -> Option<wire::source_connection::Schedule> {
     let row = &view.row;
     Some(wire::source_connection::Schedule {
         cron: Some(row.cron.clone()?),
@@ -112,7 +116,9 @@ fn last_error(job: Option<&SyncJob>) -> (Option<String>, Option<ErrorCategory>) 
     }
 }
 
-fn last_job(job: SyncJob) -> wire::job::LastJob {
+/// The newest job, as a connection mentions it.
+#[must_use]
+pub fn last_job(job: SyncJob) -> wire::job::LastJob {
     wire::job::LastJob {
         id: job.id,
         status: job.status,
@@ -150,7 +156,11 @@ pub fn job(job: SyncJob, source_connection_id: SourceConnectionId) -> wire::job:
 
 /// A collection with its connections.
 #[must_use]
-pub fn collection(row: CollectionRow, members: &[CollectionMember]) -> wire::collection::Collection {
+pub fn collection(
+    row: CollectionRow,
+    members: &[CollectionMember],
+    vectors: Vectors,
+) -> wire::collection::Collection {
     let facts: Vec<StatusFacts> = members.iter().map(CollectionMember::facts).collect();
     let summary = |member: &CollectionMember| wire::collection::ConnectionSummary {
         short_name: member.short_name.clone(),
@@ -167,8 +177,8 @@ pub fn collection(row: CollectionRow, members: &[CollectionMember]) -> wire::col
         created_by_email: row.created_by_email,
         modified_by_email: row.modified_by_email,
         status: CollectionStatus::derive(&facts),
-        vector_size: wire::collection::VECTOR_SIZE,
-        embedding_model_name: wire::collection::EMBEDDING_MODEL_NAME.to_owned(),
+        vector_size: vectors.size,
+        embedding_model_name: vectors.model,
         source_connection_summaries: members.iter().map(summary).collect(),
     }
 }
@@ -215,7 +225,7 @@ pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
         created_at: row.created_at,
         modified_at: row.modified_at,
         completed_at: row.completed_at,
-        links: wire::cleanup::CleanupLinks { this, receipt },
+        links: wire::cleanup::CleanupLinks { events: format!("{this}/events"), this, receipt },
     }
 }
 

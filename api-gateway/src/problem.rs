@@ -11,7 +11,10 @@ use shared_database::DatabaseError;
 use shared_models::source::InvalidFields;
 use shared_models::wire::problem::{Detail, FieldProblem, Unprocessable};
 use shared_models::{JobStatus, OrganizationId};
+use shared_stores::EmbedderError;
 use shared_stores::vespa::VespaError;
+
+use crate::cleanup_events::MOST_STREAMS;
 
 /// Largest request body.
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -32,6 +35,10 @@ pub enum Problem {
     /// The organization has sent as many requests as its plan allows; a later one is admitted after so many seconds.
     #[error("Rate limit exceeded. Try again in {0} seconds.")]
     RateLimited(i64),
+
+    /// The organization has as many event streams open as it may.
+    #[error("Too many open event streams: at most {MOST_STREAMS} at once")]
+    TooManyStreams,
 
     /// No such route.
     #[error("Not Found")]
@@ -132,6 +139,9 @@ pub enum Problem {
     /// Vespa can't be asked.
     #[error("Search is temporarily unavailable")]
     Search(#[source] VespaError),
+    /// The embedder can't be asked, and the search was to go by meaning alone.
+    #[error("Semantic search is temporarily unavailable: the embedder doesn't answer. 'hybrid' and 'keyword' go without it")]
+    Embedder(#[source] EmbedderError),
     /// PostgreSQL failed, for a while or for good.
     #[error("database")]
     Database(#[from] DatabaseError),
@@ -148,7 +158,7 @@ impl Problem {
         let status = match self {
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
             Self::BadKey | Self::OtherOrganization(_) => StatusCode::FORBIDDEN,
-            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited(_) | Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
             Self::NoRoute
             | Self::NoSourceConnection
             | Self::NoCollection
@@ -176,7 +186,7 @@ impl Problem {
             Self::Unprocessable(_) | Self::InvalidConfig(_) | Self::InvalidAuth(_) | Self::InvalidCron(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::NoLanguageModel | Self::Search(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoLanguageModel | Self::Search(_) | Self::Embedder(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if error.is_retryable() => {
                 return (StatusCode::SERVICE_UNAVAILABLE, "Service temporarily unavailable".to_owned());
             }
@@ -193,6 +203,7 @@ impl Problem {
             Self::Database(error) if error.is_retryable() => tracing::warn!(%error, "request not served"),
             Self::Database(error) => tracing::error!(?error, "request failed"),
             Self::Search(error) => tracing::warn!(%error, "search not served"),
+            Self::Embedder(error) => tracing::warn!(%error, "semantic search not served"),
             Self::Internal(error) => tracing::error!(error, "request failed"),
             _ => {}
         }
@@ -212,7 +223,10 @@ impl ResponseError for Problem {
             Self::RateLimited(seconds) => {
                 response.insert_header((RETRY_AFTER, *seconds));
             }
-            Self::Database(_) | Self::Search(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
+            Self::TooManyStreams => {
+                response.insert_header((RETRY_AFTER, TRY_AGAIN_SECONDS));
+            }
+            Self::Database(_) | Self::Search(_) | Self::Embedder(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
                 response.insert_header((RETRY_AFTER, TRY_AGAIN_SECONDS));
             }
             _ => {}

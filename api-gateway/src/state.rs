@@ -6,10 +6,13 @@ use shared_database::rate_limits::RateLimits;
 use shared_database::{Database, DatabaseError};
 use shared_messaging::Publisher;
 use shared_models::source::{self, SourceDefinition};
+use shared_models::wire::collection::Vectors;
 use shared_service::Tasks;
 use shared_service::admin::Health;
+use shared_stores::Embedder;
 use shared_stores::vespa::VespaClient;
 
+use crate::cleanup_events::CleanupEvents;
 use crate::deletion::Deletions;
 use crate::keys;
 use crate::relay::RelayBell;
@@ -22,12 +25,16 @@ pub struct AppState {
     pub database: Database,
     /// The deletion engine.
     pub deletions: Deletions,
+    /// Streams of cleanups' progress.
+    pub cleanup_events: CleanupEvents,
     /// Wakes the relay after a transaction that enqueued a message.
     pub relay: RelayBell,
     /// Publishes what needs no outbox.
     pub publisher: Publisher,
     /// Vespa.
     pub vespa: VespaClient,
+    /// Makes vectors of questions, if there is one.
+    pub embedder: Option<Embedder>,
     /// Encrypts credentials.
     pub cipher: CredentialCipher,
     /// Spawns on the main runtime.
@@ -45,6 +52,13 @@ pub struct AppState {
 }
 
 impl AppState {
+    /// What collections say of their documents' vectors.
+    #[must_use]
+    pub fn vectors(&self) -> Vectors {
+        let vectors = |embedder: &Embedder| Vectors { size: embedder.dimensions(), model: embedder.model().to_owned() };
+        self.embedder.as_ref().map(vectors).unwrap_or_default()
+    }
+
     /// A source that is offered here.
     #[must_use]
     pub fn source(&self, short_name: &str) -> Option<&'static SourceDefinition> {

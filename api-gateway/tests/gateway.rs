@@ -184,12 +184,35 @@ impl Gateway {
 
     /// Makes another organization; a client of it.
     pub async fn other_organization(&self) -> Api {
-        let arguments = ["create-organization", "--name", "Other"];
-        let environment = [("DATABASE_URL", self.database.url.as_str())];
-        let mut operation = Service::spawn_with("api-gateway", &arguments, environment);
-        assert!(operation.exited(START).await.success(), "{}", operation.tail());
-        self.api.with_key(operation.log().lines().last().unwrap())
+        self.organization_on("enterprise").await.0
     }
+
+    /// Makes an organization on a plan; a client of it, and its id.
+    pub async fn organization_on(&self, plan: &str) -> (Api, String) {
+        let log = self.operation(&["create-organization", "--name", "Other", "--plan", plan]).await;
+        let id = log.split_once("organization ").unwrap().1.split_once(',').unwrap().0;
+        (self.api.with_key(key_in(&log)), id.to_owned())
+    }
+
+    /// Runs an operation that must succeed; what it said.
+    pub async fn operation(&self, arguments: &[&str]) -> String {
+        let environment = [("DATABASE_URL", self.database.url.as_str())];
+        let mut operation = Service::spawn_with("api-gateway", arguments, environment);
+        assert!(operation.exited(START).await.success(), "{}", operation.tail());
+        operation.log()
+    }
+
+    /// Starts another gateway on the same database; a client of it.
+    pub async fn beside(&self, more: &[(&str, &str)]) -> (Api, Service) {
+        let mut service = Service::spawn("api-gateway", environment(&self.database, more));
+        let (url, _) = addresses(&mut service).await;
+        (Api { url, ..self.api.clone() }, service)
+    }
+}
+
+/// The API key that an operation printed.
+pub fn key_in(log: &str) -> &str {
+    log.split_whitespace().rfind(|word| word.len() == KEY.len()).unwrap()
 }
 
 /// The statement that marks every row of the table as D1 does.

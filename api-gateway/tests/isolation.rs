@@ -43,12 +43,14 @@ fn table() -> Vec<(&'static str, Vec<(Method, Must)>)> {
         ("/collections/{readable_id}/search/agentic/stream", vec![post(NotFind)]),
         ("/source-connections", vec![get(ShowNothing), post(NotFind)]),
         ("/source-connections/{id}", vec![get(NotFind), patch(), delete()]),
+        ("/source-connections/{id}/deletion-preview", vec![get(NotFind)]),
         ("/source-connections/{id}/run", vec![post(NotFind)]),
         ("/source-connections/{id}/sync-id", vec![get(NotFind)]),
         ("/source-connections/{id}/jobs", vec![get(NotFind)]),
         ("/source-connections/{id}/jobs/{job_id}/cancel", vec![post(NotFind)]),
         ("/cleanups", vec![get(ShowNothing)]),
         ("/cleanups/{id}", vec![get(NotFind)]),
+        ("/cleanups/{id}/events", vec![get(NotFind)]),
         ("/cleanups/{id}/receipt", vec![get(NotFind)]),
     ]
 }

@@ -1,6 +1,6 @@
 //! Cleanups and receipts as their organization may read them. Read only.
 //!
-//! Keeps DEL-9: every call names the organization.
+//! Keeps DEL-9: every call names the organization, or cleanups that were found by such a call.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -108,6 +108,20 @@ impl Database {
             .await
             .optional()?;
         Ok(row)
+    }
+
+    /// These cleanups as they are now, for those who watch them: whoever asks has found each of them in its organization
+    /// before.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn watched_cleanups(&self, ids: &[CleanupId]) -> Result<Vec<CleanupRow>> {
+        let rows = cleanup::table
+            .filter(cleanup::id.eq_any(ids.iter().map(|id| id.0)))
+            .select(CleanupRow::as_select())
+            .load(&mut self.connection().await?)
+            .await?;
+        Ok(rows)
     }
 
     /// The newest signed receipt of a cleanup.

@@ -19,9 +19,11 @@ use crate::pool::Database;
 use crate::schedules;
 use crate::schema::{collection, source_connection, sync, sync_job};
 
+mod footprint;
 mod list;
 mod write;
 
+pub use footprint::Footprint;
 pub use list::ListedConnection;
 pub use write::{ConnectionChange, CreatedConnection, Credentials, NewConnection, ScheduleChange, UpdatedConnection};
 

@@ -5,8 +5,10 @@
 pub mod api_key;
 pub mod cleanup;
 pub mod collection;
+pub mod deletion_preview;
 pub mod job;
 pub mod problem;
+pub mod requests;
 pub mod search;
 pub mod source;
 pub mod source_connection;

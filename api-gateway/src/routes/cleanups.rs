@@ -1,23 +1,42 @@
 //! `/cleanups`: how far the removal of deleted connections' data is, and the receipts. Read only.
 
-use actix_web::HttpRequest;
 use actix_web::web::{Path, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
 use shared_database::cleanup_view::CleanupFilter;
+use shared_models::receipt::SignedReceipt;
+use shared_models::wire::cleanup::Cleanup;
 use shared_models::{CleanupId, CleanupState};
 
 use super::{Answer, State, ok, resource};
 use crate::auth::Caller;
+use crate::cleanup_events::event_id;
 use crate::input::{self, Query};
+use crate::openapi::{parameters, tags};
 use crate::present;
 use crate::problem::Problem;
+
+const LAST_EVENT_ID: &str = "last-event-id";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(list, get, events, receipt))]
+pub(super) struct Document;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
         .service(resource("/cleanups").get(list))
         .service(resource("/cleanups/{id}").get(get))
+        .service(resource("/cleanups/{id}/events").get(events))
         .service(resource("/cleanups/{id}/receipt").get(receipt));
 }
 
+/// List cleanups
+///
+/// Newest first.
+#[utoipa::path(
+    get, path = "/cleanups", tag = tags::CLEANUPS, operation_id = "list_cleanups",
+    params(parameters::CleanupFilter, parameters::Page),
+    responses((status = 200, description = "A page of cleanups.", body = Vec<Cleanup>))
+)]
 async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
     let mut query = Query::of(&request);
     let cleanup_state = query.text("state").map(str::parse::<CleanupState>).transpose();
@@ -32,11 +51,63 @@ async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
     ok(rows.into_iter().map(present::cleanup).collect::<Vec<_>>())
 }
 
+/// Get a cleanup
+///
+/// How far the removal of a deleted connection's data is.
+#[utoipa::path(
+    get, path = "/cleanups/{cleanup_id}", tag = tags::CLEANUPS, operation_id = "get_cleanup", params(("cleanup_id" = CleanupId, Path, description = "The cleanup, as the answer to the deletion names it.")),
+    responses(
+        (status = 200, description = "The cleanup.", body = Cleanup),
+        (status = 404, description = "The organization has no such cleanup."),
+    )
+)]
 async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
     let row = state.database.cleanup(caller.organization, read(&id)?).await?;
     ok(present::cleanup(row.ok_or(Problem::NoCleanup)?))
 }
 
+/// Watch a cleanup
+///
+/// Server-sent events: `progress` at each change, `done` or `refused` as the last, each with the cleanup as its data.
+/// The first event is the cleanup as it is now, so a client that was cut off just connects again; with `Last-Event-ID`
+/// it isn't told again what it knows.
+#[utoipa::path(
+    get, path = "/cleanups/{cleanup_id}/events", tag = tags::CLEANUPS, operation_id = "watch_cleanup",
+    params(
+        ("cleanup_id" = CleanupId, Path, description = "The cleanup, as the answer to the deletion names it."),
+        parameters::LastEvent,
+    ),
+    responses(
+        (status = 200, description = "The events.", body = String, content_type = "text/event-stream"),
+        (status = 204, description = "The last event has been seen: there will be no others."),
+        (status = 404, description = "The organization has no such cleanup."),
+        (status = 429, description = "The organization's rate limit is used up, or it has too many streams open."),
+    )
+)]
+async fn events(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
+    let row = state.database.cleanup(caller.organization, read(&id)?).await?.ok_or(Problem::NoCleanup)?;
+    let seen = request.headers().get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+    if !row.state.is_open() && seen.as_deref() == Some(&event_id(&row)) {
+        // What tells a browser's client that the stream has ended for good: it would connect again and again.
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    let body = state.cleanup_events.open(row, seen).ok_or(Problem::TooManyStreams)?;
+    let mut response = HttpResponse::Ok();
+    response.content_type("text/event-stream").insert_header(("X-Accel-Buffering", "no"));
+    Ok(response.streaming(body.into_stream()))
+}
+
+/// Get a cleanup's receipt
+///
+/// What was removed, and when each store was verified empty; signed, so that anybody with the public key can verify it
+/// offline. The newest, if there are several.
+#[utoipa::path(
+    get, path = "/cleanups/{cleanup_id}/receipt", tag = tags::CLEANUPS, operation_id = "get_cleanup_receipt", params(("cleanup_id" = CleanupId, Path, description = "The cleanup, as the answer to the deletion names it.")),
+    responses(
+        (status = 200, description = "The receipt with its signature.", body = SignedReceipt),
+        (status = 404, description = "The organization has no such cleanup, or the cleanup isn't done yet."),
+    )
+)]
 async fn receipt(state: State, caller: Caller, id: Path<String>) -> Answer {
     let id = read(&id)?;
     state.database.cleanup(caller.organization, id).await?.ok_or(Problem::NoCleanup)?;

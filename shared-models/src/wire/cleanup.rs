@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cleanup::{CleanupState, TargetsProgress, WriterEnd};
 use crate::ids::{ApiKeyId, CleanupId, CollectionId, OrganizationId, RequestId, SourceConnectionId, SyncId};
+use crate::text_enum::text_enum;
 
 /// One cleanup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,4 +65,28 @@ pub struct CleanupLinks {
     pub this: String,
     /// Its newest receipt; null until there is one.
     pub receipt: Option<String>,
+    /// Its progress as server-sent events.
+    pub events: String,
+}
+
+text_enum! {
+    /// What a server-sent event of a cleanup says; its data is the cleanup.
+    CleanupEvent, "cleanup event", {
+        /// Work is left.
+        Progress = "progress",
+        /// Verified empty, with a receipt: the last event.
+        Done = "done",
+        /// Somebody must look: the last event.
+        Refused = "refused",
+    }
+}
+
+impl From<CleanupState> for CleanupEvent {
+    fn from(state: CleanupState) -> Self {
+        match state {
+            CleanupState::Scheduled | CleanupState::Purging | CleanupState::Settling => Self::Progress,
+            CleanupState::Done => Self::Done,
+            CleanupState::Refused => Self::Refused,
+        }
+    }
 }

@@ -1,0 +1,45 @@
+//! What is expected to be stored of a connection, by what the rows say. Read only.
+
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::RunQueryDsl;
+use shared_models::SyncId;
+
+use crate::error::Result;
+use crate::pool::Database;
+
+/// How much there should be, besides what a connection's view shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, QueryableByName)]
+pub struct Footprint {
+    /// Credentials.
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub credentials: i64,
+    /// Documents in Vespa: one a chunk.
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub documents: i64,
+    /// Blobs in the ARF store: a manifest, one an entity, and the raw files.
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub blobs: i64,
+}
+
+impl Database {
+    /// What the rows say of a sync's data. A job that was lost half-way may have left less; what a cleanup really finds is
+    /// in its receipt.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn footprint(&self, sync: SyncId) -> Result<Footprint> {
+        let footprint = diesel::sql_query(
+            "SELECT (SELECT count(*) FROM credential c JOIN sync s USING (source_connection_id)
+                     WHERE s.id = $1) AS credentials,
+                    coalesce(sum(e.chunk_count), 0)::bigint AS documents,
+                    count(*) + count(e.file_name)
+                        + EXISTS (SELECT FROM sync_job j WHERE j.sync_id = $1 AND j.started_at IS NOT NULL)::int AS blobs
+             FROM entity e WHERE e.sync_id = $1",
+        )
+        .bind::<sql_types::Uuid, _>(sync)
+        .get_result(&mut self.connection().await?)
+        .await?;
+        Ok(footprint)
+    }
+}
