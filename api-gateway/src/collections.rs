@@ -18,7 +18,7 @@ use crate::state::AppState;
 /// 400 if the readable id is taken.
 pub async fn create(state: &AppState, caller: &Caller, new: &NewCollection) -> Result<Collection, Problem> {
     match state.database.create_collection(caller.organization, new).await {
-        Ok(row) => Ok(present::collection(row, &[])),
+        Ok(row) => Ok(present::collection(row, &[], state.vectors())),
         Err(DatabaseError::Unique { .. }) => Err(Problem::ReadableIdTaken(new.readable_id.clone())),
         Err(error) => Err(error.into()),
     }
@@ -40,7 +40,7 @@ pub async fn list(
     let with_members = rows.into_iter().map(|row| {
         let own: Vec<CollectionMember> =
             members.iter().filter(|member| member.collection_id == row.id).cloned().collect();
-        present::collection(row, &own)
+        present::collection(row, &own, state.vectors())
     });
     Ok(with_members.collect())
 }
@@ -93,5 +93,5 @@ pub async fn delete(state: &AppState, caller: &Caller, readable_id: &str) -> Res
 
 async fn whole(state: &AppState, row: CollectionRow) -> Result<Collection, Problem> {
     let members = state.database.collection_members(&[row.id]).await?;
-    Ok(present::collection(row, &members))
+    Ok(present::collection(row, &members, state.vectors()))
 }

@@ -19,7 +19,7 @@ pub use body::{Body, Submission};
 pub use collection::{create_collection, update_collection};
 pub use fields::Fields;
 pub use query::{Page, Query};
-pub use search::{SearchInput, instant, legacy, legacy_query};
+pub use search::{LegacyForm, LegacyInput, SearchInput, agentic, classic, instant, legacy, legacy_query};
 pub use source_connection::{
     ConnectionInput, ConnectionPatch, GivenAuthentication, GivenSchedule, ScheduleInput, create_connection,
     force_full_sync, update_connection,

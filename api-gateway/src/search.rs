@@ -1,15 +1,15 @@
-//! Search over a collection's live syncs, ranked by keywords.
+//! Search over a collection's live syncs.
 //!
-//! Keeps DEL-3: which syncs are live is read from PostgreSQL before Vespa is asked, and once more for those that were
-//! hit. A purge may be at any point: what PostgreSQL doesn't call live isn't shown.
+//! Keeps DEL-3, whatever the strategy and the filter: which syncs are live is read from PostgreSQL before Vespa is asked,
+//! and once more for those that were hit. A purge may be at any point: what PostgreSQL doesn't call live isn't shown. The
+//! client's filter is joined to the list of live syncs by `and`, so it can name a sync but never add one.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use shared_database::collections::CollectionRow;
 use shared_models::SyncId;
-use shared_models::wire::search::SearchResults;
-use shared_stores::vespa::{Hit, Ranking, SearchRequest};
+use shared_models::wire::search::{RetrievalStrategy, SearchResults};
+use shared_stores::vespa::Hit;
 
 use crate::auth::Caller;
 use crate::input::SearchInput;
@@ -17,7 +17,18 @@ use crate::present;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-const TIMEOUT: Duration = Duration::from_secs(8);
+mod fusion;
+mod retrieve;
+
+use retrieve::{Retrieval, Retrieved};
+
+/// What a search found.
+pub struct Found {
+    /// The hits.
+    pub results: SearchResults,
+    /// How they were really found and ranked.
+    pub ranked_by: RetrievalStrategy,
+}
 
 /// The collection to search in; `None` if there is none, for the caller to say so in its own words.
 ///
@@ -34,28 +45,22 @@ pub async fn collection(
 /// Searches.
 ///
 /// # Errors
-/// 503 if Vespa can't be asked.
-pub async fn search(
-    state: &AppState,
-    collection: &CollectionRow,
-    input: SearchInput,
-) -> Result<SearchResults, Problem> {
+/// 503 if Vespa, or for a search by meaning alone the embedder, can't be asked.
+pub async fn search(state: &AppState, collection: &CollectionRow, input: SearchInput) -> Result<Found, Problem> {
+    let embedder = state.embedder.as_ref();
     let live = state.database.live_syncs(collection.id, input.connections.as_deref()).await?;
     if live.is_empty() {
-        return Ok(SearchResults { results: Vec::new() });
+        let ranked_by = retrieve::strategy(input.strategy, embedder);
+        return Ok(Found { results: SearchResults { results: Vec::new() }, ranked_by });
     }
     let asked: BTreeSet<SyncId> = live.iter().copied().collect();
-    let ranking = Ranking::Keywords(input.text);
-    let request =
-        SearchRequest { ranking, sync_ids: live, filter: None, limit: input.limit, offset: input.offset };
-    let found = state.vespa.search(&request, TIMEOUT).await.map_err(Problem::Search)?;
-    if found.is_degraded {
-        tracing::warn!("Vespa answered a search without looking everywhere");
-    }
+    let retrieval = Retrieval { vespa: &state.vespa, embedder, input: &input, syncs: live };
+    let Retrieved { hits, ranked_by } = retrieval.run().await?;
     let hit: BTreeSet<SyncId> =
-        found.hits.iter().map(|hit| hit.document.sync_id).filter(|sync| asked.contains(sync)).collect();
+        hits.iter().map(|hit| hit.document.sync_id).filter(|sync| asked.contains(sync)).collect();
     let hit: Vec<SyncId> = hit.into_iter().collect();
     let still_live: BTreeSet<SyncId> = state.database.still_live(&hit).await?.into_iter().collect();
     let shown = |hit: &Hit| still_live.contains(&hit.document.sync_id);
-    Ok(SearchResults { results: found.hits.into_iter().filter(shown).map(present::search_result).collect() })
+    let results = hits.into_iter().filter(shown).map(present::search_result).collect();
+    Ok(Found { results: SearchResults { results }, ranked_by })
 }

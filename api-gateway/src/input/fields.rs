@@ -34,6 +34,11 @@ impl<'a> Fields<'a> {
         self.problems.extend(nested.problems);
     }
 
+    /// Takes over what is wrong inside of fields.
+    pub fn extend(&mut self, problems: Vec<FieldProblem>) {
+        self.problems.extend(problems);
+    }
+
     /// Whether the field is there, null included.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -147,8 +152,17 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// 422 with everything that is wrong.
-    pub fn finish(self) -> Result<(), Problem> {
-        if self.problems.is_empty() { Ok(()) } else { Err(Problem::Unprocessable(self.problems)) }
+    pub fn finish(mut self) -> Result<(), Problem> {
+        self.check()
+    }
+
+    /// As [`Self::finish`], for a reader that doesn't own the fields.
+    ///
+    /// # Errors
+    /// 422 with everything that is wrong so far.
+    pub fn check(&mut self) -> Result<(), Problem> {
+        let problems = std::mem::take(&mut self.problems);
+        if problems.is_empty() { Ok(()) } else { Err(Problem::Unprocessable(problems)) }
     }
 }
 

@@ -1,59 +1,169 @@
 //! `/collections/{id}/search`: instant, classic and agentic, and the form that older clients use.
 //!
-//! Every strategy is answered by keyword ranking, and the header `X-Retrieval-Strategy` says so. There is no language
-//! model: classic answers like instant, agentic is refused.
+//! The header `X-Retrieval-Strategy` says how hits were really found and ranked. There is no language model: classic answers
+//! like a hybrid instant search, agentic is refused.
 
 use actix_web::web::{Path, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
-use shared_models::wire::search::{LegacyResults, RetrievalStrategy};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use shared_models::wire::requests::{
+    AgenticSearchRequest, ClassicSearchRequest, InstantSearchRequest, LegacySearchRequest,
+};
+use shared_models::wire::search::{LegacyResults, OlderResults, SearchResults};
 
 use super::{Answer, State, resource};
 use crate::auth::Caller;
-use crate::input::{self, Query, SearchInput, Submission, readable_id};
+use crate::input::{self, LegacyForm, LegacyInput, Query, SearchInput, Submission, readable_id};
+use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
-use crate::search;
+use crate::search::{self, Found};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(legacy_get, legacy, instant, classic, agentic, agentic_stream))]
+pub(super) struct Document;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
         .service(resource("/collections/{readable_id}/search").get(legacy_get).post(legacy))
         .service(resource("/collections/{readable_id}/search/instant").post(instant))
-        .service(resource("/collections/{readable_id}/search/classic").post(instant))
+        .service(resource("/collections/{readable_id}/search/classic").post(classic))
         .service(resource("/collections/{readable_id}/search/agentic").post(agentic))
-        .service(resource("/collections/{readable_id}/search/agentic/stream").post(agentic));
+        .service(resource("/collections/{readable_id}/search/agentic/stream").post(agentic_stream));
 }
 
+/// Instant search
+///
+/// Finds and ranks at once, without a language model.
+#[utoipa::path(
+    post, path = "/collections/{readable_id}/search/instant", tag = tags::SEARCH, operation_id = "instant_search",
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    request_body = InstantSearchRequest,
+    responses(
+        (status = 200, description = "The hits.", body = SearchResults,
+            headers(("X-Retrieval-Strategy" = String, description = "How hits were really found and ranked."))),
+        (status = 404, description = "The organization has no such collection."),
+    )
+)]
 async fn instant(state: State, submission: Submission, id: Path<String>) -> Answer {
     let input = input::instant(&submission.body)?;
-    let collection = search::collection(&state, &submission.caller, readable_id(&id)?).await?;
-    let collection = collection.ok_or_else(|| Problem::NoCollectionToSearch(id.into_inner()))?;
-    found(search::search(&state, &collection, input).await?)
+    answer(&state, &submission.caller, id, input).await
 }
 
+/// Classic search
+///
+/// A language model would plan it; there is none, so it is answered like an instant search.
+#[utoipa::path(
+    post, path = "/collections/{readable_id}/search/classic", tag = tags::SEARCH, operation_id = "classic_search",
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    request_body = ClassicSearchRequest,
+    responses(
+        (status = 200, description = "The hits.", body = SearchResults,
+            headers(("X-Retrieval-Strategy" = String, description = "How hits were really found and ranked."))),
+        (status = 404, description = "The organization has no such collection."),
+    )
+)]
+async fn classic(state: State, submission: Submission, id: Path<String>) -> Answer {
+    let input = input::classic(&submission.body)?;
+    answer(&state, &submission.caller, id, input).await
+}
+
+/// Agentic search
+///
+/// It needs a language model, and there is none: the answer is 503.
+#[utoipa::path(
+    post, path = "/collections/{readable_id}/search/agentic", tag = tags::SEARCH, operation_id = "agentic_search",
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    request_body = AgenticSearchRequest,
+    responses(
+        (status = 200, description = "The hits; not in this version.", body = SearchResults),
+        (status = 404, description = "The organization has no such collection."),
+        (status = 503, description = "There is no language model, or something that the server needs doesn't answer."),
+    )
+)]
 async fn agentic(state: State, submission: Submission, id: Path<String>) -> Answer {
+    input::agentic(&submission.body)?;
     let collection = search::collection(&state, &submission.caller, readable_id(&id)?).await?;
     collection.ok_or_else(|| Problem::NoCollectionToSearch(id.into_inner()))?;
     Err(Problem::NoLanguageModel)
 }
 
+/// Agentic search, as a stream
+///
+/// It needs a language model, and there is none: the answer is 503.
+#[utoipa::path(
+    post, path = "/collections/{readable_id}/search/agentic/stream", tag = tags::SEARCH,
+    operation_id = "stream_agentic_search",
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    request_body = AgenticSearchRequest,
+    responses(
+        (status = 200, description = "Server-sent events; not in this version.", body = String,
+            content_type = "text/event-stream"),
+        (status = 404, description = "The organization has no such collection."),
+        (status = 503, description = "There is no language model, or something that the server needs doesn't answer."),
+    )
+)]
+async fn agentic_stream(state: State, submission: Submission, id: Path<String>) -> Answer {
+    agentic(state, submission, id).await
+}
+
+/// Search, in the form that older clients use
+#[utoipa::path(
+    post, path = "/collections/{readable_id}/search", tag = tags::SEARCH, operation_id = "legacy_search",
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    request_body = LegacySearchRequest,
+    responses(
+        (status = 200, description = "The hits.", body = LegacyResults,
+            headers(("X-Retrieval-Strategy" = String, description = "How hits were really found and ranked."))),
+        (status = 404, description = "The organization has no such collection."),
+    )
+)]
 async fn legacy(state: State, submission: Submission, id: Path<String>) -> Answer {
     let input = input::legacy(&submission.body)?;
     answer_legacy(&state, &submission.caller, id, input).await
 }
 
+/// Search by query parameters, in the form that older clients use
+#[utoipa::path(
+    get, path = "/collections/{readable_id}/search", tag = tags::SEARCH, operation_id = "legacy_search_by_query",
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2"), parameters::LegacySearch),
+    responses(
+        (status = 200, description = "The hits.", body = OlderResults,
+            headers(("X-Retrieval-Strategy" = String, description = "How hits were really found and ranked."))),
+        (status = 404, description = "The organization has no such collection."),
+    )
+)]
 async fn legacy_get(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
     let input = input::legacy_query(&mut Query::of(&request))?;
     answer_legacy(&state, &caller, id, input).await
 }
 
-async fn answer_legacy(state: &State, caller: &Caller, id: Path<String>, input: SearchInput) -> Answer {
+async fn answer(state: &State, caller: &Caller, id: Path<String>, input: SearchInput) -> Answer {
     let collection = search::collection(state, caller, readable_id(&id)?).await?;
-    let collection = collection.ok_or_else(|| Problem::NoCollectionToSearchLegacy(id.into_inner()))?;
-    found(LegacyResults::from(search::search(state, &collection, input).await?))
+    let collection = collection.ok_or_else(|| Problem::NoCollectionToSearch(id.into_inner()))?;
+    let found = search::search(state, &collection, input).await?;
+    Ok(ranked(&found).json(found.results))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "what handlers end with")]
-fn found(results: impl Serialize) -> Answer {
-    let strategy = RetrievalStrategy::Keyword.as_str();
-    Ok(HttpResponse::Ok().insert_header(("X-Retrieval-Strategy", strategy)).json(results))
+async fn answer_legacy(state: &State, caller: &Caller, id: Path<String>, input: LegacyInput) -> Answer {
+    let LegacyInput { search, form, asks_for_recency } = input;
+    let collection = search::collection(state, caller, readable_id(&id)?).await?;
+    let collection = collection.ok_or_else(|| Problem::NoCollectionToSearchLegacy(id.into_inner()))?;
+    let found = search::search(state, &collection, search).await?;
+    let mut response = ranked(&found);
+    if asks_for_recency {
+        response.insert_header(("X-Feature-Removed", "temporal_relevance"));
+        response.insert_header(("X-Feature-Removed-Message", "Hits aren't ranked by their age"));
+    }
+    Ok(match form {
+        LegacyForm::Newer => response.json(LegacyResults::from(found.results)),
+        LegacyForm::Older(response_type) => response
+            .insert_header(("X-API-Deprecation", "true"))
+            .insert_header(("X-API-Deprecation-Message", "This form of search is deprecated: use POST /search/instant"))
+            .json(OlderResults::new(found.results, response_type)),
+    })
+}
+
+fn ranked(found: &Found) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("X-Retrieval-Strategy", found.ranked_by.as_str()));
+    response
 }

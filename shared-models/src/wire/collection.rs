@@ -83,10 +83,21 @@ pub struct Collection {
     pub source_connection_summaries: Vec<ConnectionSummary>,
 }
 
-/// Documents carry no vectors in this version: search ranks by keywords.
-pub const VECTOR_SIZE: u32 = 0;
-/// See [`VECTOR_SIZE`].
-pub const EMBEDDING_MODEL_NAME: &str = "none";
+/// What a collection says of its documents' vectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vectors {
+    /// Their dimensions.
+    pub size: u32,
+    /// The model that they come from.
+    pub model: String,
+}
+
+impl Default for Vectors {
+    /// Documents carry none: there is no embedder.
+    fn default() -> Self {
+        Self { size: 0, model: "none".to_owned() }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,28 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What kind of answer an older client wants.
+    ResponseType, "response type", {
+        /// The hits.
+        Raw = "raw",
+        /// A text made from the hits; without a language model there is none, and the hits are all.
+        Completion = "completion",
+    }
+}
+
+text_enum! {
+    /// How a search of the oldest form ended.
+    SearchStatus, "search status", {
+        /// With hits.
+        Success = "success",
+        /// With hits that don't answer the question; never said here.
+        NoRelevantResults = "no_relevant_results",
+        /// Without hits.
+        NoResults = "no_results",
+    }
+}
+
 /// A container that a hit is in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -140,6 +162,31 @@ pub struct LegacyResults {
     pub results: Vec<LegacyResult>,
     /// Always null: there is no language model.
     pub completion: Option<String>,
+}
+
+/// The answer that the oldest clients know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DeprecatedSearchResponse))]
+pub struct OlderResults {
+    /// The hits, best first.
+    pub results: Vec<LegacyResult>,
+    /// The kind of answer that was asked for.
+    pub response_type: ResponseType,
+    /// Always null: there is no language model.
+    pub completion: Option<String>,
+    /// Whether there are hits.
+    pub status: SearchStatus,
+}
+
+impl OlderResults {
+    /// The same hits in the oldest form.
+    #[must_use]
+    pub fn new(found: SearchResults, response_type: ResponseType) -> Self {
+        let LegacyResults { results, completion } = found.into();
+        let status = if results.is_empty() { SearchStatus::NoResults } else { SearchStatus::Success };
+        Self { results, response_type, completion, status }
+    }
 }
 
 impl From<SearchResults> for LegacyResults {
