@@ -11,6 +11,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use vespa_standin::http::Server;
+use vespa_standin::tensor::Dimensions;
 
 const SYNCS: usize = 20;
 const WORDS: [&str; 16] = [
@@ -24,7 +25,7 @@ async fn main() -> anyhow::Result<()> {
     let documents = arguments.next().transpose()?.unwrap_or(40_000);
     let in_flight = arguments.next().transpose()?.unwrap_or(256);
     let folder = tempfile::tempdir()?;
-    let server = Server::start(([127, 0, 0, 1], 0).into(), folder.path()).await?;
+    let server = Server::start(([127, 0, 0, 1], 0).into(), folder.path(), Dimensions::DEFAULT).await?;
     let base = format!("http://{}", server.address());
     // The client wants a provider of TLS even where there is none.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,12 +1,14 @@
 //! What a put or an update carries: JSON read, held against the schema and brought into the form that is stored.
 //!
-//! The stored body has its keys sorted and no nulls, so the same document is the same bytes however it was written.
+//! The stored body has its keys sorted and no nulls, so the same document is the same bytes however it was written. The
+//! vector is stored beside it, as bytes.
 
 use rusqlite::types::Value as Sql;
 use serde_json::{Map, Value};
 
 use crate::document_id::DocumentId;
-use crate::schema::{DocType, Field, Kind, SYNC_ID};
+use crate::schema::{DocType, EMBEDDING, Field, Kind, SYNC_ID, Struct};
+use crate::tensor::{Dimensions, Vector};
 use crate::text::illegal_code_point;
 
 /// The fields of a document by name.
@@ -33,7 +35,7 @@ fn refused<T>(text: String) -> Result<T, Refused> {
 }
 
 /// Reads the body of a put.
-pub fn read_put(doc_type: DocType, id: &DocumentId, bytes: &[u8]) -> Result<Body, Refused> {
+pub fn read_put(doc_type: DocType, id: &DocumentId, bytes: &[u8], dimensions: Dimensions) -> Result<Body, Refused> {
     read(bytes, |fields| {
         let Some(fields) = fields else { return refused(format!("put of document {id} is missing a 'fields' map")) };
         let mut checked = Fields::new();
@@ -45,7 +47,8 @@ pub fn read_put(doc_type: DocType, id: &DocumentId, bytes: &[u8]) -> Result<Body
                     doc_type.fields().map(|field| field.name).collect::<Vec<_>>().join(", ")
                 ));
             };
-            if let Some(value) = coerce(field, value).map_err(|why| could_not_parse(id, field, &why))? {
+            let value = coerce(field, value, dimensions);
+            if let Some(value) = value.map_err(|why| could_not_parse(id, field, dimensions, &why))? {
                 checked.insert(name, value);
             }
         }
@@ -54,7 +57,7 @@ pub fn read_put(doc_type: DocType, id: &DocumentId, bytes: &[u8]) -> Result<Body
 }
 
 /// Reads the body of an update: `assign` only.
-pub fn read_update(doc_type: DocType, id: &DocumentId, bytes: &[u8]) -> Result<Body, Refused> {
+pub fn read_update(doc_type: DocType, id: &DocumentId, bytes: &[u8], dimensions: Dimensions) -> Result<Body, Refused> {
     read(bytes, |fields| {
         let Some(fields) = fields else {
             return refused(format!("Update of document {id} is missing a 'fields' map"));
@@ -76,7 +79,8 @@ pub fn read_update(doc_type: DocType, id: &DocumentId, bytes: &[u8]) -> Result<B
                         "Error in '{name}': the update operation '{operation}' is not spoken by this stand-in"
                     ));
                 }
-                let value = coerce(field, value).map_err(|why| could_not_parse(id, field, &why))?;
+                let value =
+                    coerce(field, value, dimensions).map_err(|why| could_not_parse(id, field, dimensions, &why))?;
                 checked.insert(name.clone(), value.unwrap_or(Value::Null));
             }
         }
@@ -84,8 +88,9 @@ pub fn read_update(doc_type: DocType, id: &DocumentId, bytes: &[u8]) -> Result<B
     })
 }
 
-fn could_not_parse(id: &DocumentId, field: &Field, why: &str) -> Refused {
-    Refused(format!("In document '{id}': Could not parse field '{}' of type {}: {why}", field.name, field.kind.name()))
+fn could_not_parse(id: &DocumentId, field: &Field, dimensions: Dimensions, why: &str) -> Refused {
+    let kind = field.kind.name(dimensions);
+    Refused(format!("In document '{id}': Could not parse field '{}' of type {kind}: {why}", field.name))
 }
 
 fn read(
@@ -116,7 +121,7 @@ fn read(
 }
 
 /// The value as the field stores it; `None` for null, which is the same as absent.
-fn coerce(field: &Field, value: Value) -> Result<Option<Value>, String> {
+fn coerce(field: &Field, value: Value, dimensions: Dimensions) -> Result<Option<Value>, String> {
     if value.is_null() {
         return Ok(None);
     }
@@ -129,24 +134,46 @@ fn coerce(field: &Field, value: Value) -> Result<Option<Value>, String> {
             Value::String(text) if text == "true" || text == "false" => Value::Bool(text == "true"),
             other => return Err(format!("expected a boolean, got {other}")),
         },
-        Kind::TextArray => match value {
-            Value::Array(items) => Value::Array(items.into_iter().map(text).collect::<Result<_, _>>()?),
-            other => return Err(format!("Expected start of array, got {other}")),
-        },
-        Kind::Json => {
-            legal(&value)?;
-            value
+        Kind::TextArray => Value::Array(items(value)?.into_iter().map(text).collect::<Result<_, _>>()?),
+        Kind::Structs(of) => {
+            Value::Array(items(value)?.into_iter().map(|item| structure(of, item)).collect::<Result<_, _>>()?)
         }
+        Kind::Tensor => Vector::from_json(&value, dimensions)?.to_json(),
     };
     Ok(Some(value))
 }
 
+fn items(value: Value) -> Result<Vec<Value>, String> {
+    match value {
+        Value::Array(items) => Ok(items),
+        other => Err(format!("Expected start of array, got {other}")),
+    }
+}
+
+fn structure(of: &Struct, value: Value) -> Result<Value, String> {
+    let Value::Object(members) = value else { return Err(format!("Expected start of composite, got {value}")) };
+    let mut checked = Fields::new();
+    for (name, value) in members {
+        if !of.members.contains(&name.as_str()) {
+            let known = of.members.join(", ");
+            return Err(format!(
+                "No field '{name}' in the structure of type '{}', which has the fields: [{known}]",
+                of.name
+            ));
+        }
+        if !value.is_null() {
+            checked.insert(name, text(value)?);
+        }
+    }
+    Ok(Value::Object(checked))
+}
+
 fn text(value: Value) -> Result<Value, String> {
     match value {
-        Value::String(_) => {
-            legal(&value)?;
-            Ok(value)
-        }
+        Value::String(text) => match illegal_code_point(&text) {
+            Some(code) => Err(format!("The string field value contains illegal code point {code}")),
+            None => Ok(Value::String(text)),
+        },
         Value::Number(number) => Ok(Value::String(number.to_string())),
         Value::Bool(value) => Ok(Value::String(value.to_string())),
         other => Err(format!("expected a string, got {other}")),
@@ -165,18 +192,6 @@ fn whole(value: &Value, least: i64, most: i64) -> Result<Value, String> {
     }
 }
 
-fn legal(value: &Value) -> Result<(), String> {
-    match value {
-        Value::String(text) => match illegal_code_point(text) {
-            Some(code) => Err(format!("The string field value contains illegal code point {code}")),
-            None => Ok(()),
-        },
-        Value::Array(items) => items.iter().try_for_each(legal),
-        Value::Object(members) => members.values().try_for_each(legal),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
-    }
-}
-
 /// A document in the form in which the writer stores it.
 #[derive(Debug)]
 pub struct Prepared {
@@ -186,21 +201,39 @@ pub struct Prepared {
     pub body: String,
     /// The sync id, uncased, for the index.
     pub sync_key: Option<String>,
-    /// The type's attributes, in the order of [`DocType::fields`].
-    pub attributes: Vec<Sql>,
+    /// The type's columns, in the order of [`DocType::fields`].
+    pub columns: Vec<Sql>,
     /// The texts of the full-text index, in the order of [`crate::schema::indexed`].
     pub texts: Vec<Sql>,
+    /// The vector, if the document has one.
+    pub embedding: Option<Vec<u8>>,
 }
 
 impl Prepared {
-    /// Splits the fields of a document into columns.
-    pub fn new(doc_type: DocType, fields: Fields) -> Self {
+    /// Splits the fields of a document into what is stored apart.
+    pub fn new(doc_type: DocType, mut fields: Fields) -> Self {
+        let embedding = fields.remove(EMBEDDING).and_then(|value| stored(&value));
         let column = |field: &Field| fields.get(field.name).map_or(Sql::Null, to_sql);
-        let attributes = doc_type.fields().filter(|field| field.access.is_attribute()).map(column).collect();
+        let columns = doc_type.fields().filter(|field| field.access.has_column()).map(column).collect();
         let texts = crate::schema::indexed().map(column).collect();
         let sync_key = fields.get(SYNC_ID).and_then(Value::as_str).map(str::to_lowercase);
-        Self { doc_type, body: Value::Object(fields).to_string(), sync_key, attributes, texts }
+        Self { doc_type, body: Value::Object(fields).to_string(), sync_key, columns, texts, embedding }
     }
+}
+
+/// The bytes of a vector that has been checked.
+fn stored(value: &Value) -> Option<Vec<u8>> {
+    let count = u16::try_from(value.get("values")?.as_array()?.len()).ok()?;
+    Some(Vector::from_json(value, Dimensions::new(count)?).ok()?.to_bytes())
+}
+
+/// A stored document as a whole: the body and, if there is one, the vector. `None` if the vector's bytes are none.
+pub fn complete(body: String, embedding: Option<&[u8]>) -> Option<String> {
+    let Some(embedding) = embedding else { return Some(body) };
+    let vector = Vector::from_bytes(embedding)?.to_json();
+    let rest = body.strip_prefix('{')?;
+    let separator = if rest == "}" { "" } else { "," };
+    Some(format!("{{\"{EMBEDDING}\":{vector}{separator}{rest}"))
 }
 
 fn to_sql(value: &Value) -> Sql {

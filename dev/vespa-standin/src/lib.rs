@@ -6,7 +6,7 @@
 //! that it is talked to with, so one mistake can't stand on both sides.
 //!
 //! Not spoken: copy and update by selection, arithmetic, functions, field paths and regular expressions in selections,
-//! updates other than `assign`, nearest neighbours, ranking other than BM25 over the default fieldset.
+//! updates other than `assign`, ranking other than BM25 over the default fieldset and closeness of one vector.
 
 pub mod counters;
 pub mod document;
@@ -16,6 +16,7 @@ pub mod record;
 pub mod schema;
 pub mod selection;
 pub mod store;
+pub mod tensor;
 pub mod text;
 pub mod visit_token;
 pub mod yql;

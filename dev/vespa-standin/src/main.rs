@@ -9,6 +9,7 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use vespa_standin::http::Server;
+use vespa_standin::tensor::Dimensions;
 
 /// A small server that speaks the part of Vespa's HTTP API that Unweave uses
 #[derive(Debug, Parser)]
@@ -23,6 +24,9 @@ struct Settings {
     /// File to write the port to, once listening
     #[arg(long, env = "STANDIN_PORT_FILE")]
     port_file: Option<PathBuf>,
+    /// How many numbers the vectors in `dense_embedding` have
+    #[arg(long, env = "EMBEDDING_DIMENSIONS", default_value_t = 1536, value_parser = clap::value_parser!(u16).range(1..))]
+    embedding_dimensions: u16,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -37,7 +41,8 @@ fn main() -> anyhow::Result<()> {
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let server = Server::start(settings.listen, &settings.data).await?;
+    let dimensions = Dimensions::new(settings.embedding_dimensions).context("no dimensions")?;
+    let server = Server::start(settings.listen, &settings.data, dimensions).await?;
     let address = server.address();
     if let Some(file) = &settings.port_file {
         write_whole(file, &address.port().to_string()).with_context(|| format!("write {}", file.display()))?;

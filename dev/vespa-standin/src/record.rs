@@ -77,6 +77,17 @@ pub struct Columns<'a> {
     pub body: Option<&'a Fields>,
 }
 
+impl Columns<'_> {
+    /// The structs in a column of them; none if it is empty or wasn't read.
+    pub fn structs(&self, field: &'static Field) -> Vec<Fields> {
+        let position = self.columns.iter().position(|column| std::ptr::eq(*column, field));
+        match position.map(|position| self.row.get_ref(self.first + position)) {
+            Some(Ok(ValueRef::Text(text))) => serde_json::from_slice(text).unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl Record for Columns<'_> {
     fn id(&self) -> &str {
         self.id
@@ -96,6 +107,7 @@ impl Record for Columns<'_> {
             (Ok(ValueRef::Text(text)), Kind::TextArray) => {
                 Value::Texts(serde_json::from_slice(text).unwrap_or_default())
             }
+            (Ok(ValueRef::Text(_)), Kind::Structs(_)) => Value::Opaque,
             (Ok(ValueRef::Text(text)), _) => std::str::from_utf8(text).map_or(Value::Null, Value::Text),
             _ => Value::Null,
         }
@@ -105,7 +117,7 @@ impl Record for Columns<'_> {
 fn from_json(value: Option<&Json>, kind: Kind) -> Value<'_> {
     match (value, kind) {
         (None | Some(Json::Null), _) => Value::Null,
-        (Some(_), Kind::Json) => Value::Opaque,
+        (Some(_), Kind::Structs(_) | Kind::Tensor) => Value::Opaque,
         (Some(Json::Bool(value)), _) => Value::Bool(*value),
         (Some(Json::Number(number)), _) => number.as_i64().map_or(Value::Null, Value::Int),
         (Some(Json::String(text)), _) => Value::Text(text),

@@ -3,6 +3,8 @@
 //! Inheritance gives a type the fields of its parents, and nothing else: neither a selection nor a query that names a
 //! parent reaches the documents of its children.
 
+use crate::tensor::Dimensions;
+
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -16,20 +18,32 @@ pub enum Kind {
     Bool,
     /// `array<string>`
     TextArray,
-    /// Anything structured: stored and given back, neither selected nor searched by content.
-    Json,
+    /// `array<struct>`, all members strings: searched by member, only there or not there to a selection.
+    Structs(&'static Struct),
+    /// `tensor<float>(x[…])`: found by nearness, only there or not there to a selection.
+    Tensor,
+}
+
+/// A struct of strings.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Struct {
+    /// Its name.
+    pub name: &'static str,
+    /// The names of its fields.
+    pub members: &'static [&'static str],
 }
 
 impl Kind {
     /// The type's name as Vespa writes it in its messages.
-    pub fn name(self) -> &'static str {
+    pub fn name(self, dimensions: Dimensions) -> String {
         match self {
-            Self::Text => "string",
-            Self::Int => "int",
-            Self::Long => "long",
-            Self::Bool => "bool",
-            Self::TextArray => "Array<string>",
-            Self::Json => "struct",
+            Self::Text => "string".into(),
+            Self::Int => "int".into(),
+            Self::Long => "long".into(),
+            Self::Bool => "bool".into(),
+            Self::TextArray => "Array<string>".into(),
+            Self::Structs(of) => format!("Array<{}>", of.name),
+            Self::Tensor => dimensions.tensor_type(),
         }
     }
 }
@@ -43,14 +57,23 @@ pub enum Access {
     IndexedAttribute,
     /// `index` with BM25: matched by word, read from the body.
     Indexed,
-    /// `summary`: only given back.
-    Summary,
+    /// `summary`, with `struct-field … { indexing: attribute }`: kept apart from the body, searched by member.
+    StructAttribute,
+    /// `attribute | index` of a tensor: kept apart, in no summary.
+    TensorAttribute,
+    /// `input … | attribute`, outside the document: the value of another field, matched as a whole; can't be written.
+    Derived,
 }
 
 impl Access {
-    /// Whether the field has a column of its own beside the body.
+    /// Whether the document's field has a column of its own beside the body.
+    pub fn has_column(self) -> bool {
+        matches!(self, Self::Attribute | Self::IndexedAttribute | Self::StructAttribute)
+    }
+
+    /// Whether the value can be ordered and grouped by.
     pub fn is_attribute(self) -> bool {
-        matches!(self, Self::Attribute | Self::IndexedAttribute)
+        matches!(self, Self::Attribute | Self::IndexedAttribute | Self::Derived)
     }
 
     /// Whether the field is in the full-text index.
@@ -62,8 +85,10 @@ impl Access {
 /// A declared field.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Its name, also the name of its column if it is an attribute.
+    /// Its name.
     pub name: &'static str,
+    /// The column that holds its value, if one does.
+    pub column: &'static str,
     /// What it holds.
     pub kind: Kind,
     /// How it is found.
@@ -71,7 +96,7 @@ pub struct Field {
 }
 
 const fn field(name: &'static str, kind: Kind, access: Access) -> Field {
-    Field { name, kind, access }
+    Field { name, column: name, kind, access }
 }
 
 /// A document type.
@@ -98,8 +123,13 @@ pub const SYNC_ID: &str = "airweave_system_metadata_sync_id";
 /// The fieldset `default`, which `userInput` searches.
 pub const DEFAULT_FIELDSET: [&str; 2] = ["name", "textual_representation"];
 
-use Access::{Attribute, Indexed, IndexedAttribute, Summary};
-use Kind::{Bool, Int, Json, Long, Text, TextArray};
+/// The tensor field.
+pub const EMBEDDING: &str = "dense_embedding";
+
+use Access::{Attribute, Derived, Indexed, IndexedAttribute, StructAttribute, TensorAttribute};
+use Kind::{Bool, Int, Long, Structs, Tensor, Text, TextArray};
+
+static BREADCRUMB: Struct = Struct { name: "breadcrumb", members: &["entity_id", "name", "entity_type"] };
 
 const BASE: &[Field] = &[
     field("entity_id", Text, Attribute),
@@ -108,7 +138,7 @@ const BASE: &[Field] = &[
     field("payload", Text, Indexed),
     field("created_at", Long, Attribute),
     field("updated_at", Long, Attribute),
-    field("breadcrumbs", Json, Summary),
+    field("breadcrumbs", Structs(&BREADCRUMB), StructAttribute),
     field("web_url", Text, Attribute),
     field("url", Text, Attribute),
     field("access_is_public", Bool, Attribute),
@@ -121,7 +151,10 @@ const BASE: &[Field] = &[
     field("airweave_system_metadata_source_name", Text, Attribute),
     field("airweave_system_metadata_content_hash", Text, Attribute),
     field("airweave_system_metadata_chunk_index", Int, Attribute),
+    field(EMBEDDING, Tensor, TensorAttribute),
 ];
+/// Outside the document: of every type, as all inherit from the schema that declares it.
+static DERIVED: [Field; 1] = [Field { name: "name_exact", column: "name", kind: Text, access: Derived }];
 const FILE: &[Field] = &[
     field("file_type", Text, Attribute),
     field("mime_type", Text, Attribute),
@@ -200,15 +233,34 @@ impl DocType {
         std::iter::successors(Some(self), |doc_type| doc_type.parent()).flat_map(|doc_type| doc_type.own_fields())
     }
 
-    /// The field called `name`, if the type has it.
+    /// The field called `name`, if documents of the type have it.
     pub fn field(self, name: &str) -> Option<&'static Field> {
         self.fields().find(|field| field.name == name)
     }
+
+    /// What a query over the type may call `name`: a field, or `field.member`.
+    pub fn searchable(self, name: &str) -> Option<Searchable> {
+        if let Some((field, member)) = name.split_once('.') {
+            let field = self.field(field)?;
+            let Kind::Structs(of) = field.kind else { return None };
+            return of.members.iter().find(|known| **known == member).map(|member| Searchable::Member(field, member));
+        }
+        self.field(name).or_else(|| DERIVED.iter().find(|field| field.name == name)).map(Searchable::Field)
+    }
 }
 
-/// Every attribute of every type: the columns beside the body.
-pub fn attributes() -> impl Iterator<Item = &'static Field> {
-    DocType::ALL.into_iter().flat_map(DocType::own_fields).filter(|field| field.access.is_attribute())
+/// What a name in a query stands for.
+#[derive(Debug, Clone, Copy)]
+pub enum Searchable {
+    /// A field.
+    Field(&'static Field),
+    /// A member of the structs in a field.
+    Member(&'static Field, &'static str),
+}
+
+/// Every column beside the body, of whatever type.
+pub fn columns() -> impl Iterator<Item = &'static Field> {
+    DocType::ALL.into_iter().flat_map(DocType::own_fields).filter(|field| field.access.has_column())
 }
 
 /// Every field with a full-text index.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use vespa_standin::document::{Fields, Prepared};
 use vespa_standin::schema::DocType;
 use vespa_standin::store::{Found, Operation, Outcome, Scan, Store};
+use vespa_standin::tensor::Dimensions;
 use vespa_standin::{document_id, selection};
 
 use crate::support::{SYNC_A, SYNC_B, Standin, encoded, of_sync};
@@ -93,7 +94,7 @@ async fn a_token_has_vespas_form() {
 #[test]
 fn a_document_rewritten_between_match_and_removal_survives() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+    let store = Store::open(folder.path(), Dimensions::DEFAULT).unwrap();
     let id = "id:airweave:base_entity::x";
     let put = |name: &str| {
         let fields = Fields::from_iter([("name".to_owned(), Value::from(name))]);

@@ -10,11 +10,14 @@
 mod chunks;
 mod documents;
 mod durability;
+mod filters;
 mod limits;
 mod parsers;
 mod protocols;
 mod queries;
 mod selections;
+mod semantic;
 mod support;
+mod vectors;
 mod vespa_cli;
 mod visits;

@@ -7,6 +7,7 @@ use reqwest::{Client, ClientBuilder, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vespa_standin::http::Server;
+use vespa_standin::tensor::Dimensions;
 
 pub const TYPES: [&str; 5] = ["base_entity", "file_entity", "code_file_entity", "email_entity", "web_entity"];
 pub const SYNC_A: &str = "11111111-1111-4111-8111-111111111111";
@@ -40,7 +41,11 @@ impl Standin {
     }
 
     pub async fn start_in(folder: TempDir) -> Self {
-        let server = Server::start(([127, 0, 0, 1], 0).into(), folder.path()).await.unwrap();
+        Self::with_dimensions(folder, Dimensions::DEFAULT).await
+    }
+
+    pub async fn with_dimensions(folder: TempDir, dimensions: Dimensions) -> Self {
+        let server = Server::start(([127, 0, 0, 1], 0).into(), folder.path(), dimensions).await.unwrap();
         Self { address: server.address(), client: h2(), server, folder }
     }
 
@@ -118,6 +123,18 @@ impl Standin {
     pub async fn counters(&self) -> Value {
         self.get("/standin/v1/counters").await.1
     }
+}
+
+/// The documents' ids of an answer, without what is common to all, in its order.
+pub fn specifics(answer: &Value) -> Vec<String> {
+    let children = answer["root"]["children"].as_array().cloned().unwrap_or_default();
+    let id = |hit: &Value| hit["id"].as_str().unwrap().rsplit("::").next().unwrap().to_owned();
+    children.iter().map(id).collect()
+}
+
+/// The text of a refusal.
+pub fn message(answer: &Value) -> &str {
+    answer["root"]["errors"][0]["message"].as_str().or(answer["message"].as_str()).unwrap_or_default()
 }
 
 /// A parameter as it stands in a URL.

@@ -51,7 +51,7 @@ pub(super) fn reset(state: &State, method: &Method) -> Reply {
 pub(super) async fn checksum(state: &Arc<State>, params: &Params) -> Reply {
     let matching = match (params.0.get("field"), params.0.get("value")) {
         (None, None) => None,
-        (Some(name), Some(value)) => match schema::attributes().find(|field| field.name == name) {
+        (Some(name), Some(value)) => match schema::columns().find(|field| field.name == name) {
             Some(field) => Some((field, value.clone())),
             None => return bad(&format!("no attribute '{name}'")),
         },

@@ -72,7 +72,8 @@ impl Single<'_> {
         self.state.counters.of(Kind::Put).request();
         let doc_type = self.doc_type()?;
         let body = self.body(request).await?;
-        let body = document::read_put(doc_type, &self.parsed, &body).map_err(|refused| self.bad(&refused.0))?;
+        let body = document::read_put(doc_type, &self.parsed, &body, self.state.dimensions)
+            .map_err(|refused| self.bad(&refused.0))?;
         let operation = Operation::Put {
             id: self.id.clone(),
             document: Box::new(Prepared::new(doc_type, body.fields)),
@@ -86,7 +87,8 @@ impl Single<'_> {
         self.state.counters.of(Kind::Update).request();
         let doc_type = self.doc_type()?;
         let body = self.body(request).await?;
-        let body = document::read_update(doc_type, &self.parsed, &body).map_err(|refused| self.bad(&refused.0))?;
+        let body = document::read_update(doc_type, &self.parsed, &body, self.state.dimensions)
+            .map_err(|refused| self.bad(&refused.0))?;
         let operation = Operation::Update {
             id: self.id.clone(),
             doc_type,

@@ -19,6 +19,7 @@ pub use server::{Server, ServerError};
 
 use crate::counters::Counters;
 use crate::store::{Store, StoreError};
+use crate::tensor::Dimensions;
 use params::Params;
 use path::Target;
 use reply::Reply;
@@ -27,6 +28,8 @@ use reply::Reply;
 pub(crate) struct State {
     pub store: Store,
     pub counters: Counters,
+    /// Of every vector.
+    pub dimensions: Dimensions,
 }
 
 impl State {

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::{State, handle};
 use crate::counters::Counters;
 use crate::store::{Store, StoreError};
+use crate::tensor::Dimensions;
 
 /// Vespa's limit of a request's line and headers together.
 const MAX_HEADER_BYTES: u32 = 65_536;
@@ -50,8 +51,9 @@ pub struct Server {
 
 impl Server {
     /// Opens the data folder and listens.
-    pub async fn start(address: SocketAddr, data: &Path) -> Result<Self, ServerError> {
-        let state = Arc::new(State { store: Store::open(data)?, counters: Counters::default() });
+    pub async fn start(address: SocketAddr, data: &Path, dimensions: Dimensions) -> Result<Self, ServerError> {
+        let state = State { store: Store::open(data, dimensions)?, counters: Counters::default(), dimensions };
+        let state = Arc::new(state);
         let listen = |source| ServerError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;

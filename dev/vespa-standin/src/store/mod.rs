@@ -14,14 +14,15 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
-pub use query::{Hit, Order, Request, Response};
+pub use query::{Hit, Near, Order, Ranking, Request, Response, check_pattern};
 pub use read::{Checksum, Stored};
 pub use visit::{Examined, Found, Scan};
 pub use write::{Condition, Operation, Outcome};
 
 use crate::schema::DocType;
+use crate::tensor::Dimensions;
 
 /// The store failed: nothing that a caller can mend.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,14 @@ pub enum StoreError {
     /// The transaction that held the operation failed; nothing of it was stored.
     #[error("rolled back: {0}")]
     RolledBack(String),
+    /// The vectors in the folder have another size than the one that was set.
+    #[error("the vectors in the data folder have {stored} dimensions, not {wanted}: set what they were written with")]
+    Dimensions {
+        /// What is in the folder.
+        stored: i64,
+        /// What was set.
+        wanted: usize,
+    },
     /// The writer has stopped.
     #[error("the store is closed")]
     Closed,
@@ -86,11 +95,12 @@ struct Inner {
 
 impl Store {
     /// Opens the store in a folder, creating what is missing.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path, dimensions: Dimensions) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder)?;
         let path = folder.join("documents.sqlite");
         let connection = tables::open(&path)?;
         tables::create(&connection)?;
+        check_dimensions(&connection, dimensions)?;
         let counts = Arc::new(TypeCounts::default());
         for (doc_type, count) in tables::count_by_type(&connection)? {
             counts.add(doc_type, count);
@@ -135,4 +145,19 @@ impl Store {
         self.inner.free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         result
     }
+}
+
+/// Vectors of two sizes can't be compared: better not to start than to find some documents only.
+fn check_dimensions(connection: &Connection, dimensions: Dimensions) -> Result<(), StoreError> {
+    let Some(bytes) = tables::embedding_bytes(connection)? else { return Ok(()) };
+    let (stored, wanted) = (bytes / 4, dimensions.count());
+    if usize::try_from(stored).is_ok_and(|stored| stored == wanted) {
+        return Ok(());
+    }
+    Err(StoreError::Dimensions { stored, wanted })
+}
+
+/// The bytes in a column; `None` if there are none.
+fn blob<'a>(row: &'a Row<'_>, column: usize) -> Option<&'a [u8]> {
+    row.get_ref(column).ok()?.as_blob_or_null().ok().flatten()
 }

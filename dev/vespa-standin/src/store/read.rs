@@ -1,9 +1,10 @@
 //! Reading one document, and the checksum over many.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use sha2::{Digest, Sha256};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, blob};
+use crate::document;
 use crate::document_id::bucket;
 use crate::schema::{DocType, Field};
 
@@ -12,7 +13,7 @@ use crate::schema::{DocType, Field};
 pub struct Stored {
     /// Its exact type.
     pub doc_type: DocType,
-    /// Its fields as JSON.
+    /// Its fields as JSON, the vector among them.
     pub body: String,
 }
 
@@ -21,7 +22,7 @@ pub struct Stored {
 pub struct Checksum {
     /// How many there are.
     pub documents: u64,
-    /// Over ids and bodies, in the order of the ids.
+    /// Over ids, bodies and vectors, in the order of the ids.
     pub sha256: String,
 }
 
@@ -30,31 +31,29 @@ impl Store {
     pub fn get(&self, id: &str) -> Result<Option<Stored>, StoreError> {
         self.reading(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT type, fields FROM document JOIN body USING (serial) WHERE bucket = ? AND id = ?",
+                "SELECT type, fields, vector FROM document JOIN body USING (serial) LEFT JOIN embedding USING (serial)
+                 WHERE bucket = ? AND id = ?",
             )?;
-            let row = statement.query_row(params![bucket(id), id], |row| Ok((row.get::<_, u8>(0)?, row.get(1)?)));
-            match row.optional()? {
-                None => Ok(None),
-                Some((code, body)) => {
-                    let doc_type = DocType::from_code(code).ok_or_else(|| StoreError::Damaged(id.to_owned()))?;
-                    Ok(Some(Stored { doc_type, body }))
-                }
-            }
+            let mut rows = statement.query(params![bucket(id), id])?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let damaged = || StoreError::Damaged(id.to_owned());
+            let doc_type = DocType::from_code(row.get(0)?).ok_or_else(damaged)?;
+            let body = document::complete(row.get(1)?, blob(row, 2)).ok_or_else(damaged)?;
+            Ok(Some(Stored { doc_type, body }))
         })
     }
 
     /// The checksum over all documents whose attribute has exactly this value as its text; over all if `None`.
     pub fn checksum(&self, matching: Option<(&Field, &str)>) -> Result<Checksum, StoreError> {
         self.reading(|connection| {
-            let sql = match matching {
-                Some((field, _)) => format!(
-                    "SELECT id, fields FROM document JOIN body USING (serial)
-                     WHERE CAST(document.{} AS TEXT) = ? ORDER BY id",
-                    field.name
-                ),
-                None => "SELECT id, fields FROM document JOIN body USING (serial) ORDER BY id".to_owned(),
+            let condition = match matching {
+                Some((field, _)) => format!("WHERE CAST(document.{} AS TEXT) = ?", field.column),
+                None => String::new(),
             };
-            let mut statement = connection.prepare_cached(&sql)?;
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT id, fields, vector FROM document JOIN body USING (serial) LEFT JOIN embedding USING (serial)
+                 {condition} ORDER BY id"
+            ))?;
             let mut rows = match matching {
                 Some((_, value)) => statement.query([value])?,
                 None => statement.query([])?,
@@ -62,12 +61,14 @@ impl Store {
             let mut hash = Sha256::new();
             let mut documents = 0;
             while let Some(row) = rows.next()? {
-                for column in 0..2 {
-                    let text = row.get_ref(column)?.as_bytes().unwrap_or_default();
+                for part in
+                    [row.get_ref(0)?.as_bytes(), row.get_ref(1)?.as_bytes(), Ok(blob(row, 2).unwrap_or_default())]
+                {
+                    let part = part.unwrap_or_default();
                     // The length in front keeps two different splits from looking the same.
-                    hash.update(text.len().to_string());
+                    hash.update(part.len().to_string());
                     hash.update(b":");
-                    hash.update(text);
+                    hash.update(part);
                 }
                 documents += 1;
             }

@@ -1,9 +1,9 @@
 //! The tables.
 //!
 //! `document` holds what Vespa keeps in memory: ids and attributes, in the order of the buckets, which is the order of
-//! a visit. `body` holds the documents, `words` the full-text index; both go by `serial`, a number that a document gets
-//! anew with each write and that is never used twice. The index on the sync id is for queries alone: a visit walks the
-//! table.
+//! a visit. `body` holds the documents, `embedding` their vectors, `words` the full-text index; all go by `serial`, a
+//! number that a document gets anew with each write and that is never used twice. The index on the sync id is for
+//! queries alone: a visit walks the table.
 
 use std::path::Path;
 
@@ -13,7 +13,16 @@ use super::StoreError;
 use crate::schema::{self, DocType, Field, Kind};
 
 /// The version of these tables; a store of another one is refused rather than guessed at.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+
+/// What version 1 didn't have: vectors, and the attributes of breadcrumbs.
+const SINCE_1: &str = "BEGIN;
+     CREATE TABLE embedding (serial INTEGER PRIMARY KEY, vector BLOB NOT NULL);
+     ALTER TABLE document ADD COLUMN breadcrumbs TEXT;
+     UPDATE document SET breadcrumbs =
+         (SELECT json_extract(fields, '$.breadcrumbs') FROM body WHERE body.serial = document.serial);
+     PRAGMA user_version = 2;
+     COMMIT;";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
@@ -34,10 +43,13 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
     if version == VERSION {
         return Ok(());
     }
+    if version == 1 {
+        return Ok(connection.execute_batch(SINCE_1)?);
+    }
     if version != 0 {
         return Err(StoreError::Folder(std::io::Error::other(format!("made by another version ({version})"))));
     }
-    let columns: String = schema::attributes().map(column).collect();
+    let columns: String = schema::columns().map(column).collect();
     let indexed: Vec<&str> = schema::indexed().map(|field| field.name).collect();
     connection.execute_batch(&format!(
         "BEGIN;
@@ -52,6 +64,7 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
          CREATE UNIQUE INDEX document_by_serial ON document (serial);
          CREATE INDEX document_by_sync ON document (sync_key, type);
          CREATE TABLE body (serial INTEGER PRIMARY KEY, fields TEXT NOT NULL);
+         CREATE TABLE embedding (serial INTEGER PRIMARY KEY, vector BLOB NOT NULL);
          CREATE VIRTUAL TABLE words USING fts5({}, content='', contentless_delete=1,
              tokenize='porter unicode61 remove_diacritics 2');
          CREATE TABLE next_serial (value INTEGER NOT NULL);
@@ -65,10 +78,11 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
 
 fn column(field: &Field) -> String {
     let affinity = match field.kind {
-        Kind::Text | Kind::TextArray | Kind::Json => "TEXT",
+        Kind::Text | Kind::TextArray | Kind::Structs(_) => "TEXT",
         Kind::Int | Kind::Long | Kind::Bool => "INTEGER",
+        Kind::Tensor => "BLOB",
     };
-    format!(", {} {affinity}", field.name)
+    format!(", {} {affinity}", field.column)
 }
 
 pub(super) fn count_by_type(connection: &Connection) -> Result<Vec<(DocType, i64)>, StoreError> {
@@ -86,10 +100,15 @@ pub(super) fn next_serial(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.query_row("SELECT value FROM next_serial", [], |row| row.get(0)).optional()?.unwrap_or(1))
 }
 
-/// The statement that stores the attributes of a document of one type.
+/// The number of bytes of the vectors in the store, if there are any.
+pub(super) fn embedding_bytes(connection: &Connection) -> Result<Option<i64>, StoreError> {
+    Ok(connection.query_row("SELECT length(vector) FROM embedding LIMIT 1", [], |row| row.get(0)).optional()?)
+}
+
+/// The statement that stores the columns of a document of one type.
 pub(super) fn insert(doc_type: DocType) -> String {
     let names: Vec<&str> =
-        doc_type.fields().filter(|field| field.access.is_attribute()).map(|field| field.name).collect();
+        doc_type.fields().filter(|field| field.access.has_column()).map(|field| field.column).collect();
     format!(
         "INSERT OR REPLACE INTO document (bucket, id, serial, type, sync_key, {}) VALUES (?, ?, ?, ?, ?{})",
         names.join(", "),

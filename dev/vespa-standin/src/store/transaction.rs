@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde_json::Value;
 
 use super::write::{Condition, Operation, Outcome};
-use super::{StoreError, tables};
-use crate::document::{Fields, Prepared};
+use super::{StoreError, blob, tables};
+use crate::document::{self, Fields, Prepared};
 use crate::document_id::bucket;
 use crate::record::Whole;
 use crate::schema::DocType;
@@ -125,8 +125,13 @@ impl<'a> Batch<'a> {
     }
 
     fn fields(&self, id: &str, existing: &Existing) -> Result<(Fields, u64), StoreError> {
-        let mut statement = self.connection.prepare_cached("SELECT fields FROM body WHERE serial = ?")?;
-        let body: String = statement.query_row([existing.serial], |row| row.get(0))?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT fields, vector FROM body LEFT JOIN embedding USING (serial) WHERE serial = ?")?;
+        let mut rows = statement.query([existing.serial])?;
+        let damaged = || StoreError::Damaged(id.to_owned());
+        let row = rows.next()?.ok_or_else(damaged)?;
+        let body = document::complete(row.get(0)?, blob(row, 1)).ok_or_else(damaged)?;
         match body.parse() {
             Ok(Value::Object(fields)) => Ok((fields, u64::try_from(body.len()).unwrap_or(u64::MAX))),
             _ => Err(StoreError::Damaged(id.to_owned())),
@@ -194,19 +199,24 @@ impl<'a> Batch<'a> {
         let Some(insert) = self.statements.inserts.get(usize::from(code)) else {
             return Err(StoreError::Damaged(id.to_owned()));
         };
-        self.connection
-            .prepare_cached(insert)?
-            .execute(params_from_iter(head.into_iter().chain(document.attributes)))?;
+        self.connection.prepare_cached(insert)?.execute(params_from_iter(head.into_iter().chain(document.columns)))?;
         self.connection
             .prepare_cached("INSERT INTO body (serial, fields) VALUES (?, ?)")?
             .execute(params![serial, document.body])?;
+        if let Some(vector) = document.embedding {
+            self.connection
+                .prepare_cached("INSERT INTO embedding (serial, vector) VALUES (?, ?)")?
+                .execute(params![serial, vector])?;
+        }
         self.added.insert(serial, document.texts);
         Ok(())
     }
 
-    /// Removes body and words.
+    /// Removes body, vector and words.
     fn forget(&mut self, existing: &Existing) -> Result<(), StoreError> {
-        self.connection.prepare_cached("DELETE FROM body WHERE serial = ?")?.execute([existing.serial])?;
+        for table in ["DELETE FROM body WHERE serial = ?", "DELETE FROM embedding WHERE serial = ?"] {
+            self.connection.prepare_cached(table)?.execute([existing.serial])?;
+        }
         if self.added.remove(&existing.serial).is_none() {
             self.gone.insert(existing.serial);
         }

@@ -4,10 +4,10 @@
 use rusqlite::types::ValueRef;
 use serde_json::Value;
 
-use super::{Store, StoreError};
-use crate::document::Fields;
+use super::{Store, StoreError, blob};
+use crate::document::{self, Fields};
 use crate::record::Columns;
-use crate::schema::{DocType, Field};
+use crate::schema::{DocType, EMBEDDING, Field, Kind};
 use crate::selection::Expr;
 
 /// What to look for.
@@ -17,6 +17,7 @@ pub struct Scan {
     selections: Vec<Selection>,
     columns: Vec<&'static Field>,
     needs_body: bool,
+    needs_vector: bool,
     with_bodies: bool,
 }
 
@@ -55,30 +56,36 @@ impl Scan {
     pub fn new(types: &[DocType], selection: &Expr, with_bodies: bool) -> Self {
         let mut columns: Vec<&'static Field> = Vec::new();
         let mut selections = Vec::new();
+        let mut needs_vector = with_bodies;
         for doc_type in types {
             let expr = selection.for_type(*doc_type);
             let fields = expr.fields();
-            let reads_body = fields.iter().any(|field| !field.access.is_attribute());
+            let reads_body = fields.iter().any(|field| !field.access.has_column());
+            needs_vector = needs_vector || fields.iter().any(|field| field.kind == Kind::Tensor);
             for field in fields {
-                if field.access.is_attribute() && !columns.iter().any(|known| std::ptr::eq(*known, field)) {
+                if field.access.has_column() && !columns.iter().any(|known| std::ptr::eq(*known, field)) {
                     columns.push(field);
                 }
             }
             selections.push(Selection { doc_type: *doc_type, expr, reads_body });
         }
         let needs_body = with_bodies || selections.iter().any(|selection| selection.reads_body);
-        Self { selections, columns, needs_body, with_bodies }
+        Self { selections, columns, needs_body, needs_vector, with_bodies }
     }
 
     fn sql(&self) -> String {
-        let columns: String = self.columns.iter().map(|field| format!(", document.{}", field.name)).collect();
-        if self.needs_body {
-            format!("SELECT id, type, serial, fields{columns} FROM document JOIN body USING (serial) WHERE bucket = ?")
-        } else {
-            format!("SELECT id, type, serial, NULL{columns} FROM document WHERE bucket = ?")
-        }
+        let columns: String = self.columns.iter().map(|field| format!(", document.{}", field.column)).collect();
+        let (fields, body) = if self.needs_body { ("fields", "JOIN body USING (serial)") } else { ("NULL", "") };
+        let (vector, embedding) =
+            if self.needs_vector { ("vector", "LEFT JOIN embedding USING (serial)") } else { ("NULL", "") };
+        format!(
+            "SELECT id, type, serial, {fields}, {vector}{columns} FROM document {body} {embedding} WHERE bucket = ?"
+        )
     }
 }
+
+/// Where the columns start in a row.
+const FIRST: usize = 5;
 
 impl Store {
     /// Walks one bucket.
@@ -99,16 +106,17 @@ impl Store {
                     _ => None,
                 };
                 examined.documents += 1;
-                examined.bytes += read_bytes(row, 4 + scan.columns.len());
+                examined.bytes += read_bytes(row, FIRST + scan.columns.len());
+                let vector = blob(row, 4);
                 let fields = match text {
-                    Some(text) if selection.reads_body => Some(parse(id, text)?),
+                    Some(text) if selection.reads_body => Some(parse(id, text, vector.is_some())?),
                     _ => None,
                 };
                 let record = Columns {
                     id,
                     doc_type: selection.doc_type,
                     row,
-                    first: 4,
+                    first: FIRST,
                     columns: &scan.columns,
                     body: fields.as_ref(),
                 };
@@ -117,7 +125,13 @@ impl Store {
                         id: id.to_owned(),
                         serial: row.get(2)?,
                         doc_type: selection.doc_type,
-                        body: if scan.with_bodies { text.map(str::to_owned) } else { None },
+                        body: match text {
+                            Some(text) if scan.with_bodies => Some(
+                                document::complete(text.to_owned(), vector)
+                                    .ok_or_else(|| StoreError::Damaged(id.to_owned()))?,
+                            ),
+                            _ => None,
+                        },
                     });
                 }
             }
@@ -126,9 +140,15 @@ impl Store {
     }
 }
 
-fn parse(id: &str, body: &str) -> Result<Fields, StoreError> {
+/// The fields that a selection may read; of a vector it can only see that it is there.
+fn parse(id: &str, body: &str, has_vector: bool) -> Result<Fields, StoreError> {
     match body.parse() {
-        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Object(mut fields)) => {
+            if has_vector {
+                fields.insert(EMBEDDING.to_owned(), Value::Bool(true));
+            }
+            Ok(fields)
+        }
         _ => Err(StoreError::Damaged(id.to_owned())),
     }
 }

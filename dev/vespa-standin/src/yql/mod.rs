@@ -1,7 +1,11 @@
 //! The part of YQL that is used here.
 
+mod conditions;
+mod functions;
+mod grouping;
 mod lexer;
 mod parser;
+mod tokens;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -52,10 +56,16 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// The opposite.
     Not(Box<Filter>),
-    /// `field contains "…"`, `field in ("…", …)`
-    AnyOf(String, Vec<String>),
+    /// `field contains "…"`: the whole value of an attribute, the words of an indexed field.
+    Contains(String, String),
+    /// `field in ("…", …)`: no text is split into words.
+    In(String, Vec<String>),
+    /// `field matches "…"`
+    Matches(String, String),
     /// `field > 1`, `field in (1, 2)`, `field = true`
     Number(String, Comparison, i64),
+    /// `field contains sameElement(…)`; the fields of the conditions carry the field's name in front.
+    SameElement(String, Vec<Filter>),
     /// `userInput(…)`: words in a field or a fieldset.
     Words {
         /// The text.
@@ -65,6 +75,37 @@ pub enum Filter {
         /// The field or fieldset.
         index: String,
     },
+    /// `nearestNeighbor(…)`
+    Nearest(Nearest),
+}
+
+/// `({targetHits: …}nearestNeighbor(field, input))`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nearest {
+    /// The field with the vectors.
+    pub field: String,
+    /// The name of the query's vector: the parameter is `input.query(…)`.
+    pub input: String,
+    /// How many of each type at most: `targetHits` or `totalTargetHits`.
+    pub target_hits: Option<i64>,
+}
+
+impl Filter {
+    /// The nearest-neighbour conditions in it.
+    pub fn nearest(&self) -> Vec<&Nearest> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::nearest).collect(),
+            Self::Not(part) => part.nearest(),
+            Self::Nearest(nearest) => vec![nearest],
+            Self::Constant(_)
+            | Self::Contains(..)
+            | Self::In(..)
+            | Self::Matches(..)
+            | Self::Number(..)
+            | Self::SameElement(..)
+            | Self::Words { .. } => vec![],
+        }
+    }
 }
 
 /// A numeric comparison.
@@ -72,8 +113,6 @@ pub enum Filter {
 pub enum Comparison {
     /// `=`
     Equal,
-    /// `!=`
-    NotEqual,
     /// `<`
     Less,
     /// `<=`

@@ -32,6 +32,16 @@ impl Failure {
         }
     }
 
+    /// Code 5: what Vespa doesn't expect to go wrong. The text begins with `Failed: `.
+    pub(super) fn unspecified(message: &str) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            code: 5,
+            summary: "Unspecified error",
+            message: message.to_owned(),
+        }
+    }
+
     /// Code 10.
     pub(super) fn backend(message: &str) -> Self {
         Self {
@@ -116,7 +126,7 @@ impl Shape {
 
 fn groups(field: &Field, max: u64, groups: &[(String, u64)]) -> Value {
     let kind = match field.kind {
-        Kind::Text | Kind::TextArray | Kind::Json => "string",
+        Kind::Text | Kind::TextArray | Kind::Structs(_) | Kind::Tensor => "string",
         Kind::Int | Kind::Long => "long",
         Kind::Bool => "bool",
     };

@@ -2,6 +2,7 @@
 
 mod answer;
 mod names;
+mod ranking;
 
 use std::sync::Arc;
 
@@ -51,7 +52,9 @@ async fn answer(state: &Arc<State>, params: &Params) -> Result<Reply, Failure> {
     let yql = params.0.get("yql").ok_or_else(|| Failure::query("No query"))?;
     let query = yql::parse(yql, &params.0).map_err(|error| Failure::parameter(&error.to_string()))?;
     let types = names::sources(query.sources.as_deref())?;
+    let profile = ranking::profile(params, &types)?;
     names::check(&query.filter, &types)?;
+    let nearest = ranking::nearest(&query.filter, params, &profile, &types, state.dimensions)?;
     let order = names::order(&query.order, &types)?;
     if let Some(timeout) = params.0.get("timeout")
         && yql::duration(timeout).is_none()
@@ -76,6 +79,8 @@ async fn answer(state: &Arc<State>, params: &Params) -> Result<Reply, Failure> {
     let request = store::Request {
         types,
         filter: query.filter,
+        nearest,
+        ranking: profile.ranking,
         order,
         limit: usize::try_from(hits).unwrap_or(usize::MAX),
         offset: usize::try_from(offset).unwrap_or(usize::MAX),
@@ -133,7 +138,7 @@ fn window(params: &Params, query: &yql::Query) -> Result<(u64, u64), Failure> {
     }
 }
 
-/// Adds the members of a JSON body, nested names joined by dots.
+/// Adds the members of a JSON body, nested names joined by dots; what is in an input stays as it is.
 fn add_json(params: &mut Params, bytes: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     match text.parse() {
@@ -150,7 +155,7 @@ fn add_json(params: &mut Params, bytes: &[u8]) -> Result<(), String> {
 
 fn add_member(params: &mut Params, name: String, value: Value) {
     match value {
-        Value::Object(members) => {
+        Value::Object(members) if !name.starts_with("input.") => {
             for (inner, value) in members {
                 add_member(params, format!("{name}.{inner}"), value);
             }

@@ -21,6 +21,9 @@ pub(in crate::http) enum FieldSet {
 
 impl FieldSet {
     pub(in crate::http) fn parse(params: &Params) -> Result<Self, String> {
+        if params.text("format.tensors")?.is_some_and(|format| format != "short") {
+            return Err("'format.tensors' other than 'short' is not spoken by this stand-in".into());
+        }
         let Some(text) = params.text("fieldSet")? else { return Ok(Self::Everything) };
         let Some((doc_type, fields)) = text.split_once(':') else {
             return match text {

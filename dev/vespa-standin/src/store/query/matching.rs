@@ -1,32 +1,45 @@
 //! A filter made ready: names looked up, texts uncased, words looked up in the full-text index.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rusqlite::Connection;
 
 use super::Candidates;
-use crate::record::{Columns, Record, Value};
-use crate::schema::{DEFAULT_FIELDSET, DocType, Field, SYNC_ID};
+use super::condition::{Condition, Element};
+use super::words::{self, Found};
+use crate::record::{Columns, Record};
+use crate::schema::{DocType, Field, SYNC_ID, Searchable};
 use crate::store::StoreError;
-use crate::text::words;
-use crate::yql::{Comparison, Filter, Grammar};
+use crate::yql::Filter;
 
 /// A filter that can be evaluated.
 pub(super) struct Matcher {
     root: Node,
     /// What each search for words has found, and how well.
-    found: Vec<HashMap<i64, f64>>,
+    found: Vec<Found>,
 }
 
-enum Node {
+pub(super) enum Node {
     Constant(bool),
     And(Vec<Node>),
     Or(Vec<Node>),
     Not(Box<Node>),
-    AnyOf(&'static Field, HashSet<String>),
-    Number(&'static Field, Comparison, i64),
+    Field(&'static Field, Condition),
+    /// A member of any element.
+    Member(&'static Field, &'static str, Condition),
+    /// One element that is all of it.
+    Element(&'static Field, Element),
     /// The documents found by the search of that number.
     Words(usize),
+    /// One of the nearest neighbours.
+    Nearest,
+}
+
+/// A document under examination.
+struct Candidate<'a> {
+    serial: i64,
+    record: &'a Columns<'a>,
+    found: &'a [Found],
 }
 
 impl Matcher {
@@ -43,12 +56,13 @@ impl Matcher {
         }
     }
 
-    /// The narrowest source that certainly holds every match.
+    /// The narrowest source that certainly holds every match; the syncs' documents before anything else, so that a
+    /// search in some syncs costs what those have.
     pub(super) fn candidates(&self) -> Candidates {
         let mut narrowest: Option<&HashMap<i64, f64>> = None;
         for part in self.conjuncts() {
             match part {
-                Node::AnyOf(field, values) if field.name == SYNC_ID => {
+                Node::Field(field, Condition::AnyOf(values)) if field.name == SYNC_ID => {
                     return Candidates::Syncs(serde_json::Value::from_iter(values.iter().cloned()).to_string());
                 }
                 Node::Words(number) => {
@@ -68,15 +82,15 @@ impl Matcher {
     }
 
     pub(super) fn is_only_syncs(&self) -> bool {
-        matches!(&self.root, Node::AnyOf(field, _) if field.name == SYNC_ID)
+        matches!(&self.root, Node::Field(field, Condition::AnyOf(_)) if field.name == SYNC_ID)
     }
 
     pub(super) fn is_everything(&self) -> bool {
         matches!(self.root, Node::Constant(true))
     }
 
-    /// Whether hits differ in relevance.
-    pub(super) fn ranks(&self) -> bool {
+    /// Whether words were searched for.
+    pub(super) fn has_words(&self) -> bool {
         !self.found.is_empty()
     }
 
@@ -91,82 +105,126 @@ impl Matcher {
         fields
     }
 
+    /// Whether the document matches even if it is none of the nearest neighbours.
     pub(super) fn matches(&self, serial: i64, record: &Columns<'_>) -> bool {
-        self.root.matches(serial, record, &self.found)
+        self.root.matches(&Candidate { serial, record, found: &self.found })
+    }
+
+    /// Whether the document may be one of the nearest neighbours: it meets all that is asked for beside nearness.
+    pub(super) fn admits(&self, serial: i64, record: &Columns<'_>) -> bool {
+        self.root.admits(&Candidate { serial, record, found: &self.found })
     }
 }
 
 impl Node {
-    fn new(connection: &Connection, filter: &Filter, found: &mut Vec<HashMap<i64, f64>>) -> Result<Self, StoreError> {
-        let mut several = |parts: &[Filter]| -> Result<Vec<Self>, StoreError> {
-            parts.iter().map(|part| Self::new(connection, part, found)).collect()
-        };
+    fn new(connection: &Connection, filter: &Filter, found: &mut Vec<Found>) -> Result<Self, StoreError> {
         Ok(match filter {
             Filter::Constant(value) => Self::Constant(*value),
-            Filter::And(parts) => Self::And(several(parts)?),
-            Filter::Or(parts) => Self::Or(several(parts)?),
-            Filter::Not(part) => Self::Not(Box::new(Self::new(connection, part, found)?)),
-            Filter::Number(name, comparison, number) => match lookup(name) {
-                Some(field) if field.access.is_attribute() => Self::Number(field, *comparison, *number),
-                _ => Self::Constant(false),
-            },
-            Filter::AnyOf(name, values) => match lookup(name) {
-                Some(field) if field.access.is_indexed() => {
-                    let phrases = values.iter().map(|value| phrase(value)).filter(|phrase| phrase != "\"\"");
-                    search(connection, &[field.name], &phrases.collect::<Vec<_>>().join(" OR "), found)?
-                }
-                Some(field) if field.access.is_attribute() => {
-                    Self::AnyOf(field, values.iter().map(|value| value.to_lowercase()).collect())
-                }
-                _ => Self::Constant(false),
-            },
-            Filter::Words { text, grammar, index } => {
-                let terms: Vec<String> = words(text).iter().map(|word| phrase(word)).collect();
-                let terms = terms.join(match grammar {
-                    Grammar::Any => " OR ",
-                    Grammar::All => " AND ",
-                });
-                match lookup(index) {
-                    Some(field) if field.access.is_indexed() => search(connection, &[field.name], &terms, found)?,
-                    Some(field) if field.access.is_attribute() => {
-                        Self::AnyOf(field, HashSet::from([text.trim().to_lowercase()]))
+            Filter::And(parts) => {
+                let mut all = Vec::new();
+                for part in parts {
+                    match Self::new(connection, part, found)? {
+                        // Flat, so that the condition on the syncs is seen wherever the brackets are.
+                        Self::And(inner) => all.extend(inner),
+                        other => all.push(other),
                     }
-                    Some(_) => Self::Constant(false),
-                    None => search(connection, &DEFAULT_FIELDSET, &terms, found)?,
                 }
+                Self::And(all)
             }
+            Filter::Or(parts) => {
+                Self::Or(parts.iter().map(|part| Self::new(connection, part, found)).collect::<Result<_, _>>()?)
+            }
+            Filter::Not(part) => Self::Not(Box::new(Self::new(connection, part, found)?)),
+            Filter::Number(name, comparison, number) => Self::leaf(name, Condition::Number(*comparison, *number)),
+            Filter::Matches(name, pattern) => match Condition::regex(pattern) {
+                Some(condition) => Self::leaf(name, condition),
+                None => Self::Constant(false),
+            },
+            Filter::Contains(name, value) => match lookup(name) {
+                Some(Searchable::Field(field)) if field.access.is_indexed() => {
+                    words::phrase(connection, field, value, found)?
+                }
+                _ => Self::leaf(name, Condition::any_of([value])),
+            },
+            Filter::In(name, values) => match lookup(name) {
+                Some(Searchable::Field(field)) if field.access.is_indexed() => {
+                    words::whole(connection, field, values, found)?
+                }
+                _ => Self::leaf(name, Condition::any_of(values)),
+            },
+            Filter::SameElement(name, conditions) => match lookup(name) {
+                Some(Searchable::Field(field)) => Self::Element(field, element(&Filter::And(conditions.clone()))),
+                _ => Self::Constant(false),
+            },
+            Filter::Words { text, grammar, index } => match lookup(index) {
+                Some(Searchable::Field(field)) if field.access.is_indexed() => {
+                    words::words(connection, &[field.name], text, *grammar, found)?
+                }
+                Some(_) => Self::leaf(index, Condition::any_of([&text.trim().to_owned()])),
+                None => words::words(connection, &crate::schema::DEFAULT_FIELDSET, text, *grammar, found)?,
+            },
+            Filter::Nearest(_) => Self::Nearest,
         })
     }
 
-    fn matches(&self, serial: i64, record: &Columns<'_>, found: &[HashMap<i64, f64>]) -> bool {
+    /// A condition on an attribute. An index comes before an attribute of the same name, and knows words alone.
+    fn leaf(name: &str, condition: Condition) -> Self {
+        match lookup(name) {
+            Some(Searchable::Field(field)) if field.access.is_attribute() && !field.access.is_indexed() => {
+                Self::Field(field, condition)
+            }
+            Some(Searchable::Member(field, member)) => Self::Member(field, member, condition),
+            Some(Searchable::Field(_)) | None => Self::Constant(false),
+        }
+    }
+
+    fn matches(&self, candidate: &Candidate<'_>) -> bool {
         match self {
             Self::Constant(value) => *value,
-            Self::And(parts) => parts.iter().all(|part| part.matches(serial, record, found)),
-            Self::Or(parts) => parts.iter().any(|part| part.matches(serial, record, found)),
-            Self::Not(part) => !part.matches(serial, record, found),
-            Self::Words(number) => found.get(*number).is_some_and(|found| found.contains_key(&serial)),
-            Self::AnyOf(field, values) => match record.value(field) {
-                Value::Text(text) => values.contains(&text.to_lowercase()),
-                Value::Texts(items) => items.iter().any(|item| values.contains(&item.to_lowercase())),
-                Value::Int(number) => values.contains(&number.to_string()),
-                Value::Bool(value) => values.contains(&value.to_string()),
-                Value::Null | Value::Float(_) | Value::Opaque => false,
-            },
-            Self::Number(field, comparison, number) => {
-                let value = match record.value(field) {
-                    Value::Int(value) => value,
-                    Value::Bool(value) => i64::from(value),
-                    Value::Null | Value::Float(_) | Value::Text(_) | Value::Texts(_) | Value::Opaque => return false,
-                };
-                match comparison {
-                    Comparison::Equal => value == *number,
-                    Comparison::NotEqual => value != *number,
-                    Comparison::Less => value < *number,
-                    Comparison::LessOrEqual => value <= *number,
-                    Comparison::Greater => value > *number,
-                    Comparison::GreaterOrEqual => value >= *number,
-                }
+            Self::And(parts) => parts.iter().all(|part| part.matches(candidate)),
+            Self::Or(parts) => parts.iter().any(|part| part.matches(candidate)),
+            Self::Not(part) => !part.matches(candidate),
+            Self::Words(number) => {
+                candidate.found.get(*number).is_some_and(|found| found.contains_key(&candidate.serial))
             }
+            Self::Field(field, condition) => condition.accepts(&candidate.record.value(field)),
+            Self::Member(field, member, condition) => {
+                let values = candidate.record.structs(field);
+                let mut texts = values.iter().filter_map(|element| element.get(*member)?.as_str());
+                texts.any(|text| condition.accepts(&crate::record::Value::Text(text)))
+            }
+            Self::Element(field, element) => candidate.record.structs(field).iter().any(|value| element.accepts(value)),
+            Self::Nearest => false,
+        }
+    }
+
+    /// What stands beside the nearest neighbours and is joined to them by `and`; of what is joined by `or`, nothing.
+    fn admits(&self, candidate: &Candidate<'_>) -> bool {
+        match self {
+            Self::Nearest => true,
+            Self::And(parts) => parts
+                .iter()
+                .all(|part| if part.holds_nearest() { part.admits(candidate) } else { part.matches(candidate) }),
+            Self::Or(parts) => parts.iter().any(|part| part.holds_nearest() && part.admits(candidate)),
+            Self::Constant(_)
+            | Self::Not(_)
+            | Self::Field(..)
+            | Self::Member(..)
+            | Self::Element(..)
+            | Self::Words(_) => false,
+        }
+    }
+
+    fn holds_nearest(&self) -> bool {
+        match self {
+            Self::Nearest => true,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::holds_nearest),
+            Self::Constant(_)
+            | Self::Not(_)
+            | Self::Field(..)
+            | Self::Member(..)
+            | Self::Element(..)
+            | Self::Words(_) => false,
         }
     }
 
@@ -174,38 +232,37 @@ impl Node {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.collect(fields)),
             Self::Not(part) => part.collect(fields),
-            Self::AnyOf(field, _) | Self::Number(field, ..) => {
+            Self::Field(field, _) | Self::Member(field, ..) | Self::Element(field, _) => {
                 if !fields.iter().any(|known| std::ptr::eq(*known, *field)) {
                     fields.push(field);
                 }
             }
-            Self::Constant(_) | Self::Words(_) => {}
+            Self::Constant(_) | Self::Words(_) | Self::Nearest => {}
         }
     }
 }
 
-/// The field of that name, of whatever type: no two types declare the same.
-fn lookup(name: &str) -> Option<&'static Field> {
-    DocType::ALL.into_iter().find_map(|doc_type| doc_type.field(name))
-}
-
-/// The words of a text, one after the other.
-fn phrase(text: &str) -> String {
-    format!("\"{}\"", words(text).join(" "))
-}
-
-fn search(
-    connection: &Connection,
-    fields: &[&str],
-    terms: &str,
-    found: &mut Vec<HashMap<i64, f64>>,
-) -> Result<Node, StoreError> {
-    if terms.is_empty() {
-        return Ok(Node::Constant(false));
+/// A condition inside `sameElement`: what was parsed there is about members.
+fn element(filter: &Filter) -> Element {
+    let member = |name: &String, condition: Option<Condition>| match (lookup(name), condition) {
+        (Some(Searchable::Member(_, member)), Some(condition)) => Element::Member(member, condition),
+        _ => Element::Constant(false),
+    };
+    match filter {
+        Filter::Constant(value) => Element::Constant(*value),
+        Filter::And(parts) => Element::All(parts.iter().map(element).collect()),
+        Filter::Or(parts) => Element::Any(parts.iter().map(element).collect()),
+        Filter::Not(part) => Element::Not(Box::new(element(part))),
+        Filter::Contains(name, value) => member(name, Some(Condition::any_of([value]))),
+        Filter::In(name, values) => member(name, Some(Condition::any_of(values))),
+        Filter::Matches(name, pattern) => member(name, Condition::regex(pattern)),
+        Filter::Number(..) | Filter::SameElement(..) | Filter::Words { .. } | Filter::Nearest(_) => {
+            Element::Constant(false)
+        }
     }
-    let mut statement = connection.prepare_cached("SELECT rowid, bm25(words) FROM words WHERE words MATCH ?")?;
-    let expression = format!("{{{}}} : ({terms})", fields.join(" "));
-    let rows = statement.query_map([expression], |row| Ok((row.get::<_, i64>(0)?, -row.get::<_, f64>(1)?)))?;
-    found.push(rows.collect::<Result<_, _>>()?);
-    Ok(Node::Words(found.len() - 1))
+}
+
+/// What the name stands for, in whatever type: no two types declare the same.
+fn lookup(name: &str) -> Option<Searchable> {
+    DocType::ALL.into_iter().find_map(|doc_type| doc_type.searchable(name))
 }

@@ -1,22 +1,28 @@
 //! Answering a query: which documents match, how many, in what order.
 //!
 //! A query may use the index on the sync id and the full-text index; what they give is examined, and the whole filter
-//! evaluated on it. Without either the query walks the corpus.
+//! evaluated on it. Without either the query walks the corpus. Nearest neighbours are found by comparing with every
+//! document that the rest of the filter admits.
 
+mod condition;
+mod examine;
 mod matching;
+mod order;
+mod words;
 
-use std::cmp::Ordering;
-use std::collections::HashMap;
-
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
 
 use super::visit::{Examined, read_bytes};
 use super::{Store, StoreError};
-use crate::record::{Columns, Record, Value};
 use crate::schema::{DocType, Field};
+use crate::tensor::Vector;
 use crate::yql::Filter;
 
+pub use condition::check_pattern;
+use examine::examine;
 use matching::Matcher;
+use order::Key;
+pub use order::Order;
 
 /// What to answer. All names have been looked up.
 #[derive(Debug)]
@@ -25,6 +31,10 @@ pub struct Request {
     pub types: Vec<DocType>,
     /// What matches.
     pub filter: Filter,
+    /// The one nearest-neighbour condition in the filter, if there is one.
+    pub nearest: Option<Near>,
+    /// What makes a hit better than another.
+    pub ranking: Ranking,
     /// The order, if not by relevance.
     pub order: Vec<Order>,
     /// How many hits.
@@ -37,13 +47,24 @@ pub struct Request {
     pub group_by: Option<&'static Field>,
 }
 
-/// A field to order by.
-#[derive(Debug, Clone, Copy)]
-pub struct Order {
-    /// The attribute.
-    pub field: &'static Field,
-    /// The greatest first.
-    pub descending: bool,
+/// What a nearest-neighbour condition asks for.
+#[derive(Debug)]
+pub struct Near {
+    /// Near to what.
+    pub vector: Vector,
+    /// How many documents of each type at most: Vespa searches each schema on its own.
+    pub target_hits: usize,
+}
+
+/// What a hit's relevance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ranking {
+    /// How well it matches the words: `default`, `keyword`.
+    Words,
+    /// How close its vector is to the query's, 0 without one: `semantic`.
+    Closeness,
+    /// Nothing: `unranked`.
+    Unranked,
 }
 
 /// A document that matched.
@@ -53,7 +74,7 @@ pub struct Hit {
     pub id: String,
     /// Its exact type.
     pub doc_type: DocType,
-    /// How well it matched the words; 0 without words.
+    /// How good it is, by the rank profile.
     pub relevance: f64,
     /// Its fields as JSON, if asked for.
     pub body: Option<String>,
@@ -82,14 +103,6 @@ pub(super) enum Candidates {
     Serials(String),
     /// The whole corpus.
     All,
-}
-
-/// A value to order by; documents without one come last.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
-enum Key {
-    Number(i64),
-    Text(String),
-    Missing,
 }
 
 impl Store {
@@ -156,112 +169,6 @@ fn by_sync(connection: &Connection, request: &Request, syncs: &str) -> Result<Re
     }
     fill(connection, request, &mut response)?;
     Ok(response)
-}
-
-fn examine(
-    connection: &Connection,
-    request: &Request,
-    matcher: &Matcher,
-    candidates: &Candidates,
-) -> Result<Response, StoreError> {
-    let mut columns = matcher.fields();
-    for field in request.order.iter().map(|order| order.field).chain(request.group_by) {
-        if !columns.iter().any(|known| std::ptr::eq(*known, field)) {
-            columns.push(field);
-        }
-    }
-    let names: String = columns.iter().map(|field| format!(", {}", field.name)).collect();
-    let (condition, parameter) = match candidates {
-        Candidates::Syncs(values) => (" WHERE sync_key IN (SELECT value FROM json_each(?))", Some(values)),
-        Candidates::Serials(values) => (" WHERE serial IN (SELECT value FROM json_each(?))", Some(values)),
-        Candidates::All => ("", None),
-    };
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT id, type, serial{names} FROM document{condition}"))?;
-    let mut rows = statement.query(params_from_iter(parameter))?;
-    let mut response = Response::default();
-    let mut groups: HashMap<String, u64> = HashMap::new();
-    let sorted = matcher.ranks() || !request.order.is_empty();
-    let wanted = request.offset.saturating_add(request.limit);
-    while let Some(row) = rows.next()? {
-        let code: u8 = row.get(1)?;
-        let Some(doc_type) = request.types.iter().copied().find(|it| it.code() == code) else { continue };
-        response.examined.documents += 1;
-        response.examined.bytes += read_bytes(row, 3 + columns.len());
-        let id = row.get_ref(0)?.as_str().map_err(|error| StoreError::Damaged(error.to_string()))?;
-        let serial = row.get(2)?;
-        let record = Columns { id, doc_type, row, first: 3, columns: &columns, body: None };
-        if !matcher.matches(serial, &record) {
-            continue;
-        }
-        response.total += 1;
-        if let Some(field) = request.group_by {
-            count_group(&mut groups, record.value(field));
-        }
-        if request.limit > 0 && (sorted || response.hits.len() < wanted) {
-            response.hits.push(Hit {
-                id: id.to_owned(),
-                doc_type,
-                relevance: matcher.relevance(serial),
-                body: None,
-                serial,
-                keys: request.order.iter().map(|order| key(&record.value(order.field))).collect(),
-            });
-        }
-    }
-    if sorted {
-        response.hits.sort_by(|left, right| precedence(request, left, right));
-    }
-    response.hits = response.hits.into_iter().skip(request.offset).take(request.limit).collect();
-    response.groups = groups.into_iter().collect();
-    response.groups.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-    fill(connection, request, &mut response)?;
-    Ok(response)
-}
-
-/// A document counts in the group of its value; without a value, in that of the empty text, as attributes have it.
-fn count_group(groups: &mut HashMap<String, u64>, value: Value<'_>) {
-    let mut add = |value: &str| match groups.get_mut(value) {
-        Some(count) => *count += 1,
-        None => {
-            groups.insert(value.to_owned(), 1);
-        }
-    };
-    match value {
-        Value::Text(text) => add(text),
-        Value::Int(number) => add(&number.to_string()),
-        Value::Bool(value) => add(&value.to_string()),
-        Value::Texts(items) => items.iter().for_each(|item| add(item)),
-        Value::Null | Value::Float(_) | Value::Opaque => add(""),
-    }
-}
-
-fn key(value: &Value<'_>) -> Key {
-    match value {
-        Value::Int(number) => Key::Number(*number),
-        Value::Bool(value) => Key::Number(i64::from(*value)),
-        Value::Text(text) => Key::Text(text.to_lowercase()),
-        Value::Null | Value::Float(_) | Value::Texts(_) | Value::Opaque => Key::Missing,
-    }
-}
-
-fn precedence(request: &Request, left: &Hit, right: &Hit) -> Ordering {
-    if request.order.is_empty() {
-        return right.relevance.total_cmp(&left.relevance).then_with(|| left.id.cmp(&right.id));
-    }
-    for ((order, left), right) in request.order.iter().zip(&left.keys).zip(&right.keys) {
-        let ordering = match (left, right) {
-            (Key::Missing, Key::Missing) => Ordering::Equal,
-            (Key::Missing, _) => return Ordering::Greater,
-            (_, Key::Missing) => return Ordering::Less,
-            (left, right) => left.partial_cmp(right).unwrap_or(Ordering::Equal),
-        };
-        let ordering = if order.descending { ordering.reverse() } else { ordering };
-        if ordering != Ordering::Equal {
-            return ordering;
-        }
-    }
-    left.id.cmp(&right.id)
 }
 
 /// Gives the hits their bodies.

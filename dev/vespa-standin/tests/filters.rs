@@ -1,0 +1,1 @@
+//! The where clause: every condition, joined in every way.
