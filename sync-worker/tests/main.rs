@@ -4,5 +4,6 @@
 mod crashes;
 mod messages;
 mod stage;
+mod schedules;
 mod stops;
 mod syncs;
