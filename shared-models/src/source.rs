@@ -6,9 +6,11 @@ use serde_json::{Map, Value};
 
 mod catalogue;
 pub mod exception_stub;
+mod github;
 mod validate;
 
 pub use catalogue::{EXCEPTION_STUB, FILES, GITHUB, INCREMENTAL_STUB, POSTGRESQL, STUB, TIMED, all, find};
+pub use github::{NotARepository, RepositoryName};
 pub use validate::{InvalidFields, validate};
 
 /// Kind of value that a field takes; `number` on the wire covers both numeric kinds.
@@ -24,6 +26,8 @@ pub enum FieldKind {
         /// Longest accepted text, in characters.
         max_chars: usize,
     },
+    /// `owner/name` of a repository.
+    RepositoryName,
     /// One of the given texts.
     Choice(&'static [&'static str]),
     /// A whole number within bounds; numeric strings are accepted.

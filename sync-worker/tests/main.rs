@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
 mod crashes;
+mod github;
 mod messages;
-mod stage;
 mod schedules;
+mod stage;
 mod stops;
 mod syncs;

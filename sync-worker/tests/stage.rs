@@ -117,11 +117,15 @@ impl Stage {
     /// A connection to the files of this stage.
     pub async fn files_connection(&self) -> Connection {
         let connection = self.connection("files", json!({})).await;
+        self.give_credentials(connection, json!({"root": "test"})).await;
+        connection
+    }
+
+    pub async fn give_credentials(&self, connection: Connection, credentials: Value) {
         let cipher = shared_database::credentials::CredentialCipher::new([("test".to_owned(), [0; 32])]).unwrap();
-        let credentials = json!({"root": "test"}).as_object().cloned().unwrap();
+        let credentials = credentials.as_object().cloned().unwrap();
         let mut db = self.database.connection().await.unwrap();
         shared_database::credentials::store(&mut db, &cipher, connection.id, &credentials).await.unwrap();
-        connection
     }
 
     pub fn write_file(&self, name: &str, content: &str) {

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{Field, FieldDefault, FieldKind, ValidatedFields};
+use super::{Field, FieldDefault, FieldKind, RepositoryName, ValidatedFields};
 
 /// Bounds of a list of texts.
 const MAX_ITEMS: usize = 1_000;
 const MAX_ITEM_CHARS: usize = 1_024;
+const MAX_REPOSITORY_CHARS: usize = 200;
 
 /// The fields that don't fit, e.g. `entity_count: Input should be greater than or equal to 1`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +54,10 @@ fn validate_value(kind: FieldKind, value: &Value) -> Result<Value, String> {
             if given.trim().is_empty() {
                 return Err("String should have at least 1 character".to_owned());
             }
+            Ok(value.clone())
+        }
+        FieldKind::RepositoryName => {
+            text(value, MAX_REPOSITORY_CHARS)?.parse::<RepositoryName>().map_err(|error| error.to_string())?;
             Ok(value.clone())
         }
         FieldKind::FreeText { max_chars } => text(value, max_chars).map(|_| value.clone()),

@@ -124,7 +124,7 @@ impl From<&SourceDefinition> for Source {
 impl From<&Field> for FieldItem {
     fn from(field: &Field) -> Self {
         let (kind, items_type, enum_values) = match field.kind {
-            FieldKind::Text { .. } | FieldKind::FreeText { .. } => ("string", None, None),
+            FieldKind::Text { .. } | FieldKind::FreeText { .. } | FieldKind::RepositoryName => ("string", None, None),
             FieldKind::Choice(choices) => {
                 ("string", None, Some(choices.iter().map(|&choice| choice.to_owned()).collect()))
             }

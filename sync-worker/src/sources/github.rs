@@ -21,12 +21,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use futures::stream::{self, TryStreamExt as _};
 use serde::Deserialize;
+use shared_models::source::RepositoryName;
 use tracing::{debug, info};
 
 use self::api::{Api, Head};
 use self::client::ApiClient;
 use self::entity::Origin;
-use self::repository::RepositoryName;
 use self::tree::{Found, Walk};
 use self::wire::{EntryKind, Sha};
 use super::{EntitySink, ReadSummary, SourceEntity, SourceError, SourceLimits};
@@ -37,8 +37,8 @@ mod content;
 mod entity;
 mod limits;
 mod pace;
+mod page;
 mod refusal;
-mod repository;
 mod tree;
 mod wire;
 
@@ -50,7 +50,7 @@ const READS_IN_FLIGHT: usize = 4;
 /// What the owner may set.
 #[derive(Debug, Deserialize)]
 pub(super) struct Config {
-    repo_name: String,
+    repo_name: RepositoryName,
     branch: Option<String>,
 }
 
@@ -82,10 +82,7 @@ async fn read_all(
     limits: &GithubLimits,
     sink: &EntitySink,
 ) -> Result<ReadSummary, SourceError> {
-    let asked: RepositoryName = config
-        .repo_name
-        .parse()
-        .map_err(|why| SourceError::Misconfigured(format!("repo_name '{}' is not valid: {why}", config.repo_name)))?;
+    let asked = config.repo_name;
     let client =
         ApiClient::new(base(credentials.api_url.as_deref(), limits)?, &credentials.personal_access_token, limits)?;
     let (api, repository) = Api::open(client, asked.clone()).await?;

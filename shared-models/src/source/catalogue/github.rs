@@ -39,7 +39,7 @@ pub const GITHUB: SourceDefinition = SourceDefinition {
             "repo_name",
             "Repository Name",
             "Repository to read, as owner/repo, e.g. airweave-ai/airweave.",
-            FieldKind::Text { max_chars: 200 },
+            FieldKind::RepositoryName,
             FieldDefault::Required,
         ),
         field(

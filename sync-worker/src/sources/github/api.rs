@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use shared_models::source::RepositoryName;
 use url::Url;
 
 use super::client::{Answer, AnswerSize, ApiClient, Failure};
-use super::repository::RepositoryName;
 use super::wire::{Branch, BranchName, Repository, Sha, Tree};
 use crate::sources::SourceError;
 

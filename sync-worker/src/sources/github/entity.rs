@@ -5,8 +5,9 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use shared_models::DocumentType;
+use shared_models::source::RepositoryName;
 
-use super::repository::{RepositoryName, page};
+use super::page::{Shown, page};
 use super::tree::Found;
 use super::wire::Repository;
 use crate::sources::files::kinds::NameFacts;
@@ -60,7 +61,7 @@ impl Origin {
 
     /// A folder.
     pub(super) fn directory(&self, path: &str) -> SourceEntity {
-        let id = self.asked.id_of(path);
+        let id = self.id_of(path);
         entity(
             DIRECTORY,
             Names { name: last_part(path).to_owned(), id: id.clone() },
@@ -73,7 +74,7 @@ impl Origin {
             }),
             SourceEntity {
                 breadcrumbs: self.breadcrumbs(path),
-                web_url: page(&self.repository.html_url, "tree", &self.branch, path),
+                web_url: page(&self.repository.html_url, Shown::Folder, &self.branch, path),
                 ..blank()
             },
         )
@@ -83,9 +84,9 @@ impl Origin {
     pub(super) fn file(&self, found: &Found, facts: &NameFacts, text: String, bytes: Bytes) -> SourceEntity {
         let path = found.path.as_str();
         let name = last_part(path).to_owned();
-        let id = self.asked.id_of(path);
+        let id = self.id_of(path);
         let mime_type = facts.mime_type.unwrap_or("text/plain");
-        let url = page(&self.repository.html_url, "blob", &self.branch, path);
+        let url = page(&self.repository.html_url, Shown::File, &self.branch, path);
         // Of a longer file the text is only the beginning.
         let line_count = (bytes.len() <= MAX_TEXT_BYTES).then(|| text.matches('\n').count() + 1);
         let fields = json!({
@@ -120,6 +121,11 @@ impl Origin {
         )
     }
 
+    /// The id of a file or folder: of the name that the connection was made with, so that a rename on GitHub changes none.
+    fn id_of(&self, path: &str) -> String {
+        format!("{}/{path}", self.asked)
+    }
+
     /// The repository and the folders above `path`.
     fn breadcrumbs(&self, path: &str) -> Vec<Breadcrumb> {
         let repository = Breadcrumb {
@@ -128,7 +134,7 @@ impl Origin {
             entity_type: REPOSITORY,
         };
         let folders = path.match_indices('/').filter_map(|(end, _)| path.get(..end)).map(|folder| Breadcrumb {
-            entity_id: self.asked.id_of(folder),
+            entity_id: self.id_of(folder),
             name: last_part(folder).to_owned(),
             entity_type: DIRECTORY,
         });

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+/// The setting that allows no API.
+const OFF: &str = "none";
+
 /// The bounds of this source.
 #[derive(Debug, Clone)]
 pub struct GithubLimits {
@@ -37,9 +40,9 @@ impl Default for GithubLimits {
     }
 }
 
-/// Base URLs of the APIs that tokens may be sent to; the first one is meant where none is named. None: the source is off.
+/// Base URLs of the APIs that tokens may be sent to; the first one is meant where none is named.
 ///
-/// As a setting: URLs with commas between them, e.g. `https://api.github.com,https://github.example.com/api/v3`.
+/// As a setting: URLs with commas between them, e.g. `https://api.github.com,https://github.example.com/api/v3`, or `none`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GithubApis(Vec<Url>);
 
@@ -56,6 +59,9 @@ impl FromStr for GithubApis {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim() == OFF {
+            return Ok(Self::default());
+        }
         let mut urls = Vec::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let url = parse(part)?;
@@ -64,7 +70,7 @@ impl FromStr for GithubApis {
             }
             urls.push(url);
         }
-        Ok(Self(urls))
+        if urls.is_empty() { Err(format!("no URL; '{OFF}' switches the source off")) } else { Ok(Self(urls)) }
     }
 }
 
@@ -113,7 +119,7 @@ mod tests {
         for other in ["https://ghe.example.com", "http://api.github.com", "https://api.github.com@evil.example", "x"] {
             assert_eq!(found(Some(other)), None, "{other}");
         }
-        assert_eq!(GithubApis::default().find(None), None);
+        assert_eq!("none".parse::<GithubApis>().unwrap().find(None), None);
     }
 
     #[test]
@@ -125,6 +131,7 @@ mod tests {
             "https://api.github.com?x=1",
             "https://api.github.com,https://api.github.com/",
             "api.github.com",
+            "",
         ] {
             assert!(wrong.parse::<GithubApis>().is_err(), "{wrong}");
         }

@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-
-use super::repository::RepositoryName;
+use shared_models::source::RepositoryName;
 
 /// The name of a git object: hexadecimal, so it can stand in a URL.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
