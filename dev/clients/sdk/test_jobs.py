@@ -98,3 +98,36 @@ def test_a_page_of_jobs_out_of_bounds_is_refused(client: Checked, collection: Co
     made = steps.connect(client, collection.readable_id, "stub", sync_immediately=False)
     with pytest.raises(UnprocessableEntityError):
         client.source_connections.get_source_connection_jobs(made.id, limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("kind_of_credentials", "category"),
+    [
+        ("oauth", "oauth_credentials_expired"),
+        ("static", "api_key_invalid"),
+        ("auth_provider", "auth_provider_credentials_invalid"),
+    ],
+)
+def test_refused_credentials_ask_for_new_ones(
+    client: Checked, collection: Collection, kind_of_credentials: str, category: str
+) -> None:
+    config = {"exception_type": "source_auth_error", "auth_provider_kind": kind_of_credentials, "trigger_after": 0}
+    made = steps.connect(client, collection.readable_id, "exception_stub", config=config)
+    job = steps.wait_for_end(client, made.id, "failed")
+    assert job.error and job.error_category == category
+    now = client.source_connections.get(made.id)
+    assert (now.status, now.error_category, now.sync.last_job.error_category) == ("needs_reauth", category, category)
+    assert now.error_message
+
+
+def test_a_source_with_a_cursor_goes_on_where_it_stopped(client: Checked, collection: Collection) -> None:
+    made = steps.connect(client, collection.readable_id, "incremental_stub", config={"entity_count": 3})
+    assert steps.wait_for_end(client, made.id).entities_inserted > 0
+    client.source_connections.update(made.id, config={"entity_count": 5})
+    client.source_connections.run(made.id)
+    more = steps.wait_for_end(client, made.id)
+    assert (more.entities_inserted, more.entities_updated, more.entities_deleted) == (2, 1, 0), "the container counts"
+    client.source_connections.update(made.id, config={"entity_count": 2})
+    client.source_connections.run(made.id, force_full_sync=True)
+    fewer = steps.wait_for_end(client, made.id)
+    assert (fewer.entities_inserted, fewer.entities_updated, fewer.entities_deleted) == (0, 1, 3)

@@ -162,7 +162,7 @@ def test_an_unknown_source_collection_or_connection_is_not_found(client: Checked
     [
         ({"config": {"entity_count": 0}}, "Invalid config fields: entity_count"),
         ({"config": {"entity_count": "many"}}, "Invalid config fields: entity_count"),
-        ({"schedule": ScheduleConfig(cron="whenever")}, "cron"),
+        ({"schedule": ScheduleConfig(cron="whenever")}, "expression: whenever"),
     ],
 )
 def test_what_a_source_cant_take_is_refused(

@@ -67,6 +67,9 @@ class Connection:
         assert response.headers["x-request-id"], "every answer has a request id"
         assert response.headers["content-type"] == "application/json", response.headers
         assert not response.has_redirect_location, "no path is redirected"
+        if response.is_success:
+            for name in ("limit", "remaining", "reset"):
+                assert response.headers[f"ratelimit-{name}"].isdigit(), response.headers
 
 
 class Checked:

@@ -167,9 +167,14 @@ impl System {
 
     /// Makes a second organization; answers a client with its key.
     pub async fn second_organization(&self, gateway: &Gateway) -> Api {
+        self.organization(gateway, "Stranger", "enterprise").await
+    }
+
+    /// Makes an organization with this plan; answers a client with its key.
+    pub async fn organization(&self, gateway: &Gateway, name: &str, plan: &str) -> Api {
         let environment = self.environment(&[]);
         let output = tokio::process::Command::new(service_binary("api-gateway"))
-            .args(["create-organization", "--name", "Stranger"])
+            .args(["create-organization", "--name", name, "--plan", plan])
             .env_clear()
             .envs(environment)
             .output()

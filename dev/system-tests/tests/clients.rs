@@ -38,11 +38,13 @@ impl Everything {
         let system = System::new(&[("SETTLE_DELAY", "1s"), ("CLEANUP_POLL_INTERVAL", "1s")]).await;
         let gateway = system.gateway().await;
         let stranger = system.second_organization(&gateway).await;
+        let limited = system.organization(&gateway, "Limited", "developer").await;
         let (sync_worker, cleanup_worker) = (system.sync_worker().await, system.cleanup_worker().await);
         let variables = vec![
             ("UNWEAVE_URL", gateway.api.url.clone()),
             ("UNWEAVE_API_KEY", gateway.api.key.clone()),
             ("STRANGER_API_KEY", stranger.key),
+            ("LIMITED_API_KEY", limited.key),
             ("SYNC_WORKER_PID", sync_worker.service.pid().as_raw_nonzero().to_string()),
         ];
         Self { _system: system, _gateway: gateway, _workers: [sync_worker, cleanup_worker], variables }
