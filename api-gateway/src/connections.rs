@@ -7,7 +7,9 @@ use shared_database::connections::{
     ConnectionChange, ConnectionRow, CreatedConnection, Credentials, NewConnection, UpdatedConnection, Visibility,
 };
 use shared_database::jobs::{CancelJob, NewJob};
-use shared_models::source::{FILES, InvalidFields, SourceDefinition, ValidatedFields, rejection, validate};
+use shared_models::source::{
+    FILES, InvalidFields, SourceDefinition, ValidatedFields, config_rejection, credentials_rejection, validate,
+};
 use shared_models::wire::job::SourceConnectionJob;
 use shared_models::wire::source_connection::{AuthMethod, SourceConnection};
 use shared_models::{CleanupId, Envelope, JobStatus, Message, SourceConnectionId, SyncJobId};
@@ -41,7 +43,7 @@ pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -
     };
     let credentials = checked_credentials(source, &credentials)?;
     let config = checked_config(source, &input.config)?;
-    if let Some(why) = rejection(source, &config) {
+    if let Some(why) = credentials_rejection(source, &credentials.0).or_else(|| config_rejection(source, &config)) {
         return Err(Problem::RejectedBySource(why));
     }
     let cron = schedule::for_new(source, &input.schedule, clock::utc_now())?;
@@ -88,6 +90,9 @@ pub async fn update(
     }
     let credentials = patch.credentials.map(|given| checked_credentials(source, &given)).transpose()?;
     let config = patch.config.map(|given| checked_config(source, &given)).transpose()?;
+    if let Some(why) = credentials.as_ref().and_then(|given| credentials_rejection(source, &given.0)) {
+        return Err(Problem::RejectedBySource(why));
+    }
     let change = ConnectionChange {
         name: patch.name,
         description: patch.description,

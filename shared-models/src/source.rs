@@ -7,10 +7,12 @@ use serde_json::{Map, Value};
 mod catalogue;
 pub mod exception_stub;
 mod github;
+mod rejection;
 mod validate;
 
 pub use catalogue::{EXCEPTION_STUB, FILES, GITHUB, INCREMENTAL_STUB, POSTGRESQL, STUB, TIMED, all, find};
 pub use github::{NotARepository, RepositoryName};
+pub use rejection::{config_rejection, credentials_rejection};
 pub use validate::{InvalidFields, validate};
 
 /// Kind of value that a field takes; `number` on the wire covers both numeric kinds.
@@ -130,13 +132,6 @@ pub struct SourceDefinition {
     pub auth_fields: &'static [Field],
     /// Fields of `config`.
     pub config_fields: &'static [Field],
-}
-
-/// The source's own validation of what the catalogue has accepted, as far as it needs no look at the source: why a
-/// connection with this config must not be created.
-#[must_use]
-pub fn rejection(source: &SourceDefinition, config: &ValidatedFields) -> Option<String> {
-    if source.short_name == EXCEPTION_STUB.short_name { exception_stub::ExceptionStub::rejection(config) } else { None }
 }
 
 /// A validated config or credentials object, every default filled in, unknown keys dropped.

@@ -11,7 +11,7 @@ use shared_service::settings::{
     TelemetrySettings, Validate, VespaSettings,
 };
 
-use crate::sources::{GithubApis, GithubLimits, SourceLimits};
+use crate::sources::{AllowedHosts, GithubApis, GithubLimits, SourceLimits};
 
 const LONGEST_SCHEDULER_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -61,6 +61,10 @@ pub struct SyncSettings {
     /// Folders that the source `files` may read, as name=/folder,name2=/folder2
     #[arg(long, env = "FILES_ROOTS", value_name = "NAME=FOLDER,…", default_value = "", hide_default_value = true)]
     pub files_roots: FileRoots,
+    /// Servers that the source `postgresql` may connect to, as host, host:port or *.domain, separated by commas. Empty
+    /// allows every server that the worker can reach
+    #[arg(long, env = "POSTGRESQL_SOURCE_HOSTS", value_name = "HOST,…", default_value = "", hide_default_value = true)]
+    pub postgresql_source_hosts: AllowedHosts,
     /// APIs that the source `github` may use and send tokens to, the default one first; https, or http on a loopback
     /// address. Empty: the source is off
     #[arg(long, env = "GITHUB_API_URLS", value_name = "URL,…", default_value = "https://api.github.com")]
@@ -81,6 +85,7 @@ impl SyncSettings {
         SourceLimits {
             file_roots: self.files_roots.0.clone(),
             max_blob_bytes: self.max_blob_bytes,
+            postgresql_hosts: self.postgresql_source_hosts.clone(),
             github: GithubLimits {
                 apis: self.github_api_urls.clone(),
                 max_wait: self.github_max_wait,

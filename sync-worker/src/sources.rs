@@ -31,6 +31,7 @@ mod text;
 mod timed;
 
 pub use github::{GithubApis, GithubLimits};
+pub use postgresql::AllowedHosts;
 pub use seen::{Seen, Unread};
 
 /// One thing that a source yields; becomes an entity row, documents and blobs.
@@ -177,6 +178,8 @@ pub struct SourceLimits {
     pub file_roots: BTreeMap<String, PathBuf>,
     /// Largest raw file that is kept as a blob, bytes.
     pub max_blob_bytes: u64,
+    /// Servers that the source `postgresql` may connect to.
+    pub postgresql_hosts: AllowedHosts,
     /// Which APIs the source `github` may use, and how patiently.
     pub github: GithubLimits,
 }
@@ -200,7 +203,7 @@ pub async fn run(
         "exception_stub" => exception_stub::read(&parse_config(config)?, &sink).await,
         "files" => files::read(parse_config(config)?, parse_credentials(credentials)?, limits, &sink).await,
         "github" => github::read(parse_config(config)?, parse_credentials(credentials)?, limits, &sink).await,
-        "postgresql" => postgresql::read(parse_config(config)?, parse_credentials(credentials)?, &sink).await,
+        "postgresql" => postgresql::read(parse_config(config)?, parse_credentials(credentials)?, limits, &sink).await,
         "incremental_stub" => incremental_stub::read(&parse_config(config)?, cursor, &sink).await,
         "stub" => stub::read(&parse_config(config)?, limits, &sink).await,
         "timed" => timed::read(&parse_config(config)?, &sink).await,

@@ -147,7 +147,7 @@ impl ExceptionStub {
 mod tests {
     use serde_json::json;
 
-    use super::super::{EXCEPTION_STUB, FieldKind, SourceDefinition, rejection, validate};
+    use super::super::{EXCEPTION_STUB, FieldKind, SourceDefinition, config_rejection, validate};
     use super::*;
 
     fn config(given: Value) -> ValidatedFields {
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn its_own_validation_fails_only_on_request() {
-        let of = |source: &SourceDefinition, given: Value| rejection(source, &config(given));
+        let of = |source: &SourceDefinition, given: Value| config_rejection(source, &config(given));
         assert_eq!(of(&EXCEPTION_STUB, json!({"exception_type": "source_auth_error"})), None);
         let asked =
             |kind: &str| json!({"fail_on_validate": true, "exception_type": kind, "error_message": "own words"});

@@ -41,6 +41,7 @@ pub const EVERY_SERVICE: &[&str] = &[
     "LOG_LEVEL",
     "MAX_BLOB_BYTES",
     "MAX_JOBS",
+    "POSTGRESQL_SOURCE_HOSTS",
     "PURGE_SLICE",
     "REAPER_INTERVAL",
     "RECEIPT_SIGNING_KEY",

@@ -8,21 +8,32 @@
 //! When the job stops, the connection is dropped; a server from version 14 on notices within seconds even while it
 //! computes. If the connection breaks, the run fails with [`SourceError::Unreachable`] and the next one starts afresh.
 //! Servers from version 11 on are understood.
+//!
+//! What is not read is bounded and told: a text beyond 1 MiB is cut, a row beyond 4 MiB counts as failed and leaves the
+//! index, a table that may not be read counts as failed and what is known of it stays. Views and foreign tables are read
+//! only if they are named: they repeat or fetch what is elsewhere.
+//!
+//! A row is known by its primary key. Without one it is known by a hash of its content and, among equal rows, by number:
+//! changing such a row removes an entity and adds another.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use self::place::Place;
-use super::{EntitySink, ReadSummary, SourceError};
+use super::{EntitySink, ReadSummary, SourceError, SourceLimits};
 
 mod connect;
+mod hosts;
 mod place;
 mod read;
 mod row;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tls;
+
+pub use hosts::AllowedHosts;
 
 /// Bound of a polite goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -43,6 +54,9 @@ pub(super) struct Credentials {
     user: String,
     password: Option<String>,
     sslmode: TlsMode,
+    /// Missing in credentials that an older version stored.
+    #[serde(default)]
+    sslrootcert: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -56,8 +70,16 @@ enum TlsMode {
 pub(super) async fn read(
     config: Config,
     credentials: Credentials,
+    limits: &SourceLimits,
     sink: &EntitySink,
 ) -> Result<ReadSummary, SourceError> {
+    let Credentials { host, port, sslmode, sslrootcert, .. } = &credentials;
+    if !limits.postgresql_hosts.allow(host, *port) {
+        return Err(SourceError::Misconfigured(format!("host '{host}', port {port}, is not allowed on this worker")));
+    }
+    if *sslmode == TlsMode::Disable && sslrootcert.is_some() {
+        return Err(SourceError::Misconfigured("sslrootcert needs sslmode 'require'".to_owned()));
+    }
     tokio::select! {
         biased;
         () = sink.closed() => Err(SourceError::Stopped),

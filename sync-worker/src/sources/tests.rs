@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use shared_models::source::{STUB, SourceDefinition, TIMED, validate};
 
-use super::{EntitySink, GithubLimits, SourceEntity, SourceError, SourceLimits, run};
+use super::{AllowedHosts, EntitySink, GithubLimits, SourceEntity, SourceError, SourceLimits, run};
 
 static LIMITS: SourceLimits = SourceLimits {
     file_roots: std::collections::BTreeMap::new(),
     max_blob_bytes: 1024 * 1024,
+    postgresql_hosts: AllowedHosts::ANY,
     github: GithubLimits::NONE,
 };
 

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Error, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::place::Place;
-use super::{Credentials, TlsMode};
+use super::{Credentials, TlsMode, tls};
 use crate::sources::SourceError;
 
 /// Bound of the whole way to a session: name, TCP, TLS, password.
@@ -32,8 +31,7 @@ pub(super) async fn connect(credentials: &Credentials, place: &Place) -> Result<
                 Ok((client, link))
             }
             TlsMode::Require => {
-                let (tls, _unusable) = MakeRustlsConnect::with_native_certs()
-                    .map_err(|_| SourceError::Failed("this worker trusts no certificate authority".to_owned()))?;
+                let tls = tls::connector(credentials.sslrootcert.as_deref())?;
                 let (client, connection) = config.connect(tls).await.map_err(|error| place.connect_error(&error))?;
                 let link: Link = Box::pin(connection);
                 Ok((client, link))

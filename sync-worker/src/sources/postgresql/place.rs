@@ -1,6 +1,7 @@
 //! Where the data is: in texts, ids, URLs and errors. None of them ever holds the password.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared_models::job::ErrorCategory;
@@ -85,6 +86,21 @@ impl Place {
     /// No answer in time.
     pub(super) fn no_answer(&self) -> SourceError {
         SourceError::Unreachable(format!("cannot reach PostgreSQL at {}: no answer in time", self.server))
+    }
+
+    /// What a failed read of a table means.
+    pub(super) fn table_error(&self, table: &str, error: &Error) -> SourceError {
+        match self.read_error(error) {
+            SourceError::Failed(text) => SourceError::Failed(format!("{text} (table '{table}')")),
+            SourceError::Misconfigured(text) => SourceError::Misconfigured(format!("{text} (table '{table}')")),
+            other @ (SourceError::Unreachable(_) | SourceError::Refused { .. } | SourceError::Stopped) => other,
+        }
+    }
+
+    /// The server is there but sends nothing.
+    pub(super) fn silence(&self, table: &str, time: Duration) -> SourceError {
+        let (server, minutes) = (&self.server, time.as_secs() / 60);
+        SourceError::Unreachable(format!("PostgreSQL at {server} sent no row of table '{table}' for {minutes} minutes"))
     }
 
     /// What a failed read means.

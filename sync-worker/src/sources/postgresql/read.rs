@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use tokio_postgres::Client;
@@ -10,11 +11,19 @@ use tracing::debug;
 
 use super::place::Place;
 use super::row;
-use super::table::{Form, Table, find_tables};
-use crate::sources::{EntitySink, ReadSummary, SourceError};
+use super::table::{Form, Kind, Table, find_tables};
+use crate::sources::{EntitySink, ReadSummary, SourceError, Unread};
 
 /// A larger row is counted as skipped: nobody searches in it, and it would have to fit into memory several times.
 const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
+
+/// Of a larger text only the beginning is read, and an ellipsis tells so.
+const MAX_VALUE_BYTES: usize = 1024 * 1024;
+/// The beginning, in characters: of four bytes each they are as much.
+const BEGINNING_CHARS: usize = MAX_VALUE_BYTES / 4;
+
+/// How long the server may sort and join before it sends a first or next row.
+const SILENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Settings that not every version has: a dropped connection is noticed while a query runs; no limit on the whole read.
 const OPTIONAL_SETTINGS: &str = "
@@ -28,7 +37,7 @@ const BEGIN: &str = "
     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL search_path = pg_catalog;
     SET LOCAL statement_timeout = 0;
-    SET LOCAL lock_timeout = 0;
+    SET LOCAL lock_timeout = '1min';
     SET LOCAL idle_in_transaction_session_timeout = 0;
     SET LOCAL timezone = 'UTC';
     SET LOCAL datestyle = 'ISO, YMD';
@@ -49,23 +58,31 @@ pub(super) async fn read_tables(
         debug!(server = place.server, %error, "go on without optional settings");
     }
     client.batch_execute(BEGIN).await.map_err(|error| place.read_error(&error))?;
-    let (tables, mut skipped) = find_tables(client, place, wanted).await?;
-    for table in &tables {
+    let found = find_tables(client, place, wanted).await?;
+    let mut unread = Unread::default();
+    for table in &found.unreadable {
+        unread.add(place.table_id(table));
+        unread.add_below(format!("{}/", place.table_id(table)));
+    }
+    let mut skipped = i64::try_from(found.unreadable.len()).unwrap_or(i64::MAX);
+    for table in &found.tables {
         sink.send(table.entity(place)).await?;
         skipped = skipped.saturating_add(read_rows(client, place, table, sink).await?);
     }
     client.batch_execute("COMMIT").await.map_err(|error| place.read_error(&error))?;
-    Ok(ReadSummary { skipped, ..ReadSummary::default() })
+    Ok(ReadSummary { skipped, seen: unread.into_seen(), cursor: None })
 }
 
 /// Returns the number of rows that were skipped.
 async fn read_rows(client: &Client, place: &Place, table: &Table, sink: &EntitySink) -> Result<i64, SourceError> {
     let nothing: [&(dyn ToSql + Sync); 0] = [];
-    let failed = |error: tokio_postgres::Error| place.read_error(&error);
+    let failed = |error: tokio_postgres::Error| place.table_error(&table.name, &error);
     let mut rows = pin!(client.query_raw(&query(place, table), nothing).await.map_err(failed)?);
     let web_url = place.table_url(&table.name);
     let mut skipped = 0_i64;
-    while let Some(found) = rows.try_next().await.map_err(failed)? {
+    loop {
+        let next = tokio::time::timeout(SILENCE, rows.try_next()).await;
+        let Some(found) = next.map_err(|_| place.silence(&table.name, SILENCE))?.map_err(failed)? else { break };
         let copies: i64 = found.try_get(1).map_err(failed)?;
         let json = found.try_get::<_, Option<&str>>(0).map_err(failed)?;
         let Some(row) = json.and_then(|json| row::Row::parse(table, json)) else {
@@ -89,6 +106,11 @@ fn query(place: &Place, table: &Table) -> String {
         let comma = if place == 0 { "" } else { ", " };
         let _ = match column.form {
             Form::Plain | Form::Moment => write!(columns, "{comma}t.{name}"),
+            Form::Text => write!(
+                columns,
+                "{comma}CASE WHEN octet_length(t.{name}) > {MAX_VALUE_BYTES} \
+                 THEN left(t.{name}, {BEGINNING_CHARS}) || '…' ELSE t.{name} END AS {name}"
+            ),
             Form::Numeric => write!(columns, "{comma}t.{name}::text AS {name}"),
             Form::Bytes => write!(
                 columns,
@@ -98,7 +120,10 @@ fn query(place: &Place, table: &Table) -> String {
         };
     }
     // Children of an inheriting table are tables of their own.
-    let only = if table.is_partitioned { "" } else { "ONLY " };
+    let only = match table.kind {
+        Kind::Table | Kind::Foreign => "ONLY ",
+        Kind::Partitioned | Kind::View | Kind::Materialized => "",
+    };
     let from = format!("{only}{}.{}", quoted(&place.schema), quoted(&table.name));
     let rows = format!("SELECT row_to_json(v.*)::text AS json FROM (SELECT {columns} FROM {from} AS t) AS v");
     let counted = if table.key.is_empty() {

@@ -14,13 +14,14 @@ pub(super) const TABLE: &str = "PostgreSQLTableEntity";
 
 const SCHEMA: &str = "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1::text";
 
-/// Partitions are read through their parents, unless they are named.
+/// Partitions are read through their parents, unless they are named. So are views and foreign tables only if named.
 const TABLES: &str = "
-    SELECT c.oid, c.relname::text, c.relkind = 'p', obj_description(c.oid, 'pg_class'),
+    SELECT c.oid, c.relname::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
            has_any_column_privilege(c.oid, 'SELECT')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1::text AND c.relkind IN ('r', 'p')
-      AND CASE WHEN cardinality($2::text[]) = 0 THEN NOT c.relispartition ELSE c.relname::text = ANY ($2::text[]) END
+    WHERE n.nspname = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+      AND CASE WHEN cardinality($2::text[]) = 0 THEN c.relkind IN ('r', 'p') AND NOT c.relispartition
+               ELSE c.relname::text = ANY ($2::text[]) END
     ORDER BY c.relname::text COLLATE \"C\"";
 
 /// Columns that the role may read, with their place in the primary key. A domain counts as the type beneath it.
@@ -47,11 +48,29 @@ pub(super) struct Table {
     pub(super) name: String,
     /// Entity id.
     pub(super) id: String,
-    pub(super) is_partitioned: bool,
+    pub(super) kind: Kind,
     comment: Option<String>,
     pub(super) columns: Vec<Column>,
     /// Names of the key's columns, in the key's order; empty if there is no key.
     pub(super) key: Vec<String>,
+}
+
+/// What kind of table it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Table,
+    Partitioned,
+    View,
+    Materialized,
+    Foreign,
+}
+
+/// What there is.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) tables: Vec<Table>,
+    /// Names of those that may not be read.
+    pub(super) unreadable: Vec<String>,
 }
 
 /// A column.
@@ -68,6 +87,8 @@ pub(super) struct Column {
 pub(super) enum Form {
     /// As the server's JSON has them.
     Plain,
+    /// A text, as the server's JSON has it unless it is huge.
+    Text,
     /// `numeric`: as text, because a JSON number may lose digits.
     Numeric,
     /// `bytea`: as size and hash only.
@@ -76,15 +97,11 @@ pub(super) enum Form {
     Moment,
 }
 
-/// The tables to read and how many may not be read.
+/// The tables to read and those that may not be read.
 ///
 /// # Errors
 /// [`SourceError::Misconfigured`] if the schema or a table named in `wanted` is missing or may not be read.
-pub(super) async fn find_tables(
-    client: &Client,
-    place: &Place,
-    wanted: &[String],
-) -> Result<(Vec<Table>, i64), SourceError> {
+pub(super) async fn find_tables(client: &Client, place: &Place, wanted: &[String]) -> Result<Found, SourceError> {
     let Place { database, schema, user, .. } = place;
     let found = client.query_opt(SCHEMA, &[schema]).await.map_err(|error| place.read_error(&error))?;
     let Some(found) = found else {
@@ -96,11 +113,11 @@ pub(super) async fn find_tables(
 
     let rows = client.query(TABLES, &[schema, &wanted]).await.map_err(|error| place.read_error(&error))?;
     let mut tables = Vec::new();
-    let mut unreadable = 0_i64;
+    let mut unreadable = Vec::new();
     for row in &rows {
         match read_table(client, place, row).await.map_err(|error| place.read_error(&error))? {
             Some(table) => tables.push(table),
-            None => unreadable = unreadable.saturating_add(1),
+            None => unreadable.push(row.try_get(1).map_err(|error| place.read_error(&error))?),
         }
     }
     if let Some(missing) = wanted.iter().find(|name| tables.iter().all(|table| table.name != **name)) {
@@ -110,10 +127,10 @@ pub(super) async fn find_tables(
             false => format!("schema '{schema}' of database '{database}' has no table '{missing}'"),
         }));
     }
-    if tables.is_empty() && unreadable > 0 {
+    if tables.is_empty() && !unreadable.is_empty() {
         return Err(SourceError::Misconfigured(format!("the role '{user}' may not read any table of '{schema}'")));
     }
-    Ok((tables, unreadable))
+    Ok(Found { tables, unreadable })
 }
 
 async fn read_table(client: &Client, place: &Place, row: &Row) -> Result<Option<Table>, tokio_postgres::Error> {
@@ -138,17 +155,40 @@ async fn read_table(client: &Client, place: &Place, row: &Row) -> Result<Option<
     Ok(Some(Table {
         id: place.table_id(&name),
         name,
-        is_partitioned: row.try_get(2)?,
+        kind: Kind::of(row.try_get(2)?),
         comment: row.try_get(3)?,
         columns,
         key: if is_whole { key.into_iter().map(|(_, name)| name).collect() } else { Vec::new() },
     }))
 }
 
+impl Kind {
+    /// By `pg_class.relkind`.
+    fn of(relkind: &str) -> Self {
+        match relkind {
+            "p" => Self::Partitioned,
+            "v" => Self::View,
+            "m" => Self::Materialized,
+            "f" => Self::Foreign,
+            _ => Self::Table,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Table | Self::Partitioned => "Table",
+            Self::View => "View",
+            Self::Materialized => "Materialized view",
+            Self::Foreign => "Foreign table",
+        }
+    }
+}
+
 impl Form {
     fn of(type_oid: Option<u32>) -> Self {
         match type_oid {
             Some(oid) if oid == Type::NUMERIC.oid() => Self::Numeric,
+            Some(oid) if [Type::TEXT, Type::VARCHAR, Type::BPCHAR].iter().any(|text| text.oid() == oid) => Self::Text,
             Some(oid) if oid == Type::BYTEA.oid() => Self::Bytes,
             Some(oid) if oid == Type::TIMESTAMP.oid() || oid == Type::TIMESTAMPTZ.oid() => Self::Moment,
             _ => Self::Plain,
@@ -164,7 +204,7 @@ impl Table {
 
     /// The table's own entity.
     pub(super) fn entity(&self, place: &Place) -> SourceEntity {
-        let mut lines = vec![format!("Table {}.{}", place.schema, self.name)];
+        let mut lines = vec![format!("{} {}.{}", self.kind.as_str(), place.schema, self.name)];
         lines.extend(self.comment.clone());
         lines.extend(self.columns.iter().map(|column| format!("{}: {}", column.name, column.type_name)));
         let columns: Vec<Value> =
@@ -179,6 +219,7 @@ impl Table {
                 ("database".to_owned(), Value::from(place.database.as_str())),
                 ("schema".to_owned(), Value::from(place.schema.as_str())),
                 ("table".to_owned(), Value::from(self.name.as_str())),
+                ("kind".to_owned(), Value::from(self.kind.as_str().to_lowercase())),
                 ("comment".to_owned(), Value::from(self.comment.clone())),
                 ("columns".to_owned(), Value::from(columns)),
                 ("primary_key".to_owned(), Value::from(self.key.clone())),

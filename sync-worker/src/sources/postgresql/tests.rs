@@ -11,8 +11,10 @@ use url::Url;
 
 use crate::sources::{EntitySink, ReadSummary, SourceEntity, SourceError, SourceLimits, run};
 
+mod bounds;
 mod failures;
 mod rows;
+mod tls;
 
 type Outcome = Result<ReadSummary, SourceError>;
 
