@@ -8,6 +8,12 @@ pub const DESCRIPTIONS: &[Description] = &[
     (Kind::Counter, "unweave_http_requests_total", "Requests answered, by method, route and status"),
     (Kind::Histogram, "unweave_http_request_seconds", "Time to answer a request, by method and route"),
     (Kind::Counter, "unweave_tls_certificates_total", "Changed certificates that were taken or refused"),
+    (
+        Kind::Counter,
+        "unweave_search_fallbacks_total",
+        "Hybrid searches that were answered by keywords alone, because there were no hits by meaning",
+    ),
+    (Kind::Counter, "unweave_requests_refused_by_rate_limit_total", "Requests answered by 429"),
     (Kind::Gauge, "unweave_cleanups", "Cleanups, by state"),
     (
         Kind::Gauge,

@@ -9,7 +9,7 @@ use shared_models::source::{self, SourceDefinition};
 use shared_models::wire::collection::Vectors;
 use shared_service::Tasks;
 use shared_service::admin::Health;
-use shared_stores::Embedder;
+use shared_stores::embedder::{Embedder, EmbedderIdentity};
 use shared_stores::vespa::VespaClient;
 
 use crate::cleanup_events::CleanupEvents;
@@ -55,8 +55,9 @@ impl AppState {
     /// What collections say of their documents' vectors.
     #[must_use]
     pub fn vectors(&self) -> Vectors {
-        let vectors = |embedder: &Embedder| Vectors { size: embedder.dimensions(), model: embedder.model().to_owned() };
-        self.embedder.as_ref().map(vectors).unwrap_or_default()
+        let Some(embedder) = &self.embedder else { return Vectors::default() };
+        let EmbedderIdentity { model, dimensions } = embedder.identity();
+        Vectors { size: dimensions, model: model.to_string() }
     }
 
     /// A source that is offered here.

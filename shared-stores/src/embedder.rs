@@ -62,6 +62,15 @@ pub struct EmbedderConfig {
     pub api_key: Option<SecretString>,
 }
 
+/// Which vectors an embedder makes. Those of two identities can't be compared with each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbedderIdentity {
+    /// Name of the model.
+    pub model: Arc<str>,
+    /// Dimensions of its vectors.
+    pub dimensions: u32,
+}
+
 /// How long to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
@@ -131,16 +140,10 @@ impl Embedder {
         })
     }
 
-    /// Name of the model. With the dimensions it is the embedder's identity: vectors of two identities can't be compared.
+    /// Which vectors it makes.
     #[must_use]
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
-    /// Dimensions of the vectors.
-    #[must_use]
-    pub const fn dimensions(&self) -> u32 {
-        self.dimensions
+    pub fn identity(&self) -> EmbedderIdentity {
+        EmbedderIdentity { model: self.model.clone(), dimensions: self.dimensions }
     }
 
     /// The vectors of these texts, in their order. A blank text has none, nor has one that the endpoint refuses.

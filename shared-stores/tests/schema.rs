@@ -48,7 +48,9 @@ fn schema(kind: DocumentType) -> Schema {
 #[test]
 fn every_field_that_is_written_is_declared_with_its_type() {
     let base = schema(DocumentType::Base);
-    let written = serde_json::to_value(document(SyncId::random(), "a", "text")).unwrap();
+    let mut fields = document(SyncId::random(), "a", "text");
+    fields.dense_embedding = Some(vec![0.5]);
+    let written = serde_json::to_value(fields).unwrap();
     for (name, value) in written.as_object().unwrap() {
         let (declared, _) = base.fields.get(name).unwrap_or_else(|| panic!("{name} is not in base_entity.sd"));
         let fits = match declared.as_str() {
@@ -56,6 +58,7 @@ fn every_field_that_is_written_is_declared_with_its_type() {
             "int" | "long" => value.is_i64() || value.is_u64(),
             "bool" => value.is_boolean(),
             "array<string>" => value.as_array().unwrap().iter().all(serde_json::Value::is_string),
+            "tensor<float>(x[1536])" => value.as_array().unwrap().iter().all(serde_json::Value::is_number),
             "array<breadcrumb>" => value.as_array().unwrap().iter().all(serde_json::Value::is_object),
             other => panic!("{name} has the unexpected type {other}"),
         };
@@ -102,4 +105,8 @@ fn pages_profile_and_fieldset_that_the_client_asks_for_exist() {
     assert!(profile.contains(&format!(r#"<field name="maxHits">{max}</field>"#)));
     let base = schema(DocumentType::Base).text;
     assert!(base.contains("rank-profile keyword {") && base.contains("fieldset default {"));
+    assert!(base.contains("rank-profile semantic {") && base.contains("query(q_embedding) tensor<float>(x[1536])"));
+    assert!(base.contains("field name_exact type string {"));
+    let max = shared_stores::vespa::MAX_OFFSET;
+    assert!(profile.contains(&format!(r#"<field name="maxOffset">{max}</field>"#)));
 }

@@ -20,6 +20,11 @@ pub struct Standin {
 
 impl Standin {
     pub async fn start() -> Self {
+        Self::with_dimensions(1536).await
+    }
+
+    /// One whose schema has vectors of this size.
+    pub async fn with_dimensions(dimensions: u32) -> Self {
         let data = tempfile::tempdir().unwrap();
         let port_file = data.path().join("port");
         let process = Command::new(binary())
@@ -27,6 +32,7 @@ impl Standin {
             .arg(data.path().join("data"))
             .arg("--port-file")
             .arg(&port_file)
+            .args(["--embedding-dimensions", &dimensions.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -8,6 +8,7 @@ pub const DESCRIPTIONS: &[Description] = &[
     (Kind::Counter, "unweave_sync_jobs_total", "Jobs that ended here, by outcome; lost ones were ended by the reaper"),
     (Kind::Counter, "unweave_entities_total", "Entities by what became of them"),
     (Kind::Counter, "unweave_files_without_blob_total", "Raw files that were too large to be kept"),
+    (Kind::Counter, "unweave_chunks_without_vector_total", "Chunks that the embedder made no vector of"),
     (Kind::Gauge, "unweave_writes_open", "Writes whose end is not known yet (DEL-2)"),
     (Kind::Gauge, "unweave_writes_in_flight_limit", "Writes that may be under way; falls while Vespa is overloaded"),
     (Kind::Counter, "unweave_lease_renewals_total", "Renewals of write leases, by outcome"),

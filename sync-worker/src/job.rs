@@ -111,6 +111,7 @@ impl JobRun {
             },
             counts: self.counts.clone(),
             max_blob_bytes: worker.limits.max_blob_bytes,
+            embedding: worker.embedding.clone(),
         };
         let reading = self.reading(&run.writer).await?;
         Box::pin(pipeline::run(&run, reading, &worker.tasks)).await

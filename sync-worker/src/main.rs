@@ -12,11 +12,13 @@ use shared_database::credentials::CredentialCipher;
 use shared_messaging::{Broker, ConsumerHandle, Publisher, Subscription, WorkQueue};
 use shared_models::LeaseOwner;
 use shared_service::admin::{self, Health};
+use shared_service::settings::EmbedderEndpoint;
 use shared_service::{BootClock, Tasks, metrics, settings, telemetry};
+use shared_stores::embedder::{Embedder, EmbedderConfig, Patience};
 use shared_stores::{ArfStore, VespaClient};
 use sync_worker::cancel::RunningJobs;
 use sync_worker::lease::WriteKind;
-use sync_worker::pipeline::{Limiter, Stores};
+use sync_worker::pipeline::{Embedding, Limiter, Stores};
 use sync_worker::settings::Settings;
 use sync_worker::worker::{RunMessages, Worker};
 use sync_worker::{figures, reaper, scheduler};
@@ -24,6 +26,8 @@ use tokio::sync::{Notify, Semaphore};
 
 /// How long shutdown waits for jobs to stop: a write that stays unanswered is open for some seconds.
 const DRAIN: Duration = Duration::from_secs(24);
+/// A batch takes a model on a small machine some seconds.
+const EMBEDDING_TIMEOUT: Duration = Duration::from_secs(30);
 const STORE_PROBE: Duration = Duration::from_millis(1_500);
 
 fn main() -> anyhow::Result<()> {
@@ -88,6 +92,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
             arf_writes: if arf_url.scheme() == "file" { WriteKind::Blocking } else { WriteKind::Remote },
             limiter: Limiter::new(settings.sync.writes_in_flight),
         },
+        embedding: embedding(settings)?,
         publisher,
         limits: settings.sync.limits(),
         has_internal_sources: settings.sync.enable_internal_sources,
@@ -96,6 +101,15 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
         freed: Arc::new(Notify::new()),
         tasks: tasks.clone(),
     })
+}
+
+fn embedding(settings: &Settings) -> anyhow::Result<Option<Embedding>> {
+    let Some(EmbedderEndpoint { url, model, dimensions, api_key }) = settings.embedder.endpoint() else {
+        return Ok(None);
+    };
+    let embedder = Embedder::new(&EmbedderConfig { url, model, dimensions, api_key })?;
+    let total = settings.sync.embedder_patience;
+    Ok(Some(Embedding { embedder, patience: Patience { request: EMBEDDING_TIMEOUT.min(total), total } }))
 }
 
 fn health(health: Health, worker: &Arc<Worker>, control: ConsumerHandle, publisher: Publisher) -> Health {

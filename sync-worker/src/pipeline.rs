@@ -1,4 +1,4 @@
-//! One job's work: read → compare → write, then remove what the source no longer has.
+//! One job's work: read → compare → embed → write, then remove what the source no longer has.
 //!
 //! Memory is bounded: a source waits while the batches under way are written. Batches that share no entity overlap, so
 //! the order of each entity's writes is that of the source. A source that fails fails the job and removes nothing; nor is
@@ -21,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 mod batch;
 mod counts;
+mod embed;
 mod error;
 mod hash;
 mod limiter;
@@ -30,6 +31,7 @@ mod write;
 mod writer;
 
 pub use counts::{Counted, Counts};
+pub use embed::Embedding;
 pub use error::JobError;
 pub use limiter::Limiter;
 pub use writer::{Stores, Writer};
@@ -53,6 +55,8 @@ pub struct Run {
     pub counts: Arc<Counts>,
     /// Largest raw file that is kept as a blob, bytes.
     pub max_blob_bytes: u64,
+    /// How chunks are embedded, if there is an embedder.
+    pub embedding: Option<Embedding>,
 }
 
 /// How the source is read.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use shared_service::settings::{
-    AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, ProtocolSettings,
+    AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings, ProtocolSettings,
     TelemetrySettings, Validate, VespaSettings,
 };
 
@@ -26,6 +26,8 @@ pub struct Settings {
     pub broker: BrokerSettings,
     #[command(flatten)]
     pub vespa: VespaSettings,
+    #[command(flatten)]
+    pub embedder: EmbedderSettings,
     #[command(flatten)]
     pub arf: ArfSettings,
     #[command(flatten)]
@@ -49,6 +51,9 @@ pub struct SyncSettings {
     /// Writes to the stores that are under way at the same time, of all jobs together
     #[arg(long, env = "WRITES_IN_FLIGHT", value_name = "COUNT", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub writes_in_flight: u32,
+    /// How long a sync goes on asking for the vectors of one batch while the embedder is overloaded or away, before it fails
+    #[arg(long, env = "EMBEDDER_PATIENCE", value_name = "DURATION", default_value = "2m", value_parser = humantime::parse_duration)]
+    pub embedder_patience: Duration,
     /// Largest raw file that is kept, in bytes; of larger ones only the text is
     #[arg(long, env = "MAX_BLOB_BYTES", value_name = "BYTES", default_value_t = 16 << 20, value_parser = clap::value_parser!(u64).range(..=16 << 20))]
     pub max_blob_bytes: u64,
@@ -66,7 +71,7 @@ pub struct SyncSettings {
     #[arg(long, env = "POSTGRESQL_SOURCE_HOSTS", value_name = "HOST,…", default_value = "", hide_default_value = true)]
     pub postgresql_source_hosts: AllowedHosts,
     /// APIs that the source `github` may use and send tokens to, the default one first; https, or http on a loopback
-    /// address. Empty: the source is off
+    /// address; or none
     #[arg(long, env = "GITHUB_API_URLS", value_name = "URL,…", default_value = "https://api.github.com")]
     pub github_api_urls: GithubApis,
     /// Longest time that a job waits for GitHub's rate limit without an answer before it fails; GitHub's own window is
@@ -131,6 +136,9 @@ impl Validate for Settings {
 
 impl Validate for SyncSettings {
     fn validate(&self) -> Result<(), String> {
+        if self.embedder_patience.is_zero() {
+            return Err("EMBEDDER_PATIENCE must be more than 0s".to_owned());
+        }
         if self.reaper_interval.is_zero() {
             return Err("REAPER_INTERVAL must be more than 0s".to_owned());
         }

@@ -18,7 +18,7 @@ use tracing::Instrument as _;
 use crate::cancel::RunningJobs;
 use crate::job::JobRun;
 use crate::lease::{Clock, Lease};
-use crate::pipeline::Stores;
+use crate::pipeline::{Embedding, Stores};
 use crate::sources::SourceLimits;
 
 /// How often the timer looks for jobs whose message may be lost.
@@ -42,6 +42,8 @@ pub struct Worker {
     pub cipher: CredentialCipher,
     /// Vespa and ARF.
     pub stores: Stores,
+    /// How chunks are embedded, if there is an embedder.
+    pub embedding: Option<Embedding>,
     /// Announces ends and progress.
     pub publisher: Publisher,
     /// What the operator allows sources to reach.

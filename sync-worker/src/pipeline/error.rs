@@ -2,7 +2,7 @@
 
 use shared_database::DatabaseError;
 use shared_database::jobs::JobOutcome;
-use shared_stores::{ArfError, VespaError};
+use shared_stores::{ArfError, EmbedderError, VespaError};
 
 use crate::lease::Stop;
 use crate::sources::SourceError;
@@ -25,6 +25,9 @@ pub enum JobError {
     /// Vespa doesn't take writes.
     #[error("write to Vespa: {0}")]
     Vespa(#[source] VespaError),
+    /// The embedder makes no vectors.
+    #[error("embed chunks: {0}")]
+    Embedder(#[source] EmbedderError),
     /// The ARF store doesn't take writes.
     #[error("write to the ARF store: {0}")]
     Arf(#[source] ArfError),
@@ -57,6 +60,7 @@ impl JobError {
             Self::SourceCrashed
             | Self::SourceDisabled(_)
             | Self::Vespa(_)
+            | Self::Embedder(_)
             | Self::Arf(_)
             | Self::Refused { .. }
             | Self::Database(_)

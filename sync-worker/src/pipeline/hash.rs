@@ -2,15 +2,19 @@
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use shared_stores::embedder::EmbedderIdentity;
 
 use crate::sources::{RawFile, SourceEntity};
 
 /// Part of every hash: a change in how entities are written changes it, and the next sync writes them all again.
 const FORM: &str = "unweave entity 1";
+/// The same for entities whose documents carry vectors: a change in what is embedded changes it.
+const EMBEDDED_FORM: &str = "unweave entity 1, embedded 1";
 
-/// The hash of `entity`.
+/// The hash of `entity`, whose documents carry vectors of `embedder` if there is one: another embedder, or none any more,
+/// makes every entity a changed one.
 #[must_use]
-pub fn content_hash(entity: &SourceEntity) -> [u8; 32] {
+pub fn content_hash(entity: &SourceEntity, embedder: Option<&EmbedderIdentity>) -> [u8; 32] {
     // Taken apart, so that a new field can't be forgotten.
     let SourceEntity {
         class,
@@ -26,7 +30,15 @@ pub fn content_hash(entity: &SourceEntity) -> [u8; 32] {
         file,
     } = entity;
     let mut hasher = Canonical::default();
-    for part in [FORM, class, id, name, document_type.as_str(), text, web_url] {
+    match embedder {
+        None => hasher.text(FORM),
+        Some(EmbedderIdentity { model, dimensions }) => {
+            hasher.text(EMBEDDED_FORM);
+            hasher.text(model);
+            hasher.length(usize::try_from(*dimensions).unwrap_or(usize::MAX));
+        }
+    }
+    for part in [*class, id, name, document_type.as_str(), text, web_url] {
         hasher.text(part);
     }
     hasher.length(fields.len());
@@ -119,7 +131,24 @@ mod tests {
         let (mut one, mut two) = (entity("a", "text"), entity("a", "text"));
         one.fields = json!({"x": 1, "y": {"b": 1, "a": 2}}).as_object().unwrap().clone();
         two.fields = serde_json::from_str(r#"{"y": {"a": 2, "b": 1}, "x": 1}"#).unwrap();
-        assert_eq!(content_hash(&one), content_hash(&two));
+        assert_eq!(content_hash(&one, None), content_hash(&two, None));
+    }
+
+    /// Hashes are in the rows of every installation: without an embedder they must stay as they are.
+    #[test]
+    fn without_an_embedder_the_hash_is_what_it_always_was() {
+        let hash = hex::encode(content_hash(&entity("a", "text"), None));
+        assert_eq!(hash, "d7282012482df76845bc30784d6e023ac904a8043e6e0b07de5ef0f3457f665e");
+    }
+
+    #[test]
+    fn another_embedder_changes_the_hash() {
+        let identity = |model: &str, dimensions| EmbedderIdentity { model: model.into(), dimensions };
+        let embedders = [None, Some(identity("m", 2)), Some(identity("m", 3)), Some(identity("n", 2))];
+        let mut hashes = embedders.map(|embedder| content_hash(&entity("a", "text"), embedder.as_ref())).to_vec();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), 4);
     }
 
     #[test]
@@ -148,8 +177,8 @@ mod tests {
             SourceEntity { file: Some(file.clone()), ..base.clone() },
             SourceEntity { file: Some(RawFile { bytes: Bytes::from_static(b"2"), ..file }), ..base.clone() },
         ];
-        let mut hashes: Vec<_> = changed.iter().map(content_hash).collect();
-        hashes.push(content_hash(&base));
+        let mut hashes: Vec<_> = changed.iter().map(|entity| content_hash(entity, None)).collect();
+        hashes.push(content_hash(&base, None));
         hashes.sort_unstable();
         hashes.dedup();
         assert_eq!(hashes.len(), changed.len() + 1);

@@ -6,6 +6,7 @@ use shared_database::entities::{EntityIntent, WrittenEntity};
 use shared_database::jobs::ClaimedJob;
 use shared_models::{DocumentId, EntityKey};
 use shared_stores::arf::MAX_BLOB_BYTES;
+use shared_stores::embedder::{EmbedderIdentity, Embedding};
 use shared_stores::vespa::{Breadcrumb, Document};
 use text_splitter::TextSplitter;
 
@@ -14,6 +15,9 @@ use crate::sources::{RawFile, SourceEntity};
 
 /// Longest chunk, in characters.
 const CHUNK_CHARS: usize = 1_500;
+
+/// What of an entity's name is embedded with each chunk.
+const EMBEDDED_NAME_CHARS: usize = 200;
 
 /// Longest piece that is handed to the splitter at once, in bytes.
 const WINDOW_BYTES: usize = 8 * 1024;
@@ -30,15 +34,21 @@ pub struct Hashed {
 }
 
 impl Hashed {
-    /// Hashes `entity`; a raw file of more than `max_blob_bytes` is left out, and counted.
+    /// Hashes `entity`, whose chunks will be embedded by `embedder` if there is one; a raw file of more than
+    /// `max_blob_bytes` is left out, and counted.
     #[must_use]
-    pub fn new(key: EntityKey, mut entity: SourceEntity, max_blob_bytes: u64) -> Self {
+    pub fn new(
+        key: EntityKey,
+        mut entity: SourceEntity,
+        max_blob_bytes: u64,
+        embedder: Option<&EmbedderIdentity>,
+    ) -> Self {
         let is_too_large = |file: &RawFile| u64::try_from(file.bytes.len()).unwrap_or(u64::MAX) > max_blob_bytes;
         if entity.file.as_ref().is_some_and(is_too_large) {
             metrics::counter!("unweave_files_without_blob_total").increment(1);
             entity.file = None;
         }
-        let hash = content_hash(&entity);
+        let hash = content_hash(&entity, embedder);
         Self { key, hash, entity }
     }
 
@@ -119,15 +129,26 @@ impl Prepared {
         DocumentId::chunk(self.hashed.entity.document_type, job.sync_id, self.hashed.key, chunk)
     }
 
-    /// One of its documents.
+    /// What is embedded of one of its chunks: the chunk, after the name of what it is a chunk of. An entity without text
+    /// is still found by its name.
     #[must_use]
-    pub fn document(&self, job: &ClaimedJob, chunk: u32) -> Document {
+    pub fn embedding_input(&self, chunk: u32) -> String {
+        let name: String = self.hashed.entity.name.chars().take(EMBEDDED_NAME_CHARS).collect();
+        format!("{name}\n{}", self.chunk(chunk).unwrap_or_default())
+    }
+
+    fn chunk(&self, chunk: u32) -> Option<&str> {
+        usize::try_from(chunk).ok().and_then(|chunk| self.chunks.get(chunk)).map(String::as_str)
+    }
+
+    /// One of its documents, with its vector if it has one.
+    #[must_use]
+    pub fn document(&self, job: &ClaimedJob, chunk: u32, vector: Option<Embedding>) -> Document {
         let entity = &self.hashed.entity;
-        let text = usize::try_from(chunk).ok().and_then(|chunk| self.chunks.get(chunk));
         Document {
             entity_id: entity.id.clone(),
             name: entity.name.clone(),
-            textual_representation: text.cloned().unwrap_or_default(),
+            textual_representation: self.chunk(chunk).unwrap_or_default().to_owned(),
             payload: self.payload.clone(),
             created_at: entity.created_at.map(|time| time.timestamp()),
             updated_at: entity.updated_at.map(|time| time.timestamp()),
@@ -144,7 +165,7 @@ impl Prepared {
             source_name: job.short_name.clone(),
             content_hash: hex::encode(self.hashed.hash),
             chunk_index: chunk,
-            dense_embedding: None,
+            dense_embedding: vector,
         }
     }
 }
@@ -254,7 +275,7 @@ mod tests {
 
     fn prepared(text: &str) -> Prepared {
         let entity = entity("a", text);
-        Prepared::new(Hashed::new(EntityKey::new(entity.class, &entity.id), entity, 10))
+        Prepared::new(Hashed::new(EntityKey::new(entity.class, &entity.id), entity, 10, None))
     }
 
     #[test]
@@ -279,14 +300,14 @@ mod tests {
         let mut large = small.clone();
         large.file = Some(RawFile { name: "f".to_owned(), bytes: Bytes::from_static(b"0123456789+") });
         let key = EntityKey::new("T", "a");
-        assert!(Hashed::new(key, small, 10).entity.file.is_some());
-        assert!(Hashed::new(key, large, 10).entity.file.is_none());
+        assert!(Hashed::new(key, small, 10, None).entity.file.is_some());
+        assert!(Hashed::new(key, large, 10, None).entity.file.is_none());
     }
 
     #[test]
     fn a_capture_is_never_larger_than_a_blob() {
         let text = "\u{1}".repeat(usize::try_from(MAX_BLOB_BYTES).unwrap() / 4);
-        let hashed = Hashed::new(EntityKey::new("T", "a"), entity("a", &text), 10);
+        let hashed = Hashed::new(EntityKey::new("T", "a"), entity("a", &text), 10, None);
         assert!(u64::try_from(capture(&hashed).len()).unwrap() < MAX_BLOB_BYTES);
     }
 }

@@ -14,7 +14,7 @@ use super::batch::Batch;
 use super::counts::Counted;
 use super::prepare::{Hashed, Prepared};
 use super::writer::{NotWritten, StoreWrite};
-use super::{JobError, Run, remove};
+use super::{JobError, Run, embed, remove};
 
 /// An entity to be written, and how many chunks of an earlier version there may be.
 #[derive(Clone)]
@@ -83,8 +83,18 @@ async fn write_changed(run: &Run, changes: Vec<Change>) -> Result<(), JobError> 
     let writer = &run.writer;
     let intents: Vec<EntityIntent> = changes.iter().map(|change| change.entity.intent()).collect();
     writer.change_rows(|| writer.database.intend_entities(writer.rows, &intents)).await?;
-    let puts = changes.iter().map(|change| (change.entity.key(), puts_of(run, change)));
-    let mut refusals = store_all(run, puts.collect()).await?;
+    let blobs = changes.iter().map(|change| (change.entity.key(), blobs_of(change)));
+    let mut refusals = match &run.embedding {
+        None => {
+            let documents = changes.iter().map(|change| (change.entity.key(), documents_of(run, change)));
+            store_all(run, blobs.chain(documents).collect()).await?
+        }
+        Some(embedding) => {
+            let refusals = store_all(run, blobs.collect()).await?;
+            let entities = changes.iter().map(|change| change.entity.clone()).collect();
+            embed::store_embedded(run, embedding, entities, refusals).await?
+        }
+    };
     let surplus = changes.iter().filter(|change| refusals.is_complete(change.entity.key()));
     let surplus = surplus.map(|change| (change.entity.key(), surplus_of(run, change)));
     refusals.add(store_all(run, surplus.collect()).await?);
@@ -105,14 +115,18 @@ async fn write_changed(run: &Run, changes: Vec<Change>) -> Result<(), JobError> 
 /// Writes of one entity, made one by one when their turn comes: a large entity has thousands.
 pub(super) type Writes = Box<dyn Iterator<Item = StoreWrite> + Send>;
 
-fn puts_of(run: &Run, change: &Change) -> Writes {
-    let (job, entity) = (run.job.clone(), change.entity.clone());
+fn blobs_of(change: &Change) -> Writes {
+    let entity = &change.entity;
     let capture = StoreWrite::PutCapture(entity.key(), entity.capture());
     let file = entity.file().map(|(name, content)| StoreWrite::PutFile(entity.key(), name, content));
-    let documents = (0..entity.chunk_count()).map(move |chunk| {
-        StoreWrite::PutDocument(entity.document_id(&job, chunk), Box::new(entity.document(&job, chunk)))
-    });
-    Box::new(std::iter::once(capture).chain(file).chain(documents))
+    Box::new(std::iter::once(capture).chain(file))
+}
+
+fn documents_of(run: &Run, change: &Change) -> Writes {
+    let (job, entity) = (run.job.clone(), change.entity.clone());
+    Box::new((0..entity.chunk_count()).map(move |chunk| {
+        StoreWrite::PutDocument(entity.document_id(&job, chunk), Box::new(entity.document(&job, chunk, None)))
+    }))
 }
 
 /// Chunks that an earlier, longer version of the entity had.
@@ -131,7 +145,7 @@ impl Refusals {
         !self.0.contains_key(&key)
     }
 
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
@@ -186,7 +200,9 @@ async fn store_one(run: &Run, key: EntityKey, write: StoreWrite) -> (EntityKey, 
 
 async fn hash(run: &Run, batch: Batch) -> Result<Vec<Hashed>, JobError> {
     let max_blob_bytes = run.max_blob_bytes;
-    let hash = move || batch.into_iter().map(|(key, entity)| Hashed::new(key, entity, max_blob_bytes)).collect();
+    let embedder = run.embedding.as_ref().map(|embedding| embedding.embedder.identity());
+    let hash = move |(key, entity)| Hashed::new(key, entity, max_blob_bytes, embedder.as_ref());
+    let hash = move || batch.into_iter().map(hash).collect();
     tokio::task::spawn_blocking(hash).await.map_err(|_| JobError::PrepareCrashed)
 }
 
@@ -220,7 +236,7 @@ mod tests {
     fn hashed(file: Option<&str>) -> Hashed {
         let mut entity = entity("a", "text");
         entity.file = file.map(|name| RawFile { name: name.to_owned(), bytes: Bytes::from_static(b"1") });
-        Hashed::new(EntityKey::new(entity.class, &entity.id), entity, 10)
+        Hashed::new(EntityKey::new(entity.class, &entity.id), entity, 10, None)
     }
 
     fn row(of: &Hashed) -> StoredEntity {

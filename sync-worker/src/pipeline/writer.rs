@@ -252,12 +252,21 @@ impl Writer {
     }
 
     async fn pause(&self, pause: Option<Duration>) -> Result<(), JobError> {
+        self.unless_stopped(tokio::time::sleep(pause.unwrap_or(LONGEST_PAUSE))).await
+    }
+
+    /// Does what is no write until it is done, or drops it when the job is stopped or gives up.
+    ///
+    /// # Errors
+    /// Why it was dropped.
+    pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, JobError> {
         tokio::select! {
-            () = tokio::time::sleep(pause.unwrap_or(LONGEST_PAUSE)) => Ok(()),
-            () = self.given_up.cancelled() => Err(JobError::GivenUp),
+            biased;
             () = self.lease.stopped() => {
                 Err(self.lease.stop_reason().map_or(JobError::GivenUp, |(stop, _)| stop.into()))
             }
+            () = self.given_up.cancelled() => Err(JobError::GivenUp),
+            done = work => Ok(done),
         }
     }
 

@@ -1,0 +1,68 @@
+//! Documents with vectors: the chunks of a batch are embedded some at a time, and each such window is written before the
+//! next is embedded, so that the vectors of a large entity never are in memory all at once.
+//!
+//! Embedding is no write: it needs no ticket and leaves nothing open. It is dropped the moment that the job is stopped, so
+//! it never holds up an acknowledgement (DEL-8). If the embedder stays away, the job fails; what it was to write is dirty in
+//! the rows, and the next job embeds and writes it again.
+
+use std::sync::Arc;
+
+use shared_stores::embedder::{Embedder, Patience};
+
+use super::prepare::Prepared;
+use super::write::{Refusals, Writes, store_all};
+use super::writer::StoreWrite;
+use super::{JobError, Run};
+
+/// Chunks that are embedded, then written.
+const WINDOW: usize = 256;
+
+/// How chunks are embedded.
+#[derive(Debug, Clone)]
+pub struct Embedding {
+    /// By what.
+    pub embedder: Embedder,
+    /// How long it is asked.
+    pub patience: Patience,
+}
+
+/// Embeds and writes every chunk of these entities. `refusals` are those of their other writes; the result has both.
+pub(super) async fn store_embedded(
+    run: &Run,
+    embedding: &Embedding,
+    entities: Vec<Arc<Prepared>>,
+    mut refusals: Refusals,
+) -> Result<Refusals, JobError> {
+    let mut chunks = entities.into_iter().flat_map(|entity| {
+        let count = entity.chunk_count();
+        (0..count).map(move |chunk| (entity.clone(), chunk))
+    });
+    loop {
+        let window: Vec<(Arc<Prepared>, u32)> = chunks.by_ref().take(WINDOW).collect();
+        if window.is_empty() {
+            return Ok(refusals);
+        }
+        refusals.add(store_window(run, embedding, window).await?);
+    }
+}
+
+async fn store_window(
+    run: &Run,
+    embedding: &Embedding,
+    window: Vec<(Arc<Prepared>, u32)>,
+) -> Result<Refusals, JobError> {
+    let texts: Vec<String> = window.iter().map(|(entity, chunk)| entity.embedding_input(*chunk)).collect();
+    let vectors = run.writer.unless_stopped(embedding.embedder.embed(&texts, embedding.patience)).await?;
+    let vectors = vectors.map_err(JobError::Embedder)?;
+    let without = vectors.iter().filter(|vector| vector.is_none()).count();
+    if without > 0 {
+        metrics::counter!("unweave_chunks_without_vector_total").increment(u64::try_from(without).unwrap_or(u64::MAX));
+        tracing::warn!(without, "chunks have no vector: they are blank, or the embedder refuses them");
+    }
+    let writes = window.into_iter().zip(vectors).map(|((entity, chunk), vector)| {
+        let document = Box::new(entity.document(&run.job, chunk, vector));
+        let write = StoreWrite::PutDocument(entity.document_id(&run.job, chunk), document);
+        (entity.key(), Box::new(std::iter::once(write)) as Writes)
+    });
+    store_all(run, writes.collect()).await
+}
