@@ -89,7 +89,7 @@ async fn creation_is_checked_in_the_contracts_order() {
     body["authentication"] = json!({"type": "direct", "credentials": {"stub_key": "k"}});
     create(&body).await.refuses(422, "Invalid config fields: entity_count: Input should be greater than or equal to 1");
     body["config"] = json!({"entity_count": 1, "unknown": true});
-    create(&body).await.refuses(422, "Invalid cron expression 'nonsense'");
+    create(&body).await.refuses(422, "Invalid CRON expression: nonsense");
     body["schedule"] = json!({"cron": "*/5 * * * *"});
     create(&body).await.refuses(400, "Source 'stub' does not support continuous syncs. Minimum interval is 1 hour.");
     body["schedule"] = json!({"cron": null});
@@ -180,7 +180,11 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
 
     api.patch(&path, json!({"schedule": {"cron": "* * * * *"}}))
         .await
-        .refuses(400, "Source 'stub' does not support continuous syncs. Minimum interval is 1 hour.");
+        .refuses(
+            400,
+            "Source 'stub' does not support continuous syncs. Minimum schedule interval is 1 hour (e.g., '0 * * * *' \
+             for hourly).",
+        );
     api.patch(&path, json!({"config": {"entity_count": 0}}))
         .await
         .refuses(422, "Invalid config fields: entity_count: Input should be greater than or equal to 1");

@@ -17,3 +17,4 @@ mod preview;
 mod rate_limits;
 mod search;
 mod slow_clients;
+mod schedules;
