@@ -5,6 +5,7 @@ mod crashes;
 mod github;
 mod messages;
 mod schedules;
+mod sources;
 mod stage;
 mod stops;
 mod syncs;
