@@ -68,7 +68,7 @@ impl Caller {
         let quota = decision.as_ref().map_or_else(|| Quota::unlimited(clock::utc_now()), Quota::after);
         request.extensions_mut().insert(quota);
         if let Some(refused) = decision.filter(|decision| !decision.is_admitted) {
-            metrics::counter!("unweave_requests_refused_by_rate_limit_total").increment(1);
+            rate_limit::record_refusal();
             return Err(Problem::RateLimited(rate_limit::retry_after_seconds(&refused)));
         }
         named?;

@@ -8,6 +8,7 @@ use shared_models::wire::problem::{FieldProblem, Location};
 
 use crate::problem::Problem;
 
+mod authentication;
 mod body;
 mod collection;
 mod fields;
@@ -15,13 +16,14 @@ mod query;
 mod search;
 mod source_connection;
 
+pub use authentication::GivenAuthentication;
 pub use body::{Body, Submission};
 pub use collection::{create_collection, update_collection};
 pub use fields::Fields;
 pub use query::{Page, Query};
 pub use search::{LegacyForm, LegacyInput, SearchInput, agentic, classic, instant, legacy, legacy_query};
 pub use source_connection::{
-    ConnectionInput, ConnectionPatch, GivenAuthentication, GivenSchedule, ScheduleInput, create_connection,
+    ConnectionInput, ConnectionPatch, GivenSchedule, ScheduleInput, create_connection,
     force_full_sync, update_connection,
 };
 

@@ -68,6 +68,7 @@ async fn start() -> anyhow::Result<()> {
     let recorder = metrics::install()?;
     metrics::describe(figures::DESCRIPTIONS);
     deletion::start_figures_at_zero();
+    rate_limit::start_figures_at_zero();
     let outcome = Box::pin(serve(settings, recorder)).await;
     if let Err(error) = &outcome {
         tracing::error!(error = format!("{error:#}"), "the gateway ends");

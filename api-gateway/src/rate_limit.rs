@@ -15,6 +15,18 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
+const REFUSED: &str = "unweave_requests_refused_by_rate_limit_total";
+
+/// Makes the figure visible before the first refusal.
+pub fn start_figures_at_zero() {
+    metrics::counter!(REFUSED).increment(0);
+}
+
+/// Counts a refusal.
+pub fn record_refusal() {
+    metrics::counter!(REFUSED).increment(1);
+}
+
 /// What the headers say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {

@@ -1,10 +1,12 @@
 //! The gateway as a process, asked over HTTP. Needs `DATABASE_URL`: run with `local-stack exec -- cargo test`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests panic")]
 
+mod api_keys;
 mod auth;
 mod browsers;
 mod collections;
 mod connections;
+mod contract;
 mod deletion;
 mod events;
 mod forms;
@@ -15,6 +17,6 @@ mod jobs;
 mod operations;
 mod preview;
 mod rate_limits;
+mod schedules;
 mod search;
 mod slow_clients;
-mod schedules;

@@ -50,6 +50,12 @@ pub struct CollectionChange {
     pub sync_config: Option<Option<Value>>,
 }
 
+impl CollectionChange {
+    const fn is_empty(&self) -> bool {
+        self.name.is_none() && self.sync_config.is_none()
+    }
+}
+
 /// What a collection shows of one of its connections.
 #[derive(Debug, Clone, QueryableByName)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -200,6 +206,9 @@ impl Database {
         readable_id: &str,
         change: &CollectionChange,
     ) -> Result<Option<CollectionRow>> {
+        if change.is_empty() {
+            return self.collection(organization, readable_id).await;
+        }
         let row = diesel::update(collection::table)
             .filter(collection::organization_id.eq(organization))
             .filter(collection::deletion_requested_at.is_null())

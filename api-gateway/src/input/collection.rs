@@ -28,7 +28,7 @@ pub fn create_collection(body: &Body) -> Result<NewCollection, Problem> {
     Ok(NewCollection { name, readable_id, sync_config })
 }
 
-/// Reads what to change of a collection.
+/// Reads what to change of a collection; nothing is allowed, as in the public contract.
 ///
 /// # Errors
 /// 422.
@@ -37,9 +37,6 @@ pub fn update_collection(body: &Body) -> Result<CollectionChange, Problem> {
     let name = fields.text("name", NAME);
     let sync_config = fields.object("sync_config").cloned().map(Value::Object);
     let has_sync_config = fields.has("sync_config");
-    if !fields.has("name") && !has_sync_config {
-        fields.refuse("", "Value error, At least one field must be provided for update", "value_error");
-    }
     fields.finish()?;
     Ok(CollectionChange { name, sync_config: has_sync_config.then_some(sync_config) })
 }

@@ -115,7 +115,8 @@ impl<'a> Fields<'a> {
     pub fn integer(&mut self, name: &str, bounds: RangeInclusive<i64>) -> Option<i64> {
         let value = self.value(name)?;
         let number = match value {
-            Value::Number(number) => number.as_i64(),
+            // 3.0 is a whole number too.
+            Value::Number(number) => number.as_i64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok()),
             Value::String(text) => text.trim().parse().ok(),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         };

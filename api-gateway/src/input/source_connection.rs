@@ -5,21 +5,13 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 use shared_database::connections::Credentials;
 
+use super::authentication::{GivenAuthentication, authentication};
 use super::{Body, Fields, Query};
 use crate::problem::Problem;
 
 const NAME: RangeInclusive<usize> = 4..=42;
 const DESCRIPTION: RangeInclusive<usize> = 0..=255;
 const ANY: RangeInclusive<usize> = 0..=1024;
-
-/// How a new connection is to be authenticated.
-#[derive(Debug, Clone)]
-pub enum GivenAuthentication {
-    /// Credentials given to us.
-    Direct(Credentials),
-    /// Something that no source of this version supports.
-    Other,
-}
 
 /// A schedule, as far as its form goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,7 +59,7 @@ pub struct ConnectionInput {
 /// What to change of a connection, as far as its form goes.
 #[derive(Debug, Clone)]
 pub struct ConnectionPatch {
-    /// The new name.
+    /// The new name; null leaves it.
     pub name: Option<String>,
     /// The new description, if the request speaks of it.
     pub description: Option<Option<String>>,
@@ -124,7 +116,8 @@ pub fn update_connection(body: &Body) -> Result<ConnectionPatch, Problem> {
     let patch = ConnectionPatch {
         name: fields.text("name", NAME),
         description: fields.has("description").then_some(description),
-        config: fields.object("config").cloned(),
+        // Null is what an empty config is: every field gets its default.
+        config: fields.has("config").then(|| fields.object("config").cloned().unwrap_or_default()),
         schedule: schedule(&mut fields),
         credentials,
     };
@@ -165,35 +158,6 @@ fn schedule(fields: &mut Fields<'_>) -> GivenSchedule {
     GivenSchedule::Given(schedule)
 }
 
-/// Reads `authentication`, a union of four forms told apart by their keys; absent or empty is the browser form.
-fn authentication(fields: &mut Fields<'_>) -> GivenAuthentication {
-    const DIRECT: &[&str] = &["type", "credentials"];
-    const TOKEN: &[&str] = &["type", "access_token", "refresh_token", "expires_at"];
-    const PROVIDER: &[&str] = &["type", "provider_readable_id", "provider_config"];
-    const BROWSER: &[&str] = &["type", "redirect_uri", "client_id", "client_secret", "consumer_key", "consumer_secret"];
-    let Some(given) = fields.object("authentication") else { return GivenAuthentication::Other };
-    let mut inner = fields.nested("authentication", given);
-    let known = [("credentials", DIRECT), ("access_token", TOKEN), ("provider_readable_id", PROVIDER)];
-    let (_, allowed) = known.into_iter().find(|(key, _)| inner.has(key)).unwrap_or(("", BROWSER));
-    inner.only(allowed);
-    let mut found = GivenAuthentication::Other;
-    if inner.has("credentials") {
-        if inner.value("credentials").is_none() {
-            inner.refuse("credentials", "Input should be a valid dictionary", "dict_type");
-        }
-        let credentials = inner.object("credentials").cloned();
-        if credentials.as_ref().is_some_and(Map::is_empty) {
-            inner.refuse("credentials", "Value error, Credentials cannot be empty", "value_error");
-        }
-        found = GivenAuthentication::Direct(Credentials(credentials.unwrap_or_default()));
-    }
-    if inner.has("access_token") && inner.text("access_token", ANY).is_none_or(|token| token.trim().is_empty()) {
-        inner.refuse("access_token", "Value error, Access token cannot be empty", "value_error");
-    }
-    fields.absorb(inner);
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,22 +186,6 @@ mod tests {
         assert!(create(json!({"name": "a".repeat(43)})).unwrap_err().contains("at most 42"));
         assert!(create(json!({"name": 4})).unwrap_err().contains("valid string"));
         assert_eq!(create(json!({"name": null})).unwrap().name, None);
-    }
-
-    #[test]
-    fn authentication_is_told_by_its_keys_and_takes_no_others_but_type() {
-        let read = |authentication: Value| create(json!({"authentication": authentication}));
-        let direct = read(json!({"credentials": {"k": "v"}, "type": "direct"})).unwrap();
-        assert!(matches!(direct.authentication, GivenAuthentication::Direct(_)));
-        for other in [json!({}), json!({"access_token": "t"}), json!({"provider_readable_id": "p"}), Value::Null] {
-            assert!(matches!(read(other).unwrap().authentication, GivenAuthentication::Other));
-        }
-        let extra = read(json!({"credentials": {"k": "v"}, "colour": "red"})).unwrap_err();
-        assert_eq!(extra, "body.authentication.colour: Extra inputs are not permitted");
-        let empty = read(json!({"credentials": {}})).unwrap_err();
-        assert_eq!(empty, "body.authentication.credentials: Value error, Credentials cannot be empty");
-        assert!(read(json!("direct")).unwrap_err().contains("valid dictionary"));
-        assert!(read(json!({"access_token": " "})).unwrap_err().contains("cannot be empty"));
     }
 
     #[test]
