@@ -28,7 +28,7 @@ use self::api::{Api, Head};
 use self::client::ApiClient;
 use self::entity::Origin;
 use self::tree::{Found, Walk};
-use self::wire::{EntryKind, Sha};
+use self::wire::{Commit, EntryKind};
 use super::{EntitySink, ReadSummary, SourceEntity, SourceError, SourceLimits};
 
 mod api;
@@ -88,7 +88,7 @@ async fn read_all(
     let (api, repository) = Api::open(client, asked.clone()).await?;
     let branch = config.branch.as_deref().map(str::trim).filter(|branch| !branch.is_empty());
     let (branch, commit) = match api.head(branch, &repository).await? {
-        Head::At(branch) => (branch.name, Some(branch.commit.sha)),
+        Head::At(branch) => (branch.name, Some(branch.commit)),
         Head::Empty => (repository.default_branch.clone(), None),
     };
     let reading = Reading { api, origin: Origin { asked, repository, branch }, sink, skipped: AtomicI64::new(0) };
@@ -117,9 +117,9 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    async fn read_commit(&self, commit: Sha) -> Result<(), SourceError> {
-        info!(repository = %self.origin.asked, branch = self.origin.branch, commit = commit.as_str(), "reading a commit");
-        let walk = Walk::new(&self.api, commit);
+    async fn read_commit(&self, commit: Commit) -> Result<(), SourceError> {
+        info!(repository = %self.origin.asked, branch = self.origin.branch, commit = commit.sha.as_str(), "reading a commit");
+        let walk = Walk::new(&self.api, commit.content.tree.sha);
         let found = stream::try_unfold(walk, |mut walk| async {
             let found = walk.next().await?;
             Ok(found.map(|found| (found, walk)))

@@ -3,6 +3,10 @@
 use std::time::{Duration, Instant};
 
 use sync_worker::sources::{EntitySink, SourceError};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use url::Url;
 use wiremock::ResponseTemplate;
 
 use super::server::refused;
@@ -104,6 +108,44 @@ async fn what_fails_for_the_moment_is_tried_again() {
     // An answer that broke off.
     server.fail("/git/blobs/", 2, ResponseTemplate::new(200).set_body_string("who"));
     assert_eq!(read(&server).await.files(), ["a.txt", "b.txt"]);
+}
+
+/// Forwards to `server`, but breaks each of the first `breaks` connections off after a part of its answer.
+async fn breaking_front(server: &GithubServer, breaks: usize) -> (Url, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let to = format!("127.0.0.1:{}", server.url().port().unwrap());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        for number in 0.. {
+            let (mut inside, _) = listener.accept().await.unwrap();
+            let to = to.clone();
+            connections.spawn(async move {
+                let mut outside = TcpStream::connect(to).await.unwrap();
+                let (mut asking, mut hearing) = inside.split();
+                let (answering, mut telling) = outside.split();
+                let bytes = if number < breaks { 200 } else { u64::MAX };
+                let mut answering = answering.take(bytes);
+                tokio::select! {
+                    _ended = tokio::io::copy(&mut asking, &mut telling) => {}
+                    _ended = tokio::io::copy(&mut answering, &mut hearing) => {}
+                }
+            });
+        }
+    });
+    (url, tasks)
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_in_the_middle_of_an_answer_is_made_anew() {
+    let server = GithubServer::with(&[("a.txt", &"long ".repeat(100)), ("b.txt", "b")]).await;
+    let (front, _tasks) = breaking_front(&server, 3).await;
+    let read = read_with(&limits(&front), config(None), credentials(TOKEN)).await;
+    assert_eq!(read.files(), ["a.txt", "b.txt"]);
+    let (front, _tasks) = breaking_front(&server, usize::MAX).await;
+    let error = read_with(&limits(&front), config(None), credentials(TOKEN)).await.error();
+    assert!(matches!(error, SourceError::Unreachable(_)), "{error:?}");
 }
 
 #[tokio::test]

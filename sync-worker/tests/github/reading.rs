@@ -83,6 +83,17 @@ async fn what_is_no_text_is_counted_and_what_is_no_file_is_not() {
 }
 
 #[tokio::test]
+async fn a_long_text_is_kept_whole_and_searched_in_its_beginning() {
+    let server = GithubServer::start().await;
+    server.write("long.csv", "0123456789abcde\n".repeat(200_000).as_bytes());
+    server.push("main");
+    let (entities, skipped) = read(&server).await.all();
+    let file = &entities[1];
+    assert_eq!((file.text.len(), file.file.as_ref().unwrap().bytes.len(), skipped), (1 << 20, 3_200_000, 0));
+    assert_eq!(file.fields["line_count"], json!(null));
+}
+
+#[tokio::test]
 async fn a_list_that_github_cuts_is_read_folder_by_folder() {
     let names: Vec<String> =
         (0..60).map(|number| format!("part{}/sub{}/file{number}.rs", number % 3, number % 6)).collect();

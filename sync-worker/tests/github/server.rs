@@ -20,6 +20,7 @@ pub struct GithubServer {
 struct State {
     /// Path, git mode and content of what is in the working tree.
     files: BTreeMap<String, (&'static str, Vec<u8>)>,
+    /// Names and their trees.
     branches: BTreeMap<String, String>,
     trees: HashMap<String, Vec<Value>>,
     blobs: HashMap<String, Vec<u8>>,
@@ -91,10 +92,7 @@ impl GithubServer {
         let mut state = self.state();
         state.size = 1;
         let tree = state.store_tree("");
-        let commit = name_of(format!("commit {tree}").as_bytes());
-        let entries = state.trees.get(&tree).cloned().unwrap();
-        state.trees.insert(commit.clone(), entries);
-        state.branches.insert(branch.to_owned(), commit);
+        state.branches.insert(branch.to_owned(), tree);
     }
 
     /// Requests for the old name are redirected from now on.
@@ -171,7 +169,7 @@ impl State {
             [""] => ok(&self.repository()),
             ["branches"] => self.list_branches(request, parameter("page").and_then(|page| page.parse().ok())),
             ["branches", name] => match self.branches.get(&name.replace("%2F", "/")) {
-                Some(commit) => ok(&json!({"name": name.replace("%2F", "/"), "commit": {"sha": commit}})),
+                Some(tree) => ok(&branch(&name.replace("%2F", "/"), tree)),
                 None => refused(404, "Branch not found"),
             },
             ["git", "trees", _] if self.branches.is_empty() => refused(409, "Git Repository is empty."),
@@ -274,6 +272,11 @@ impl State {
 
 fn ok(body: &Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
+}
+
+fn branch(name: &str, tree: &str) -> Value {
+    let commit = name_of(format!("commit {tree}").as_bytes());
+    json!({"name": name, "commit": {"sha": commit, "commit": {"tree": {"sha": tree}}}})
 }
 
 fn name_of(content: &[u8]) -> String {

@@ -1,12 +1,15 @@
 //! The source `github` through a whole worker.
 
+use std::time::Duration;
+
 use serde_json::json;
 use shared_models::JobStatus;
-use shared_models::job::ErrorCategory;
+use shared_models::job::{ErrorCategory, JobEnd};
+use test_support::wait_until;
 
 use super::server::refused;
 use super::{GithubServer, TOKEN};
-use crate::stage::{Connection, Stage, Worker};
+use crate::stage::{BOUND, Connection, Stage, Worker, timed};
 
 async fn stage_for(server: &GithubServer, token: &str) -> (Stage, Worker, Connection) {
     let stage = Stage::new().await;
@@ -59,6 +62,24 @@ async fn a_run_that_breaks_off_removes_nothing() {
     }
     assert_eq!(stage.settled(connection).await, 4);
     stage.assert_consistent(connection).await;
+}
+
+#[tokio::test]
+async fn a_cancel_ends_the_wait_for_the_rate_limit_at_once() {
+    let server = GithubServer::with(&[("a.rs", "a")]).await;
+    server.fail("/git/blobs/", 1, refused(403, "slow down").insert_header("retry-after", "1800"));
+    let (stage, worker, connection) = stage_for(&server, TOKEN).await;
+    let job = stage.run(connection).await;
+    wait_until("the job waits", BOUND, async || worker.logged("rate limit is used up; waiting") == 1).await;
+    stage.database.cancel_job(connection.id, job).await.unwrap();
+    let took = timed(async {
+        stage.send_cancel(job).await;
+        drop(stage.ended(job).await);
+    })
+    .await;
+    let ended = stage.job(job).await;
+    assert_eq!((ended.status, ended.job_end), (JobStatus::Cancelled, Some(JobEnd::Acknowledged)));
+    assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[tokio::test]

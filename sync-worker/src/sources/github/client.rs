@@ -119,11 +119,12 @@ impl ApiClient {
         let mut refusal_pauses = pauses_without_end(self.refusal_delay);
         loop {
             self.pace.turn().await;
-            match self.try_get(url, accept, size).await {
-                Ok(answer) => {
-                    self.pace.answered();
-                    return Ok(answer);
-                }
+            let outcome = self.try_get(url, accept, size).await;
+            if !matches!(outcome, Err(Refusal::Limited(_) | Refusal::Unavailable(_))) {
+                self.pace.answered();
+            }
+            match outcome {
+                Ok(answer) => return Ok(answer),
                 Err(Refusal::Missing(said)) => return Err(Failure::Missing(said)),
                 Err(Refusal::Empty) => return Err(Failure::Empty),
                 Err(Refusal::Final(error)) => return Err(Failure::Source(error)),

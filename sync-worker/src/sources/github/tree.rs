@@ -41,9 +41,9 @@ pub(super) struct Found {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk over the tree of the commit `commit`. Nothing is asked yet.
-    pub(super) fn new(api: &'a Api, commit: Sha) -> Self {
-        Self { api, open: Vec::new(), next: Some((String::new(), commit)), entries: 0 }
+    /// A walk over `tree`. Nothing is asked yet.
+    pub(super) fn new(api: &'a Api, tree: Sha) -> Self {
+        Self { api, open: Vec::new(), next: Some((String::new(), tree)), entries: 0 }
     }
 
     /// The next entry; a folder comes before what is in it.

@@ -57,6 +57,20 @@ pub(super) struct Branch {
 #[derive(Debug, Deserialize)]
 pub(super) struct Commit {
     pub(super) sha: Sha,
+    #[serde(rename = "commit")]
+    pub(super) content: CommitContent,
+}
+
+/// What git itself knows of a commit.
+#[derive(Debug, Deserialize)]
+pub(super) struct CommitContent {
+    pub(super) tree: TreeName,
+}
+
+/// The root folder of a commit.
+#[derive(Debug, Deserialize)]
+pub(super) struct TreeName {
+    pub(super) sha: Sha,
 }
 
 /// One of `GET /repos/{owner}/{repo}/branches`.
