@@ -78,8 +78,9 @@ impl Connection {
         self.change(|activity| {
             if matches!(activity, Activity::Idle { since } if since.elapsed() > limit) {
                 tracing::debug!("an idle connection is closed");
-                // It may be closed already.
-                drop(shutdown(&self.socket, Shutdown::Both));
+                if let Err(error) = shutdown(&self.socket, Shutdown::Both) {
+                    tracing::debug!(%error, "it was closed already");
+                }
             }
             activity
         });
