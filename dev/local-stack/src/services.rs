@@ -114,6 +114,10 @@ pub async fn start_vespa(run: &Run, processes: &Processes, options: &Options, po
     let mut command = run.command(options.binaries.join(VESPA), Identity::Same, DeathSignal::Kill);
     command.args(["--listen", &format!("127.0.0.1:{}", ports.vespa)]).arg("--data").arg(&data);
     command.envs(options.environment.iter()).env_remove("LISTEN");
+    // It refuses vectors of any other size than the one it was told.
+    if let Some(dimensions) = options.environment.get("EMBEDDER_DIMENSIONS") {
+        command.env("EMBEDDING_DIMENSIONS", dimensions);
+    }
     processes.spawn(VESPA, command, &options.layout.log(VESPA))?;
     let url = format!("http://127.0.0.1:{}", ports.vespa);
     let http = Http::new()?;

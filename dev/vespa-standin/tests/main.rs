@@ -10,6 +10,7 @@
 mod chunks;
 mod documents;
 mod durability;
+mod filter_model;
 mod filters;
 mod limits;
 mod parsers;

@@ -3,6 +3,7 @@
 use super::lexer::Token;
 use super::tokens::{Parser, Result};
 use super::{Filter, Grammar, Nearest, YqlError};
+use crate::text::words;
 
 /// What stands in `{…}` before a function.
 #[derive(Debug, Default)]
@@ -55,13 +56,7 @@ impl Parser<'_> {
                 }
                 // These weigh or hint; they don't decide what matches. Nearest neighbours are always exact here.
                 (
-                    "language"
-                    | "allowEmpty"
-                    | "weight"
-                    | "ranked"
-                    | "label"
-                    | "approximate"
-                    | "hnsw.exploreAdditionalHits",
+                    "language" | "weight" | "ranked" | "label" | "approximate" | "hnsw.exploreAdditionalHits",
                     Some(_),
                 ) => {}
                 (key, _) => return Err(YqlError(format!("the annotation '{key}' is not spoken by this stand-in"))),
@@ -85,6 +80,9 @@ impl Parser<'_> {
             (self.text()?, None)
         };
         self.expect_sign(")")?;
+        if function == "userInput" && words(&text).is_empty() {
+            return Err(YqlError(format!("Parsing '{text}' only resulted in NullItem.")));
+        }
         let grammar = match annotations.grammar.or(given).as_deref() {
             None | Some("weakAnd" | "any" | "linguistics") => Grammar::Any,
             Some("all" | "web") => Grammar::All,

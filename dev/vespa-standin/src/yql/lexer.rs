@@ -66,11 +66,9 @@ pub(super) fn split(query: &str) -> Result<Vec<(usize, Token)>, YqlError> {
     Ok(out)
 }
 
-fn text(
-    rest: &mut std::iter::Peekable<std::str::CharIndices<'_>>,
-    quote: char,
-    start: usize,
-) -> Result<String, YqlError> {
+type Characters<'a> = std::iter::Peekable<std::str::CharIndices<'a>>;
+
+fn text(rest: &mut Characters<'_>, quote: char, start: usize) -> Result<String, YqlError> {
     let unfinished = || YqlError(format!("query:L1:{start} token recognition error: a string without an end"));
     let mut text = String::new();
     loop {
@@ -90,14 +88,30 @@ fn text(
             'f' => '\x0c',
             'b' => '\x08',
             '\\' | '"' | '\'' | '/' => escaped,
-            'u' => {
-                let digits: String = rest.by_ref().take(4).map(|(_, c)| c).collect();
-                u32::from_str_radix(&digits, 16)
-                    .ok()
-                    .and_then(char::from_u32)
-                    .ok_or_else(|| YqlError(format!("query:L1:{at} Illegal unicode escape '\\u{digits}'")))?
-            }
+            'u' => unicode(rest, at)?,
             other => return Err(YqlError(format!("query:L1:{at} Illegal escape '\\{other}'"))),
         });
     }
+}
+
+/// `XXXX` after `\u`; a character beyond 16 bits comes as two of them.
+fn unicode(rest: &mut Characters<'_>, at: usize) -> Result<char, YqlError> {
+    let mut units = vec![unit(rest, at)?];
+    if matches!(units.as_slice(), [0xD800..0xDC00]) {
+        let follows = rest.next_if(|(_, c)| *c == '\\').and_then(|_| rest.next_if(|(_, c)| *c == 'u'));
+        if follows.is_some() {
+            units.push(unit(rest, at)?);
+        }
+    }
+    match char::decode_utf16(units).next() {
+        Some(Ok(character)) => Ok(character),
+        _ => Err(YqlError(format!("query:L1:{at} half a character in a unicode escape"))),
+    }
+}
+
+fn unit(rest: &mut Characters<'_>, at: usize) -> Result<u16, YqlError> {
+    let digits: String = rest.by_ref().take(4).map(|(_, c)| c).collect();
+    // Without this a sign would pass for a digit.
+    let parsed = digits.chars().all(|c| c.is_ascii_hexdigit()).then(|| u16::from_str_radix(&digits, 16).ok());
+    parsed.flatten().ok_or_else(|| YqlError(format!("query:L1:{at} Illegal unicode escape '\\u{digits}'")))
 }
