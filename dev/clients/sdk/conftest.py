@@ -56,6 +56,15 @@ def collection(client: Checked) -> Iterator[Collection]:
 
 
 @pytest.fixture
+def filled(client: Checked, collection: Collection) -> str:
+    """The readable id of a collection with a container and `steps.FILLED` entities of one `timed` connection."""
+    config = {"entity_count": steps.FILLED, "duration_seconds": 0.1}
+    made = steps.connect(client, collection.readable_id, "timed", config=config)
+    steps.wait_for_end(client, made.id)
+    return collection.readable_id
+
+
+@pytest.fixture
 def refused() -> Callable[..., ApiError]:
     """Calls something that must be refused with a status that the SDK has no error class for; answers the error."""
 

@@ -1,6 +1,6 @@
 """Search: every call and strategy, pages, and each refusal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,19 +11,7 @@ from airweave.types import Collection
 from support import steps
 from support.sdk import Checked, Connection
 
-ENTITIES = 30
-
-
-@pytest.fixture
-def filled(client: Checked, collection: Collection) -> Iterator[str]:
-    """The readable id of a collection with the entities of one `timed` connection."""
-    config = {"entity_count": ENTITIES, "duration_seconds": 0.1}
-    made = steps.connect(client, collection.readable_id, "timed", config=config)
-    steps.wait_for_end(client, made.id)
-    yield collection.readable_id
-
-
-def test_a_hit_says_where_it_comes_from(client: Checked, collection: Collection, filled: str) -> None:
+def test_a_hit_says_where_it_comes_from(client: Checked, filled: str) -> None:
     (connection,) = client.source_connections.list(collection=filled)
     job = steps.last_job(client, connection.id)
     hits = steps.find(client, filled, "timed", limit=1000)
@@ -31,7 +19,7 @@ def test_a_hit_says_where_it_comes_from(client: Checked, collection: Collection,
     scores = [hit.relevance_score for hit in hits]
     assert scores == sorted(scores, reverse=True) and scores[0] > 0
     entities = [hit for hit in hits if hit.airweave_system_metadata.entity_type == "TimedEntity"]
-    assert len(entities) == ENTITIES
+    assert len(entities) == steps.FILLED
     hit = entities[0]
     assert hit.name and hit.textual_representation and hit.web_url
     meta = hit.airweave_system_metadata

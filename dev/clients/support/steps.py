@@ -12,6 +12,8 @@ from support.wait import wait_until
 
 UNSCHEDULED = ScheduleConfig(cron=None)
 ENDED = {"completed", "failed", "cancelled"}
+FILLED = 30
+"""How many entities a filled collection has, beside their container."""
 
 
 def unique(text: str) -> str:
