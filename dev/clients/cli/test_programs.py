@@ -81,6 +81,8 @@ def test_a_search_that_finds_nothing_is_no_error(cli: Cli, filled: str) -> None:
         (["sources", "sync", "no-uuid"], "sync_error", "422"),
         (["search", "timed", "-c", "no-such-collection"], "search_error", "404"),
         (["search", "timed"], "missing_collection", "--collection"),
+        # The command offers a strategy that the contract doesn't have.
+        (["search", "timed", "-c", "c", "--mode", "instant", "--strategy", "neural"], "search_error", "422"),
     ],
 )
 def test_what_fails_says_so_in_json(cli: Cli, arguments: list[str], code: str, text: str) -> None:

@@ -93,7 +93,7 @@ def test_a_client_that_gives_up_doesnt_stop_the_deletion(
     made = steps.connect_long(client, collection.readable_id)
     steps.wait_until_writing(client, made)
     with frozen_worker(), pytest.raises(httpx.ReadTimeout):
-        client.source_connections.delete(made.id, request_options={"timeout_in_seconds": 1})
+        client.source_connections.delete(made.id, request_options={"timeout_in_seconds": 2})
 
     def gone() -> bool:
         try:
