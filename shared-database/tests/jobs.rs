@@ -63,7 +63,11 @@ async fn a_claim_tells_whether_the_job_before_it_was_lost() {
     fixture.database.cancel_job(connection, skipped).await.unwrap();
     let (second, owner) = claim().await;
     assert!(second.follows_lost_worker);
-    fixture.database.end_job(second.job_id, owner, JobOutcome::Completed { cursor: None }, JobCounts::default()).await.unwrap();
+    fixture
+        .database
+        .end_job(second.job_id, owner, JobOutcome::Completed { cursor: None }, JobCounts::default())
+        .await
+        .unwrap();
     assert!(!claim().await.0.follows_lost_worker);
 }
 
@@ -75,11 +79,23 @@ async fn only_the_holder_renews_and_ends() {
     let stranger = LeaseOwner::random();
     assert!(fixture.database.renew_lease(job, owner, TTL).await.unwrap());
     assert!(!fixture.database.renew_lease(job, stranger, TTL).await.unwrap());
-    let ended = fixture.database.end_job(job, stranger, JobOutcome::Completed { cursor: None }, JobCounts::default()).await.unwrap();
+    let ended = fixture
+        .database
+        .end_job(job, stranger, JobOutcome::Completed { cursor: None }, JobCounts::default())
+        .await
+        .unwrap();
     assert_eq!(ended, None);
-    let ended = fixture.database.end_job(job, owner, JobOutcome::Completed { cursor: None }, JobCounts::default()).await.unwrap();
+    let ended = fixture
+        .database
+        .end_job(job, owner, JobOutcome::Completed { cursor: None }, JobCounts::default())
+        .await
+        .unwrap();
     assert_eq!(ended, Some(JobStatus::Completed));
-    let again = fixture.database.end_job(job, owner, JobOutcome::Completed { cursor: None }, JobCounts::default()).await.unwrap();
+    let again = fixture
+        .database
+        .end_job(job, owner, JobOutcome::Completed { cursor: None }, JobCounts::default())
+        .await
+        .unwrap();
     assert_eq!(again, None, "an ended job moves nowhere");
 }
 

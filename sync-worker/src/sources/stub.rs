@@ -19,6 +19,8 @@ mod content;
 mod kind;
 mod plain;
 mod random;
+#[cfg(test)]
+mod tests;
 
 pub(super) use plain::Plain;
 
