@@ -165,6 +165,15 @@ async fn only_a_repository_that_is_empty_in_every_respect_is_empty() {
 }
 
 #[tokio::test]
+async fn a_commit_without_files_is_no_gap() {
+    let server = GithubServer::with(&[("a.txt", "a")]).await;
+    server.remove("a.txt");
+    server.push("main");
+    let (entities, _) = read(&server).await.all();
+    assert_eq!(entities.len(), 1);
+}
+
+#[tokio::test]
 async fn a_push_in_the_middle_of_a_run_changes_nothing_of_it() {
     let server = GithubServer::with(&[("a.txt", "old"), ("b.txt", "old"), ("c/d.txt", "old")]).await;
     let (sink, mut entities) = EntitySink::new(1);

@@ -10,6 +10,8 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 pub const TOKEN: &str = "ghp_test";
+/// Git knows it without an object; it can't be asked for here.
+const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 const FOLDER: &str = "040000";
 
 pub struct GithubServer {
@@ -264,6 +266,9 @@ impl State {
             entries.insert(name, entry);
         }
         let entries: Vec<Value> = entries.into_values().collect();
+        if entries.is_empty() {
+            return EMPTY_TREE.to_owned();
+        }
         let sha = name_of(format!("tree {}", Value::from(entries.clone())).as_bytes());
         self.trees.insert(sha.clone(), entries);
         sha

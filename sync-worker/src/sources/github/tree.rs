@@ -43,7 +43,8 @@ pub(super) struct Found {
 impl<'a> Walk<'a> {
     /// A walk over `tree`. Nothing is asked yet.
     pub(super) fn new(api: &'a Api, tree: Sha) -> Self {
-        Self { api, open: Vec::new(), next: Some((String::new(), tree)), entries: 0 }
+        let next = (!tree.is_empty_tree()).then(|| (String::new(), tree));
+        Self { api, open: Vec::new(), next, entries: 0 }
     }
 
     /// The next entry; a folder comes before what is in it.

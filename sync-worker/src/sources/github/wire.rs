@@ -4,12 +4,21 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use shared_models::source::RepositoryName;
 
+/// The empty tree's name, by SHA-1 and by SHA-256.
+const EMPTY_TREES: [&str; 2] =
+    ["4b825dc642cb6eb9a060e54bf8d69288fbee4904", "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"];
+
 /// The name of a git object: hexadecimal, so it can stand in a URL.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Sha(String);
 
 impl Sha {
+    /// Whether it names the folder without entries, which git knows without storing it: it can't be asked for.
+    pub(super) fn is_empty_tree(&self) -> bool {
+        EMPTY_TREES.contains(&self.0.as_str())
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
