@@ -8,7 +8,7 @@ stack := target/debug/local-stack
 # Tools of the tests, from PyPI, as dev/requirements.txt names them.
 python_stamp := .local/venv/installed
 
-.PHONY: help demo up down status clean-local test lint deps compose-check python-tools bench-delete bench-reads mutations ci \
+.PHONY: help demo up down status clean-local test lint deps compose-check python-tools bench-delete bench-reads bench-limits mutations ci \
         build build-all run-tests not-run-here need-cargo need-lints need-python
 
 help: ## List the targets
@@ -47,6 +47,9 @@ compose-check: $(python_stamp) ## Check docker-compose.yml against the Compose s
 # The profile of everything else, so that nothing is compiled twice: release builds are faster.
 bench-delete: build ## Measure the time from DELETE to its answer
 	@$(stack) exec -- cargo bench --profile dev -p system-tests --bench delete
+
+bench-limits: build ## Measure what counting a request costs
+	@$(stack) exec -- cargo bench --profile dev -p system-tests --bench rate_limits
 
 bench-reads: build ## Measure GET and LIST with 10 000 connections
 	@$(stack) exec -- cargo bench --profile dev -p system-tests --bench reads
