@@ -20,3 +20,4 @@ mod rate_limits;
 mod schedules;
 mod search;
 mod slow_clients;
+mod sources;
