@@ -203,6 +203,23 @@ async fn schedules_without_a_next_run_get_one_page_by_page() {
 }
 
 #[tokio::test]
+async fn del_8_a_frozen_scheduler_gives_its_locks_up_before_a_deletion_gives_up_on_them() {
+    let fixture = Fixture::new().await;
+    due_connection(&fixture).await;
+    fixture.sql("CREATE TABLE seen (idle text, lock text)").await;
+    fixture
+        .sql(
+            "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO seen SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout');
+             RETURN NULL; END $$",
+        )
+        .await;
+    fixture.sql("CREATE TRIGGER look AFTER INSERT ON sync_job FOR EACH STATEMENT EXECUTE FUNCTION look()").await;
+    assert_eq!(fire(&fixture).await.fired.len(), 1);
+    assert_eq!(fixture.count("seen WHERE idle::interval < lock::interval").await, 1);
+}
+
+#[tokio::test]
 async fn a_firing_that_fails_leaves_everything_as_it_was() {
     let fixture = Fixture::new().await;
     let (connection, _) = due_connection(&fixture).await;

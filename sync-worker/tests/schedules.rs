@@ -90,7 +90,7 @@ async fn a_worker_frozen_in_mid_firing_holds_nothing_up_and_fires_nothing_when_i
     stage.rows.execute(DUE).await;
     wait_for_mid_firing(&stage, "victim").await;
     victim.service.stop();
-    // PostgreSQL ends a transaction that stays idle for 3 s; then the other worker finds the rows free.
+    // PostgreSQL ends a transaction that stays idle for a second; then the other worker finds the rows free.
     wait_until("nothing is due", BOUND, async || stage.rows.count(STILL_DUE).await == 0).await;
     victim.service.cont();
     victim.service.wait_until_logged("a periodic task failed; it runs again", BOUND).await;

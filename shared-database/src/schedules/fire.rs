@@ -105,7 +105,11 @@ impl Database {
     }
 }
 
+/// Shorter than a session waits for a lock: a frozen scheduler's locks are gone before a deletion gives up on them.
+const IDLE_TIMEOUT: &str = "SET LOCAL idle_in_transaction_session_timeout = '1s'";
+
 async fn fire(db: &mut AsyncPgConnection, limit: i64) -> Result<Firing> {
+    diesel::sql_query(IDLE_TIMEOUT).execute(db).await?;
     let decided: Vec<Decided> = lock_due(db, limit).await?.into_iter().map(Due::decide).collect();
     if decided.is_empty() {
         return Ok(Firing::default());

@@ -98,7 +98,7 @@ pub struct Schedule {
     /// Five-field cron expression in UTC; null if it runs only when asked.
     #[cfg_attr(feature = "openapi", schema(example = "30 9 * * *"))]
     pub cron: Option<String>,
-    /// When it is due next.
+    /// When it is due next: in the past if no sync-worker has fired it yet, null while it waits for new credentials.
     pub next_run: Option<DateTime<Utc>>,
     /// Whether it runs from a cursor.
     pub continuous: bool,
