@@ -174,6 +174,18 @@ async fn a_server_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
+async fn runs_with_the_same_token_take_turns() {
+    let server = GithubServer::with(&[("a.txt", "a"), ("b.txt", "b")]).await;
+    let mut paced = limits(&server.url());
+    paced.github.request_interval = Duration::from_millis(50);
+    let begun = Instant::now();
+    let run = || read_with(&paced, config(None), credentials(TOKEN));
+    let (one, two) = tokio::join!(run(), run());
+    assert_eq!((one.files().len(), two.files().len()), (2, 2));
+    assert!(begun.elapsed() >= Duration::from_millis(50 * 9), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn many_files_are_read_in_turn() {
     let names: Vec<String> = (0..300).map(|number| format!("f{number:03}.txt")).collect();
     let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();

@@ -5,6 +5,7 @@
 //! never taken for "nothing there".
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::BackoffBuilder as _;
@@ -70,9 +71,8 @@ pub(super) struct ApiClient {
     pub(super) base: Url,
     /// For texts.
     pub(super) host: String,
-    pace: Pace,
-    retry_delay: Duration,
-    refusal_delay: Duration,
+    pace: Arc<Pace>,
+    limits: GithubLimits,
 }
 
 impl ApiClient {
@@ -104,9 +104,8 @@ impl ApiClient {
             http,
             base: base.clone(),
             host: base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
-            pace: Pace::new(limits.request_interval, limits.max_wait),
-            retry_delay: limits.retry_delay,
-            refusal_delay: limits.refusal_delay,
+            pace: Pace::shared(base, token.trim()),
+            limits: limits.clone(),
         })
     }
 
@@ -115,10 +114,10 @@ impl ApiClient {
     /// # Errors
     /// [`Failure`]; nothing is worth a try any more then.
     pub(super) async fn get(&self, url: &Url, accept: &'static str, size: AnswerSize) -> Result<Answer, Failure> {
-        let mut pauses = pauses(self.retry_delay, RETRIES);
-        let mut refusal_pauses = pauses_without_end(self.refusal_delay);
+        let mut pauses = pauses(self.limits.retry_delay, RETRIES);
+        let mut refusal_pauses = pauses_without_end(self.limits.refusal_delay);
         loop {
-            self.pace.turn().await;
+            self.pace.turn(self.limits.request_interval).await;
             let outcome = self.try_get(url, accept, size).await;
             if !matches!(outcome, Err(Refusal::Limited(_) | Refusal::Unavailable(_))) {
                 self.pace.answered();
@@ -130,7 +129,7 @@ impl ApiClient {
                 Err(Refusal::Final(error)) => return Err(Failure::Source(error)),
                 Err(Refusal::Limited(wait)) => {
                     let wait = wait.or_else(|| refusal_pauses.next()).unwrap_or(MAX_PAUSE);
-                    self.hold(wait.max(self.retry_delay)).map_err(Failure::Source)?;
+                    self.hold(wait.max(self.limits.retry_delay)).map_err(Failure::Source)?;
                 }
                 Err(Refusal::Unavailable(why)) => {
                     let Some(pause) = pauses.next() else {
@@ -177,7 +176,7 @@ impl ApiClient {
 
     fn hold(&self, wait: Duration) -> Result<(), SourceError> {
         info!(host = self.host, wait_seconds = wait.as_secs(), "GitHub's rate limit is used up; waiting");
-        self.pace.hold(wait).map_err(|_| {
+        self.pace.hold(wait, self.limits.max_wait).map_err(|_| {
             SourceError::Unreachable(format!(
                 "GitHub at {} refuses requests because of its rate limit, for {} more: longer than a job waits",
                 self.host,

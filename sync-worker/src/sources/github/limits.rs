@@ -15,7 +15,7 @@ pub struct GithubLimits {
     pub apis: GithubApis,
     /// Longest time without an answer that the rate limit may cost; a job that would have to wait longer fails.
     pub max_wait: Duration,
-    /// Least time between the starts of two requests of one job. GitHub allows 900 a minute.
+    /// Least time between the starts of two requests with one token. GitHub allows 900 a minute.
     pub request_interval: Duration,
     /// First pause after a request that failed for the moment; doubles with each of the few attempts.
     pub retry_delay: Duration,

@@ -1,17 +1,22 @@
 //! When the next request may start: not too soon after the last one, and not before a limit has passed.
+//!
+//! GitHub counts by token, so the jobs of this process that use one token take turns with each other. Other processes
+//! aren't known here: what they use up shows as a refusal, and is waited out.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep_until};
+use url::Url;
 
-/// The turns of one job's requests.
+/// By API and token, of which only a hash is kept.
+static SHARED: LazyLock<Mutex<HashMap<[u8; 32], Weak<Pace>>>> = LazyLock::new(Mutex::default);
+
+/// The turns of the requests with one token.
 #[derive(Debug)]
-pub(super) struct Pace {
-    interval: Duration,
-    max_wait: Duration,
-    state: Mutex<State>,
-}
+pub(super) struct Pace(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -26,13 +31,23 @@ struct State {
 pub(super) struct TooLong;
 
 impl Pace {
-    pub(super) fn new(interval: Duration, max_wait: Duration) -> Self {
-        Self { interval, max_wait, state: Mutex::new(State::new(Instant::now())) }
+    /// The pace of everyone here who uses `token` at the API `base`.
+    pub(super) fn shared(base: &Url, token: &str) -> Arc<Self> {
+        let key: [u8; 32] =
+            Sha256::new().chain_update(base.as_str()).chain_update([0]).chain_update(token).finalize().into();
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pace) = shared.get(&key).and_then(Weak::upgrade) {
+            return pace;
+        }
+        shared.retain(|_, pace| pace.strong_count() > 0);
+        let pace = Arc::new(Self(Mutex::new(State::new(Instant::now()))));
+        shared.insert(key, Arc::downgrade(&pace));
+        pace
     }
 
-    /// Waits for a turn.
-    pub(super) async fn turn(&self) {
-        let mut turn = self.lock().take_turn(Instant::now(), self.interval);
+    /// Waits for a turn, `interval` after the one before.
+    pub(super) async fn turn(&self, interval: Duration) {
+        let mut turn = self.lock().take_turn(Instant::now(), interval);
         loop {
             sleep_until(turn).await;
             // Another request may have been refused meanwhile.
@@ -51,13 +66,13 @@ impl Pace {
     /// Lets no request start for `wait`.
     ///
     /// # Errors
-    /// [`TooLong`] if that would make the time without an answer longer than it may be.
-    pub(super) fn hold(&self, wait: Duration) -> Result<(), TooLong> {
-        self.lock().hold(Instant::now(), wait, self.max_wait)
+    /// [`TooLong`] if that would make the time without an answer longer than `max_wait`.
+    pub(super) fn hold(&self, wait: Duration, max_wait: Duration) -> Result<(), TooLong> {
+        self.lock().hold(Instant::now(), wait, max_wait)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,10 +133,22 @@ mod tests {
         assert_eq!(hold(MINUTE, 2 * MINUTE), Ok(()));
     }
 
-    #[tokio::test]
-    async fn an_answer_begins_the_count_anew() {
-        let pace = Pace::new(Duration::ZERO, MINUTE);
-        pace.hold(Duration::ZERO).unwrap();
+    #[test]
+    fn one_token_at_one_api_has_one_pace() {
+        let (one, other): (Url, Url) = ("https://one.test".parse().unwrap(), "https://other.test".parse().unwrap());
+        let pace = Pace::shared(&one, "a");
+        assert!(Arc::ptr_eq(&pace, &Pace::shared(&one, "a")));
+        assert!(!Arc::ptr_eq(&pace, &Pace::shared(&one, "b")));
+        assert!(!Arc::ptr_eq(&pace, &Pace::shared(&other, "a")));
+        pace.hold(MINUTE, MINUTE).unwrap();
+        drop(pace);
+        assert!(Pace::shared(&one, "a").lock().refused_since.is_none());
+    }
+
+    #[test]
+    fn an_answer_begins_the_count_anew() {
+        let pace = Pace::shared(&"https://anew.test".parse().unwrap(), "a");
+        pace.hold(Duration::ZERO, MINUTE).unwrap();
         pace.answered();
         assert_eq!(pace.lock().refused_since, None);
     }
