@@ -11,6 +11,9 @@ use crate::support::{SYNC_A, Standin, specifics};
 /// Few values, so that conditions often hold.
 const TEXTS: [&str; 6] = ["a", "A b", "b\"c", "\\", "É\u{1F600}", "x.y"];
 
+/// The same and others, in other cases.
+const ASKED: [&str; 8] = ["A", "a B", "B\"C", "\\", "é\u{1F600}", "x.y", "b", "absent"];
+
 /// A condition as YQL, and as it is meant.
 #[derive(Debug, Clone)]
 enum Condition {
@@ -96,7 +99,7 @@ fn values(document: &Value, field: &str) -> Vec<String> {
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
-    let text = || prop::sample::select(&TEXTS[..]);
+    let text = || prop::sample::select(&ASKED[..]);
     let field = || prop::sample::select(&FIELDS[..]).prop_map(|(asked, _)| asked);
     let number = prop::sample::select(&["created_at", "airweave_system_metadata_chunk_index"][..]);
     let leaf = prop_oneof![
