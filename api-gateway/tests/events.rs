@@ -154,6 +154,16 @@ async fn an_organization_has_a_bounded_number_of_streams() {
 }
 
 #[tokio::test]
+async fn a_silent_stream_is_kept_alive() {
+    let gateway = Gateway::start().await;
+    let cleanup = deleted(&gateway.api).await;
+    let mut stream = Events::open(&gateway.api, &cleanup, None).await;
+    stream.next().await.unwrap();
+    let sign = timeout(START, stream.bytes.next()).await.expect("nothing came").unwrap().unwrap();
+    assert_eq!(sign, ": keep-alive\n\n");
+}
+
+#[tokio::test]
 async fn an_open_stream_does_not_hold_up_a_stop() {
     let mut gateway = Gateway::start().await;
     let cleanup = deleted(&gateway.api).await;

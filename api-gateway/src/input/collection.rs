@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use crate::readable_id;
 
 const NAME: std::ops::RangeInclusive<usize> = 4..=64;
-const READABLE_ID_CHARS: std::ops::RangeInclusive<usize> = 1..=255;
+const READABLE_ID_CHARS: std::ops::RangeInclusive<usize> = 0..=255;
 
 /// Reads a new collection; it gets a readable id if none is given.
 ///

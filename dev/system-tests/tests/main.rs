@@ -17,4 +17,6 @@ mod deletion;
 mod exact;
 mod frozen_worker;
 mod gateway_lost;
+mod meaning;
 mod traced;
+mod watched;
