@@ -17,6 +17,7 @@ mod jobs;
 mod operations;
 mod preview;
 mod rate_limits;
+mod retrieval;
 mod schedules;
 mod search;
 mod slow_clients;

@@ -1,6 +1,6 @@
 //! Search: forms, and DEL-3 against a Vespa that knows more than PostgreSQL.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
@@ -53,19 +53,25 @@ async fn each_form_of_search_has_its_own_words() {
         .await
         .faults("body.limit", "Input should be less than or equal to 1000");
     let filter = json!([{"conditions": [{"field": "name", "operator": "equals", "value": "x"}]}]);
-    api.post(&instant, json!({"query": "q", "filter": filter}))
+    assert_eq!(api.post(&instant, json!({"query": "q", "filter": filter})).await.ok(), json!({"results": []}));
+    api.post(&instant, json!({"query": "q", "filter": {"must": []}}))
         .await
-        .faults("body.filter", "Value error, search filters are not supported by this server");
+        .faults("body.filter", "Input should be a valid list");
+    api.post(&format!("{path}/agentic"), json!({"query": " "}))
+        .await
+        .faults("body.query", "Value error, Query cannot be empty");
     assert_eq!(api.post(&instant, json!({"query": "q", "filter": null})).await.status, 200);
 }
 
 /// A Vespa that answers every search with one document of each sync that it knows; before that it deletes a connection.
-async fn vespa_that_is_overtaken(database: Arc<TestDatabase>) -> String {
+/// It remembers what it was asked.
+async fn vespa_that_is_overtaken(database: Arc<TestDatabase>, asked: Arc<Mutex<Vec<Value>>>) -> String {
     let server = HttpServer::new(move || {
-        let database = Arc::clone(&database);
-        let search = move || {
-            let database = Arc::clone(&database);
+        let (database, asked) = (Arc::clone(&database), Arc::clone(&asked));
+        let search = move |query: web::Json<Value>| {
+            let (database, asked) = (Arc::clone(&database), Arc::clone(&asked));
             async move {
+                asked.lock().unwrap().push(query.into_inner());
                 let gone = format!("{} WHERE name = 'Gone soon'", crate::gateway::deletion_requested("source_connection"));
                 database.execute(&gone).await;
                 let rows = database.client().await.query("SELECT id::text FROM sync", &[]).await.unwrap();
@@ -114,7 +120,8 @@ fn del_3_hits_of_syncs_that_are_not_live_any_more_are_dropped() {
     // Actix for the server, tokio for the rest: one runtime that has both.
     actix_web::rt::System::new().block_on(async {
         let database = Arc::new(TestDatabase::create().await);
-        let url = vespa_that_is_overtaken(Arc::clone(&database)).await;
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let url = vespa_that_is_overtaken(Arc::clone(&database), Arc::clone(&asked)).await;
         let settings = crate::gateway::environment(&database, &[("VESPA_URL", &url)]);
         let mut service = test_support::Service::spawn("api-gateway", settings);
         let (url, _) = crate::gateway::addresses(&mut service).await;
@@ -123,12 +130,17 @@ fn del_3_hits_of_syncs_that_are_not_live_any_more_are_dropped() {
         let (collection, elsewhere) = (api.collection().await, api.collection().await);
         let stays = api.stub(&collection, json!({"name": "Stays"})).await;
         api.stub(&collection, json!({"name": "Gone soon"})).await;
-        api.stub(&elsewhere, json!({"name": "Elsewhere"})).await;
+        for _ in 0..20 {
+            api.stub(&elsewhere, json!({"name": "Elsewhere"})).await;
+        }
 
         let path = format!("/collections/{collection}/search");
         let found = api.post(&format!("{path}/instant"), json!({"query": "word"})).await.ok();
         let results = found["results"].as_array().unwrap();
         assert_eq!(results.len(), 1, "neither what was deleted meanwhile nor what wasn't asked for: {found}");
+        let yql = text(&asked.lock().unwrap()[0], "yql");
+        assert_eq!(yql.matches('-').count(), 2 * 4, "two syncs are asked for, those of the collection: {yql}");
+        assert!(yql.contains(&text(&stays, "sync_id")), "{yql}");
         let hit = &results[0];
         assert_eq!(hit["airweave_system_metadata"]["sync_id"], stays["sync_id"]);
         assert_eq!(

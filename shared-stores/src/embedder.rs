@@ -122,13 +122,12 @@ impl Embedder {
         let mut http = Client::builder()
             .retry(retry::never())
             .redirect(redirect::Policy::none())
-            .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .default_headers(headers)
             .user_agent("unweave");
         if url.scheme() != "https" {
-            // Without TLS the system's certificates aren't needed, and a slim image has none.
-            http = http.tls_certs_only([]);
+            // A server inside: no proxy leads there. And without TLS the system's certificates aren't needed.
+            http = http.no_proxy().tls_certs_only([]);
         }
         Ok(Self {
             http: http.build().map_err(|_| EmbedderError::Setup("the HTTP client can't be built"))?,

@@ -11,6 +11,7 @@
 
 mod broker;
 mod database;
+mod embedder;
 mod management;
 mod service;
 mod standin;
@@ -18,6 +19,7 @@ mod wait;
 
 pub use broker::{BrokerMessage, TestBroker};
 pub use database::TestDatabase;
+pub use embedder::{TestEmbedder, meaning};
 pub use service::{Service, free_port, service_binary};
 pub use standin::StandIn;
 pub use wait::wait_until;
