@@ -140,7 +140,9 @@ pub enum Problem {
     #[error("Search is temporarily unavailable")]
     Search(#[source] VespaError),
     /// The embedder can't be asked, and the search was to go by meaning alone.
-    #[error("Semantic search is temporarily unavailable: the embedder doesn't answer. 'hybrid' and 'keyword' go without it")]
+    #[error(
+        "Semantic search is temporarily unavailable: the embedder doesn't answer. 'hybrid' and 'keyword' go without it"
+    )]
     Embedder(#[source] EmbedderError),
     /// PostgreSQL failed, for a while or for good.
     #[error("database")]

@@ -51,7 +51,7 @@ impl Events {
                 }
                 continue;
             }
-            let more = timeout(START, self.bytes.next()).await.expect("nothing came")?;
+            let more = timeout(START, self.bytes.next()).await.unwrap()?;
             self.text.push_str(std::str::from_utf8(&more.ok()?).unwrap());
         }
     }
@@ -159,7 +159,7 @@ async fn a_silent_stream_is_kept_alive() {
     let cleanup = deleted(&gateway.api).await;
     let mut stream = Events::open(&gateway.api, &cleanup, None).await;
     stream.next().await.unwrap();
-    let sign = timeout(START, stream.bytes.next()).await.expect("nothing came").unwrap().unwrap();
+    let sign = timeout(START, stream.bytes.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(sign, ": keep-alive\n\n");
 }
 

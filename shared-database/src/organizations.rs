@@ -33,11 +33,12 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn set_plan(&self, organization: OrganizationId, plan: Plan) -> Result<bool> {
-        let rows = diesel::sql_query("UPDATE organization SET plan = $2, modified_at = clock_timestamp() WHERE id = $1")
-            .bind::<sql_types::Uuid, _>(organization)
-            .bind::<sql_types::Text, _>(plan)
-            .execute(&mut self.connection().await?)
-            .await?;
+        let rows =
+            diesel::sql_query("UPDATE organization SET plan = $2, modified_at = clock_timestamp() WHERE id = $1")
+                .bind::<sql_types::Uuid, _>(organization)
+                .bind::<sql_types::Text, _>(plan)
+                .execute(&mut self.connection().await?)
+                .await?;
         Ok(rows == 1)
     }
 
