@@ -1,8 +1,7 @@
 //! Source connections, as their organization sees them.
 //!
-//! Keeps DEL-9 (every call names the organization) and DEL-3 (a sync is live only while neither its connection nor its
-//! collection is being deleted). A connection whose deletion is requested is as good as gone in every read, but for
-//! [`Database::find_connection`], which says so.
+//! Keeps DEL-9: every call names the organization. A connection whose deletion is requested is as good as gone in every read,
+//! but for [`Database::find_connection`], which says so.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -195,44 +194,6 @@ impl Database {
             .await?;
         Ok(Some(jobs))
     }
-
-    /// The syncs of a collection that a search may show (DEL-3); those of `only` some connections if it names them.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn live_syncs(
-        &self,
-        collection: CollectionId,
-        only: Option<&[SourceConnectionId]>,
-    ) -> Result<Vec<SyncId>> {
-        let mut query = live().filter(collection::id.eq(collection)).order(sync::id).select(sync::id).into_boxed();
-        if let Some(only) = only {
-            query = query.filter(source_connection::id.eq_any(only.iter().map(|id| id.0)));
-        }
-        Ok(query.load(&mut self.connection().await?).await?)
-    }
-
-    /// Those of `syncs` that are still live (DEL-3).
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn still_live(&self, syncs: &[SyncId]) -> Result<Vec<SyncId>> {
-        let ids = live()
-            .filter(sync::id.eq_any(syncs.iter().map(|id| id.0)))
-            .select(sync::id)
-            .load(&mut self.connection().await?)
-            .await?;
-        Ok(ids)
-    }
-}
-
-#[diesel::dsl::auto_type]
-fn live() -> _ {
-    source_connection::table
-        .inner_join(collection::table)
-        .inner_join(sync::table)
-        .filter(source_connection::deletion_requested_at.is_null())
-        .filter(collection::deletion_requested_at.is_null())
 }
 
 /// Reads a connection with all that is shown of it, also while it is being deleted.

@@ -20,6 +20,7 @@ mod pool;
 pub mod rate_limits;
 pub mod schedules;
 pub mod schema;
+pub mod search;
 
 pub use error::{DatabaseError, Result};
 pub use pool::{Connection, Database, MIGRATIONS, migrate, revert_all};

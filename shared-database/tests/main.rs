@@ -10,4 +10,5 @@ mod outbox;
 mod rate_limits;
 mod schedule_races;
 mod schedules;
+mod search;
 mod secrets;

@@ -1,0 +1,68 @@
+//! Which syncs a search may show.
+//!
+//! Keeps DEL-3: a sync is live only while neither its connection nor its collection is being deleted. Both statements go
+//! by indexes from what they are asked for, so a search costs what its own collection has, however many connections there
+//! are elsewhere.
+
+use diesel::QueryableByName;
+use diesel::sql_types;
+use diesel_async::RunQueryDsl;
+use shared_models::{CollectionId, SourceConnectionId, SyncId};
+
+use crate::error::Result;
+use crate::pool::Database;
+
+/// The live syncs of a collection, `$1`; those of the connections `$2` if it isn't null.
+pub const LIVE_SYNCS: &str = "
+    SELECT s.id FROM source_connection c
+    JOIN collection k ON k.id = c.collection_id
+    JOIN sync s ON s.source_connection_id = c.id
+    WHERE c.collection_id = $1 AND ($2::uuid[] IS NULL OR c.id = ANY($2))
+      AND c.deletion_requested_at IS NULL AND k.deletion_requested_at IS NULL
+    ORDER BY s.id";
+
+/// Those of the syncs `$1` that are live.
+pub const STILL_LIVE: &str = "
+    SELECT s.id FROM sync s
+    JOIN source_connection c ON c.id = s.source_connection_id
+    JOIN collection k ON k.id = c.collection_id
+    WHERE s.id = ANY($1) AND c.deletion_requested_at IS NULL AND k.deletion_requested_at IS NULL";
+
+#[derive(QueryableByName)]
+struct Live {
+    #[diesel(sql_type = sql_types::Uuid)]
+    id: SyncId,
+}
+
+impl Database {
+    /// The syncs of a collection that a search may show (DEL-3); those of `only` some connections if it names them.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn live_syncs(
+        &self,
+        collection: CollectionId,
+        only: Option<&[SourceConnectionId]>,
+    ) -> Result<Vec<SyncId>> {
+        let only = only.map(|only| only.iter().map(|id| id.0).collect::<Vec<_>>());
+        let rows: Vec<Live> = diesel::sql_query(LIVE_SYNCS)
+            .bind::<sql_types::Uuid, _>(collection)
+            .bind::<sql_types::Nullable<sql_types::Array<sql_types::Uuid>>, _>(only)
+            .load(&mut self.connection().await?)
+            .await?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    /// Those of `syncs` that are still live (DEL-3).
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn still_live(&self, syncs: &[SyncId]) -> Result<Vec<SyncId>> {
+        let syncs: Vec<uuid::Uuid> = syncs.iter().map(|id| id.0).collect();
+        let rows: Vec<Live> = diesel::sql_query(STILL_LIVE)
+            .bind::<sql_types::Array<sql_types::Uuid>, _>(syncs)
+            .load(&mut self.connection().await?)
+            .await?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+}
