@@ -147,26 +147,44 @@ async fn a_query_vector_travels_in_several_forms() {
 #[tokio::test]
 async fn a_query_that_can_t_be_answered_is_refused_in_vespas_words() {
     let standin = start().await;
-    let embedding = "input.query(q_embedding)";
-    let item = "NEAREST_NEIGHBOR {field=dense_embedding,queryTensorName=q_embedding";
+    let input = |value: &'static str| vec![("input.query(q_embedding)", value)];
+    let profile = |name: &'static str| vec![("ranking.profile", name)];
+    let without_hits = near(1).replace("{targetHits:1}", "");
     for (filter, more, status, text) in [
-        ("nearestNeighbor(dense_embedding, q_embedding)".to_owned(), vec![], 400, format!("{item}}} must have either targetHits or totalTargetHits set")),
-        (near(0), vec![], 400, format!("{item},targetHits=0}} has invalid targetHits 0: Must be >= 1")),
-        (near(1).replace("q_embedding", "other"), vec![], 400, "requires a tensor rank feature named 'query(other)' but this is not present".to_owned()),
-        (near(1).replace("dense_embedding", "name_exact"), vec![], 400, "field is not a tensor".to_owned()),
-        (near(1).replace("dense_embedding", "nosuch"), vec![], 400, "field is not an attribute".to_owned()),
-        (near(1), vec![(embedding, "[1, 2, 3]")], 400, "Could not set 'ranking.features.query(q_embedding)' to '[1, 2, 3]': Could not parse '[1, 2, 3]' as a tensor of type tensor<float>(x[2]): At value position 5: Expected a ']' but got ','".to_owned()),
-        (near(1), vec![(embedding, "hello")], 400, "Expected a number, hex string".to_owned()),
-        ("true".to_owned(), vec![(embedding, "[1]")], 400, "At value position 2: Expected a ',' but got ']'".to_owned()),
-        (near(1), vec![("ranking.profile", "nosuch")], 400, "No profile named 'nosuch' exists in schemas [base_entity".to_owned()),
-        (near(1), vec![("ranking.profile", "keyword")], 500, "Expected 'query(q_embedding)' to be a tensor, but it is a string".to_owned()),
-        ("dense_embedding contains \"x\"".to_owned(), vec![], 500, "Cannot search for terms in 'dense_embedding': It is a tensor field".to_owned()),
-        (format!("true and !({})", near(1)), vec![], 400, "not spoken".to_owned()),
-        (format!("{} or {}", near(1), near(2)), vec![], 400, "not spoken".to_owned()),
+        (without_hits, vec![], 400, "queryTensorName=q_embedding} must have either targetHits or totalTargetHits set"),
+        (near(0), vec![], 400, "q_embedding,targetHits=0} has invalid targetHits 0: Must be >= 1"),
+        (
+            near(1).replace("q_embedding", "other"),
+            vec![],
+            400,
+            "NEAREST_NEIGHBOR {field=dense_embedding,queryTensorName=other,targetHits=1} requires a tensor rank feature \
+             named 'query(other)' but this is not present",
+        ),
+        (near(1).replace("dense_embedding", "name_exact"), vec![], 400, "field is not a tensor"),
+        (near(1).replace("dense_embedding", "nosuch"), vec![], 400, "field is not an attribute"),
+        (
+            near(1),
+            input("[1, 2, 3]"),
+            400,
+            "Could not set 'ranking.features.query(q_embedding)' to '[1, 2, 3]': Could not parse '[1, 2, 3]' as a tensor \
+             of type tensor<float>(x[2]): At value position 5: Expected a ']' but got ','",
+        ),
+        (near(1), input("hello"), 400, "Expected a number, hex string"),
+        ("true".to_owned(), input("[1]"), 400, "At value position 2: Expected a ',' but got ']'"),
+        (near(1), profile("nosuch"), 400, "No profile named 'nosuch' exists in schemas [base_entity"),
+        (near(1), profile("keyword"), 500, "Expected 'query(q_embedding)' to be a tensor, but it is a string"),
+        (
+            "dense_embedding contains \"x\"".to_owned(),
+            vec![],
+            500,
+            "Cannot search for terms in 'dense_embedding': It is a tensor field",
+        ),
+        (format!("true and !({})", near(1)), vec![], 400, "not spoken"),
+        (format!("{} or {}", near(1), near(2)), vec![], 400, "not spoken"),
     ] {
         let (answered, answer) = ask(&standin, &filter, &more).await;
         assert_eq!(answered, status, "{filter}: {answer}");
-        assert!(message(&answer).contains(&text), "{filter}: {answer}");
+        assert!(message(&answer).contains(text), "{filter}: {answer}");
     }
     let yql = "select * from sources * where true";
     let (status, answer) = standin.query(&[("yql", yql), ("ranking.profile", "nosuch")]).await;

@@ -40,7 +40,10 @@ pub enum StoreError {
     #[error("rolled back: {0}")]
     RolledBack(String),
     /// The vectors in the folder have another size than the one that was set.
-    #[error("the vectors in the data folder have {stored} dimensions, not {wanted}: set what they were written with")]
+    #[error(
+        "the vectors in the data folder have {stored} dimensions, not {wanted}: \
+         set what they were written with, or start with an empty folder"
+    )]
     Dimensions {
         /// What is in the folder.
         stored: i64,
