@@ -1,7 +1,7 @@
 """Source connections: create, read, list, change."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from airweave import DirectAuthentication, ScheduleConfig
@@ -42,7 +42,7 @@ def test_a_created_connection_shows_everything_but_its_secrets(connection: Conne
     assert made.federated_search is False
     assert made.schedule.cron == "15 3 * * *" and made.schedule.continuous is False
     assert (made.schedule.next_run.hour, made.schedule.next_run.minute) == (3, 15)
-    assert timedelta(0) < made.schedule.next_run - datetime.now(UTC) <= timedelta(days=1)
+    assert timedelta(0) < made.schedule.next_run - datetime.now(timezone.utc) <= timedelta(days=1)
     assert "never shown" not in "".join(response.text for response in connection.responses)
 
 
