@@ -62,7 +62,8 @@ async fn store_window(
     let writes = window.into_iter().zip(vectors).map(|((entity, chunk), vector)| {
         let document = Box::new(entity.document(&run.job, chunk, vector));
         let write = StoreWrite::PutDocument(entity.document_id(&run.job, chunk), document);
-        (entity.key(), Box::new(std::iter::once(write)) as Writes)
+        let writes: Writes = Box::new(std::iter::once(write));
+        (entity.key(), writes)
     });
     store_all(run, writes.collect()).await
 }
