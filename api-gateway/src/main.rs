@@ -52,6 +52,8 @@ const SERVICE: &str = "api-gateway";
 /// A stopping gateway waits for what runs beside requests this much longer than for them.
 const DRAIN_MARGIN: Duration = Duration::from_secs(2);
 const MIGRATION_RETRY: Duration = Duration::from_secs(1);
+/// Questions that are embedded at the same time.
+const QUESTIONS_IN_FLIGHT: u16 = 64;
 const VESPA_PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 fn main() -> anyhow::Result<()> {
@@ -129,7 +131,7 @@ fn embedder(settings: &Settings) -> anyhow::Result<Option<Embedder>> {
     let Some(EmbedderEndpoint { url, model, dimensions, api_key }) = settings.embedder.endpoint() else {
         return Ok(None);
     };
-    Ok(Some(Embedder::new(&EmbedderConfig { url, model, dimensions, api_key })?))
+    Ok(Some(Embedder::new(&EmbedderConfig { url, model, dimensions, api_key, in_flight: QUESTIONS_IN_FLIGHT })?))
 }
 
 /// Builds what handlers share, and starts what runs beside them.

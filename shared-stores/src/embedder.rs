@@ -1,7 +1,7 @@
 //! The embedder: an OpenAI-compatible endpoint that turns texts into vectors.
 //!
-//! Embedding is no write: it may be repeated, and dropped at any time. Texts go to the endpoint and nowhere else: no
-//! error and no log quotes them, the answer of a server that echoes them, or the key.
+//! Embedding is no write: it may be repeated, and dropped at any time. No error and no log quotes a text, the key, or the
+//! answer of a server that may have echoed them.
 //!
 //! **`dimensions` isn't sent unless it must be.** Many servers (vLLM, llama.cpp, Mistral, proxies such as LiteLLM) refuse
 //! the parameter or ignore it for models that have one size. So the first request goes without; only if its vectors are
@@ -39,8 +39,8 @@ use crate::tls;
 /// A direction in the space of meanings.
 pub type Embedding = Vec<f32>;
 
-/// Requests under way at once, of all tasks of the process.
-const MAX_IN_FLIGHT: usize = 4;
+/// Batches of one call that wait for their vectors at once.
+const BATCHES_AT_ONCE: usize = 4;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -60,6 +60,8 @@ pub struct EmbedderConfig {
     pub dimensions: u32,
     /// Sent as a bearer token, if given.
     pub api_key: Option<SecretString>,
+    /// Batches under way at once, of all callers; the others wait for their turn.
+    pub in_flight: u16,
 }
 
 /// Which vectors an embedder makes. Those of two identities can't be compared with each other.
@@ -67,7 +69,7 @@ pub struct EmbedderConfig {
 pub struct EmbedderIdentity {
     /// Name of the model.
     pub model: Arc<str>,
-    /// Dimensions of its vectors.
+    /// Their dimensions.
     pub dimensions: u32,
 }
 
@@ -76,11 +78,11 @@ pub struct EmbedderIdentity {
 pub struct Patience {
     /// Longest time for one request.
     pub request: Duration,
-    /// Longest time for one batch with all its repetitions; the last request is cut short by it.
+    /// Longest time for one batch with all its repetitions, from its turn on; the last request is cut short by it.
     pub total: Duration,
 }
 
-/// A client of one model. Cheap to clone; clones share connections and the bound on requests under way.
+/// A client of one model. Cheap to clone; clones share connections and the bound on what is under way.
 #[derive(Debug, Clone)]
 pub struct Embedder {
     http: Client,
@@ -135,7 +137,7 @@ impl Embedder {
             model: config.model.as_str().into(),
             dimensions: config.dimensions,
             sends_dimensions: Arc::default(),
-            slots: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            slots: Arc::new(Semaphore::new(config.in_flight.max(1).into())),
         })
     }
 
@@ -161,7 +163,7 @@ impl Embedder {
             work.push(self.embed_places(batch, patience));
         }
         let mut all: Vec<Option<Embedding>> = texts.iter().map(|_| None).collect();
-        let mut answers = futures::stream::iter(work).buffer_unordered(MAX_IN_FLIGHT);
+        let mut answers = futures::stream::iter(work).buffer_unordered(BATCHES_AT_ONCE);
         while let Some(answered) = answers.try_next().await? {
             for (place, vector) in answered {
                 if let Some(slot) = all.get_mut(place) {
@@ -178,6 +180,8 @@ impl Embedder {
         batch: &[(usize, &str)],
         patience: Patience,
     ) -> Result<Vec<(usize, Option<Embedding>)>, EmbedderError> {
+        // The semaphore is never closed. Held through pauses too: a server that wants to be left alone is.
+        let _slot = self.slots.acquire().await;
         let (places, texts): (Vec<usize>, Vec<&str>) = batch.iter().copied().unzip();
         let vectors = self.embed_batch(&texts, Instant::now() + patience.total, patience.request).await?;
         Ok(places.into_iter().zip(vectors).collect())
@@ -262,8 +266,7 @@ impl Embedder {
         let sends_dimensions = self.sends_dimensions.load(Ordering::Relaxed);
         match self.exchange(texts, sends_dimensions, timeout).await {
             Err(EmbedderError::WrongDimensions { given, expected }) if given > expected && !sends_dimensions => {
-                let answered = self.exchange(texts, true, timeout).await;
-                match answered {
+                match self.exchange(texts, true, timeout).await {
                     Ok(vectors) => {
                         self.sends_dimensions.store(true, Ordering::Relaxed);
                         Ok(vectors)
@@ -282,8 +285,6 @@ impl Embedder {
         sends_dimensions: bool,
         timeout: Duration,
     ) -> Result<Vec<Option<Embedding>>, EmbedderError> {
-        // The semaphore is never closed.
-        let _slot = self.slots.acquire().await;
         let dimensions = sends_dimensions.then_some(self.dimensions);
         let request = Request { model: &self.model, input: texts, dimensions };
         let to_error = |error: reqwest::Error| EmbedderError::from_transport(&error, timeout);

@@ -17,7 +17,8 @@ const KEY: &str = "hunter2";
 fn embedder(server: &MockServer, dimensions: u32) -> Embedder {
     install_tls();
     let url = format!("{}/v1", server.uri()).parse().unwrap();
-    Embedder::new(&EmbedderConfig { url, model: "m".to_owned(), dimensions, api_key: Some(KEY.into()) }).unwrap()
+    Embedder::new(&EmbedderConfig { url, model: "m".to_owned(), dimensions, api_key: Some(KEY.into()), in_flight: 2 })
+        .unwrap()
 }
 
 fn inputs(request: &Request) -> Vec<String> {
@@ -105,6 +106,7 @@ async fn patience_ends() {
         model: "m".to_owned(),
         dimensions: 2,
         api_key: None,
+        in_flight: 1,
     };
     let error = Embedder::new(&nowhere).unwrap().embed(&["word"], HASTE).await.unwrap_err();
     assert_eq!(error.to_string(), "the embedder can't be reached: no connection");

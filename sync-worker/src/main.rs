@@ -26,6 +26,8 @@ use tokio::sync::{Notify, Semaphore};
 
 /// How long shutdown waits for jobs to stop: a write that stays unanswered is open for some seconds.
 const DRAIN: Duration = Duration::from_secs(24);
+/// Batches that are embedded at the same time, of all jobs.
+const BATCHES_IN_FLIGHT: u16 = 4;
 /// A batch takes a model on a small machine some seconds.
 const EMBEDDING_TIMEOUT: Duration = Duration::from_secs(30);
 const STORE_PROBE: Duration = Duration::from_millis(1_500);
@@ -107,7 +109,7 @@ fn embedding(settings: &Settings) -> anyhow::Result<Option<Embedding>> {
     let Some(EmbedderEndpoint { url, model, dimensions, api_key }) = settings.embedder.endpoint() else {
         return Ok(None);
     };
-    let embedder = Embedder::new(&EmbedderConfig { url, model, dimensions, api_key })?;
+    let embedder = Embedder::new(&EmbedderConfig { url, model, dimensions, api_key, in_flight: BATCHES_IN_FLIGHT })?;
     let total = settings.sync.embedder_patience;
     Ok(Some(Embedding { embedder, patience: Patience { request: EMBEDDING_TIMEOUT.min(total), total } }))
 }

@@ -108,7 +108,11 @@ impl Retrieval<'_> {
     }
 
     async fn near(&self, embedder: &Embedder, limit: u32, offset: u32) -> Result<Hits, NoMeaning> {
-        let vector = embedder.embed(&[&self.input.text], PATIENCE).await?.into_iter().next().flatten();
+        let embedding = embedder.embed(&[&self.input.text], PATIENCE);
+        // Waiting for a turn counts as well.
+        let embedded = tokio::time::timeout(PATIENCE.total, embedding).await;
+        let embedded = embedded.map_err(|_| EmbedderError::Unanswered(PATIENCE.total))??;
+        let vector = embedded.into_iter().next().flatten();
         let vector: Embedding = vector.ok_or(NoMeaning::NoVector)?;
         Ok(self.ask(Ranking::Meaning(vector), limit, offset).await?)
     }
