@@ -13,6 +13,7 @@ use shared_models::{ApiKeyId, OrganizationId};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::api_key;
+use crate::statement::sql_query;
 
 /// SHA-256 of a key's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Database {
     /// Any database error.
     pub async fn record_key_use(&self, key: ApiKeyId) -> Result<()> {
         // Many requests may find it stale at once: one of them writes.
-        diesel::sql_query(
+        sql_query(
             "UPDATE api_key SET last_used_at = clock_timestamp()
              WHERE id = $1 AND coalesce(last_used_at < clock_timestamp() - interval '1 minute', true)",
         )
@@ -59,7 +60,7 @@ impl Database {
         hash: KeyHash,
         lifetime: Duration,
     ) -> Result<ApiKey> {
-        let key = diesel::sql_query(
+        let key = sql_query(
             "INSERT INTO api_key (id, organization_id, key_hash, expires_at)
              VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4)) RETURNING *",
         )
@@ -112,7 +113,7 @@ impl Database {
         key: ApiKeyId,
         hash: KeyHash,
     ) -> Result<Option<ApiKey>> {
-        let key = diesel::sql_query(
+        let key = sql_query(
             "UPDATE api_key SET key_hash = $3, expires_at = clock_timestamp() + (expires_at - modified_at),
                     modified_at = clock_timestamp(), last_used_at = NULL
              WHERE id = $1 AND organization_id = $2 RETURNING *",

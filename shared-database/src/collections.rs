@@ -15,6 +15,7 @@ use shared_models::{CollectionId, JobStatus, OrganizationId, SourceConnectionId,
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::collection;
+use crate::statement::sql_query;
 
 /// A row of `collection`.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -227,7 +228,7 @@ impl Database {
     /// Any database error.
     pub async fn collection_members(&self, collections: &[CollectionId]) -> Result<Vec<CollectionMember>> {
         let ids: Vec<uuid::Uuid> = collections.iter().map(|id| id.0).collect();
-        let members = diesel::sql_query(
+        let members = sql_query(
             "SELECT c.id, c.collection_id, c.short_name, c.name, c.is_authenticated,
                     j.status AS last_job, j.error_category
              FROM source_connection c JOIN sync s ON s.source_connection_id = c.id

@@ -17,6 +17,7 @@ use crate::jobs::SyncJob;
 use crate::pool::Database;
 use crate::schedules;
 use crate::schema::{collection, source_connection, sync, sync_job};
+use crate::statement::sql_query;
 
 mod footprint;
 mod list;
@@ -219,7 +220,7 @@ async fn view(
         .first(db)
         .await
         .optional()?;
-    let runs = diesel::sql_query(
+    let runs = sql_query(
         "SELECT count(*) AS total, count(*) FILTER (WHERE status = 'completed') AS successful,
                 count(*) FILTER (WHERE status = 'failed') AS failed
          FROM sync_job WHERE sync_id = $1",
@@ -227,7 +228,7 @@ async fn view(
     .bind::<sql_types::Uuid, _>(sync_id)
     .get_result(db)
     .await?;
-    let entities = diesel::sql_query(
+    let entities = sql_query(
         "SELECT entity_class, count(*) AS entities, max(modified_at) AS last_updated
          FROM entity WHERE sync_id = $1 GROUP BY entity_class ORDER BY entity_class",
     )

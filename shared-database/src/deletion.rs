@@ -16,6 +16,7 @@ use shared_models::{
 
 use crate::error::Result;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 mod collection;
 
@@ -97,7 +98,7 @@ async fn in_progress<Id>(
         #[diesel(sql_type = sql_types::Double)]
         age_seconds: f64,
     }
-    let rows: Vec<Row> = diesel::sql_query(format!(
+    let rows: Vec<Row> = sql_query(format!(
         "SELECT id, greatest(extract(epoch FROM clock_timestamp() - deletion_requested_at), 0)::float8 AS age_seconds
          FROM {table} WHERE deletion_requested_at IS NOT NULL ORDER BY deletion_requested_at LIMIT 500"
     ))
@@ -141,14 +142,13 @@ impl Database {
     ) -> Result<DeletionRequest> {
         self.transaction(move |db| {
             async move {
-                let locked: Option<Locked> = diesel::sql_query(format!(
-                    "{LOCKED_COLUMNS} WHERE c.id = $1 AND c.organization_id = $2 FOR UPDATE OF c"
-                ))
-                .bind::<sql_types::Uuid, _>(connection)
-                .bind::<sql_types::Uuid, _>(organization)
-                .get_result(db)
-                .await
-                .optional()?;
+                let locked: Option<Locked> =
+                    sql_query(format!("{LOCKED_COLUMNS} WHERE c.id = $1 AND c.organization_id = $2 FOR UPDATE OF c"))
+                        .bind::<sql_types::Uuid, _>(connection)
+                        .bind::<sql_types::Uuid, _>(organization)
+                        .get_result(db)
+                        .await
+                        .optional()?;
                 let Some(locked) = locked else { return Ok(DeletionRequest::NotFound) };
                 let is_owner = mark(db, &locked, requester).await?;
                 let stopping = stop_jobs(db, locked.sync_id).await?;
@@ -171,7 +171,7 @@ impl Database {
     pub async fn try_commit(&self, connection: SourceConnectionId, watched: Watched) -> Result<Commit> {
         self.transaction(move |db| {
             async move {
-                let locked: Option<Locked> = diesel::sql_query(format!(
+                let locked: Option<Locked> = sql_query(format!(
                     "{LOCKED_COLUMNS} WHERE c.id = $1 AND c.deletion_requested_at IS NOT NULL FOR UPDATE OF c"
                 ))
                 .bind::<sql_types::Uuid, _>(connection)
@@ -219,7 +219,7 @@ async fn mark(db: &mut AsyncPgConnection, locked: &Locked, requester: Requester)
     if locked.deletion_requested_at.is_some() {
         return Ok(false);
     }
-    diesel::sql_query(
+    sql_query(
         "UPDATE source_connection SET deletion_requested_at = clock_timestamp(), deletion_api_key_id = $2,
                 deletion_request_id = $3
          WHERE id = $1",
@@ -239,7 +239,7 @@ async fn stop_jobs(db: &mut AsyncPgConnection, sync: SyncId) -> Result<Vec<SyncJ
         #[diesel(sql_type = sql_types::Uuid)]
         id: SyncJobId,
     }
-    diesel::sql_query(
+    sql_query(
         "UPDATE sync_job
          SET status = CASE status WHEN 'pending' THEN 'cancelled' ELSE 'cancelling' END,
              job_end = CASE status WHEN 'pending' THEN 'never_started' END,
@@ -251,7 +251,7 @@ async fn stop_jobs(db: &mut AsyncPgConnection, sync: SyncId) -> Result<Vec<SyncJ
     .execute(db)
     .await?;
     let stopping: Vec<Row> =
-        diesel::sql_query("SELECT id FROM sync_job WHERE sync_id = $1 AND status = 'cancelling' ORDER BY id")
+        sql_query("SELECT id FROM sync_job WHERE sync_id = $1 AND status = 'cancelling' ORDER BY id")
             .bind::<sql_types::Uuid, _>(sync)
             .load(db)
             .await?;
@@ -274,7 +274,7 @@ async fn may_write(db: &mut AsyncPgConnection, sync: SyncId, watched: Watched) -
         Watched::Briefly => (false, std::time::Duration::ZERO),
         Watched::PastEveryLease { guard } => (true, guard),
     };
-    let row: Row = diesel::sql_query(
+    let row: Row = sql_query(
         "SELECT coalesce(bool_or(status IN ('pending', 'running')), false) AS startable,
                 coalesce(bool_or(status = 'cancelling'), false) AS cancelling,
                 coalesce(bool_or(status = 'cancelling'
@@ -296,8 +296,8 @@ async fn commit(db: &mut AsyncPgConnection, locked: &Locked, request: Option<Req
         #[diesel(sql_type = sql_types::Uuid)]
         id: CleanupId,
     }
-    diesel::sql_query(CASCADE_TIMEOUT).execute(db).await?;
-    let cleanup: Row = diesel::sql_query(
+    sql_query(CASCADE_TIMEOUT).execute(db).await?;
+    let cleanup: Row = sql_query(
         "INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id, requested_by,
                               request_id, deletion_requested_at, entity_rows_deleted, writer_end, targets)
          SELECT $1, s.id, c.organization_id, c.collection_id, c.id, c.deletion_api_key_id, c.deletion_request_id,
@@ -327,19 +327,15 @@ async fn commit(db: &mut AsyncPgConnection, locked: &Locked, request: Option<Req
     for message in messages {
         crate::outbox::enqueue(db, &Envelope::new(message, request)).await?;
     }
-    diesel::sql_query("DELETE FROM source_connection WHERE id = $1")
-        .bind::<sql_types::Uuid, _>(locked.id)
-        .execute(db)
-        .await?;
+    sql_query("DELETE FROM source_connection WHERE id = $1").bind::<sql_types::Uuid, _>(locked.id).execute(db).await?;
     Ok(cleanup.id)
 }
 
 /// Locks every connection of a collection, by id.
 async fn lock_connections_of(db: &mut AsyncPgConnection, collection: CollectionId) -> Result<Vec<Locked>> {
-    let locked =
-        diesel::sql_query(format!("{LOCKED_COLUMNS} WHERE c.collection_id = $1 ORDER BY c.id FOR UPDATE OF c"))
-            .bind::<sql_types::Uuid, _>(collection)
-            .load(db)
-            .await?;
+    let locked = sql_query(format!("{LOCKED_COLUMNS} WHERE c.collection_id = $1 ORDER BY c.id FOR UPDATE OF c"))
+        .bind::<sql_types::Uuid, _>(collection)
+        .load(db)
+        .await?;
     Ok(locked)
 }

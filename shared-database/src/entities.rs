@@ -12,6 +12,7 @@ use shared_models::{DocumentType, EntityKey, LeaseOwner, SyncId, SyncJobId};
 
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 /// Who writes: a job under its lease.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +106,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn stored_entities(&self, sync: SyncId, keys: &[EntityKey]) -> Result<Vec<StoredEntity>> {
-        let rows: Vec<Row> = diesel::sql_query(
+        let rows: Vec<Row> = sql_query(
             "SELECT entity_key, document_type, content_hash, chunk_count, file_name
              FROM entity WHERE sync_id = $1 AND entity_key = ANY($2)",
         )
@@ -121,7 +122,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn mark_seen(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
-        let rows = diesel::sql_query(format!(
+        let rows = sql_query(format!(
             "UPDATE entity SET seen_by_job = $1 WHERE sync_id = $3 AND entity_key = ANY($4) AND {HELD}"
         ))
         .bind::<sql_types::Uuid, _>(writer.job)
@@ -138,7 +139,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn make_dirty(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
-        let rows = diesel::sql_query(format!(
+        let rows = sql_query(format!(
             "UPDATE entity SET content_hash = NULL, modified_at = clock_timestamp()
              WHERE sync_id = $3 AND entity_key = ANY($4) AND {HELD}"
         ))
@@ -163,7 +164,7 @@ impl Database {
         let types: Vec<&str> = intents.iter().map(|intent| intent.document_type.as_str()).collect();
         let chunks: Vec<i32> = intents.iter().map(|intent| integer(intent.chunk_count)).collect();
         let files: Vec<Option<&str>> = intents.iter().map(|intent| intent.file_name.as_deref()).collect();
-        let rows = diesel::sql_query(format!(
+        let rows = sql_query(format!(
             "INSERT INTO entity (sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count,
                                  file_name, seen_by_job)
              SELECT $3, new.key, new.class, new.id, new.type, NULL, new.chunks, new.file, $1
@@ -198,7 +199,7 @@ impl Database {
         let keys: Vec<&[u8]> = written.iter().map(|entity| entity.key.0.as_slice()).collect();
         let hashes: Vec<&[u8]> = written.iter().map(|entity| entity.content_hash.as_slice()).collect();
         let chunks: Vec<i32> = written.iter().map(|entity| integer(entity.chunk_count)).collect();
-        let rows = diesel::sql_query(format!(
+        let rows = sql_query(format!(
             "UPDATE entity e SET content_hash = new.hash, chunk_count = new.chunks, modified_at = clock_timestamp()
              FROM unnest($4, $5, $6) AS new (key, hash, chunks)
              WHERE e.sync_id = $3 AND e.entity_key = new.key AND e.seen_by_job = $1 AND {HELD}"
@@ -233,7 +234,7 @@ impl Database {
             row: Row,
         }
         let after: &[u8] = after.as_ref().map_or(&[], |key| key.0.as_slice());
-        let rows: Vec<Unseen> = diesel::sql_query(
+        let rows: Vec<Unseen> = sql_query(
             "SELECT entity_id, entity_key, document_type, content_hash, chunk_count, file_name
              FROM entity WHERE sync_id = $1 AND entity_key > $2 AND seen_by_job <> $3
              ORDER BY entity_key LIMIT $4",
@@ -258,7 +259,7 @@ impl Database {
             is_held: bool,
         }
         // Not told by the number of rows: a repetition finds them gone.
-        let held: Held = diesel::sql_query(format!(
+        let held: Held = sql_query(format!(
             "WITH gone AS (DELETE FROM entity
                            WHERE sync_id = $3 AND entity_key = ANY($4) AND content_hash IS NULL AND {HELD})
              SELECT {HELD} AS is_held"

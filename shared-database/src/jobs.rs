@@ -18,6 +18,7 @@ use shared_models::{
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::schema::sync_job;
+use crate::statement::sql_query;
 
 mod end;
 
@@ -66,7 +67,7 @@ pub async fn create(
     request: Option<RequestId>,
 ) -> Result<Option<SyncJobId>> {
     let id = SyncJobId::random();
-    let rows = diesel::sql_query(
+    let rows = sql_query(
         "INSERT INTO sync_job (id, sync_id, status, force_full_sync, request_id)
          SELECT $1, s.id, 'pending', $3, $4
          FROM source_connection c JOIN sync s ON s.source_connection_id = c.id
@@ -188,7 +189,7 @@ impl Database {
         let mut db = self.connection().await?;
         let job = match claim {
             Claim::Named(id) => {
-                diesel::sql_query(format!("{CLAIM} $3 {RETURNING}"))
+                sql_query(format!("{CLAIM} $3 {RETURNING}"))
                     .bind::<sql_types::Uuid, _>(owner)
                     .bind::<sql_types::Double, _>(ttl.as_secs_f64())
                     .bind::<sql_types::Uuid, _>(id)
@@ -196,7 +197,7 @@ impl Database {
                     .await
             }
             Claim::PendingFor(age) => {
-                diesel::sql_query(format!(
+                sql_query(format!(
                     "{CLAIM} (SELECT id FROM sync_job WHERE status = 'pending'
                                 AND created_at <= clock_timestamp() - make_interval(secs => $3)
                               ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) {RETURNING}"
@@ -216,7 +217,7 @@ impl Database {
     /// # Errors
     /// Any database error; the lease then stands as it was before.
     pub async fn renew_lease(&self, job: SyncJobId, owner: LeaseOwner, ttl: Duration) -> Result<bool> {
-        let rows = diesel::sql_query(
+        let rows = sql_query(
             "UPDATE sync_job SET lease_expires_at = clock_timestamp() + make_interval(secs => $3)
              WHERE id = $1 AND lease_owner = $2 AND status = 'running'",
         )
@@ -253,7 +254,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn reap_jobs(&self, guard: Duration) -> Result<Vec<ReapedJob>> {
-        let reaped = diesel::sql_query(
+        let reaped = sql_query(
             "UPDATE sync_job
              SET status = CASE status WHEN 'cancelling' THEN 'cancelled' ELSE 'failed' END,
                  error = CASE status WHEN 'cancelling' THEN NULL ELSE 'worker lost' END,
@@ -308,7 +309,7 @@ impl Database {
     }
 
     async fn active_job_status(&self, connection: SourceConnectionId) -> Result<Option<JobStatus>> {
-        let row: Option<StatusRow> = diesel::sql_query(
+        let row: Option<StatusRow> = sql_query(
             "SELECT j.status FROM sync_job j JOIN sync s ON s.id = j.sync_id
              WHERE s.source_connection_id = $1 AND j.status IN ('pending', 'running', 'cancelling')",
         )
@@ -326,7 +327,7 @@ impl Database {
     pub async fn cancel_job(&self, connection: SourceConnectionId, job: SyncJobId) -> Result<CancelJob> {
         self.transaction(move |db| {
             async move {
-                let rows = diesel::sql_query(
+                let rows = sql_query(
                     "UPDATE sync_job j
                  SET status = CASE j.status WHEN 'pending' THEN 'cancelled' ELSE 'cancelling' END,
                      job_end = CASE j.status WHEN 'pending' THEN 'never_started' END,

@@ -21,6 +21,7 @@ pub mod rate_limits;
 pub mod schedules;
 pub mod schema;
 pub mod search;
+mod statement;
 
 pub use error::{DatabaseError, Result};
 pub use pool::{Connection, Database, MIGRATIONS, migrate, revert_all};

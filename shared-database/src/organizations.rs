@@ -10,6 +10,7 @@ use crate::api_keys::KeyHash;
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::{api_key, organization};
+use crate::statement::sql_query;
 
 /// Advisory lock under which the first organization is made: several gateways may start at once. ASCII "unwvorg".
 const FIRST_ORGANIZATION_LOCK: i64 = 0x75_6e_77_76_6f_72_67;
@@ -33,12 +34,11 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn set_plan(&self, organization: OrganizationId, plan: Plan) -> Result<bool> {
-        let rows =
-            diesel::sql_query("UPDATE organization SET plan = $2, modified_at = clock_timestamp() WHERE id = $1")
-                .bind::<sql_types::Uuid, _>(organization)
-                .bind::<sql_types::Text, _>(plan)
-                .execute(&mut self.connection().await?)
-                .await?;
+        let rows = sql_query("UPDATE organization SET plan = $2, modified_at = clock_timestamp() WHERE id = $1")
+            .bind::<sql_types::Uuid, _>(organization)
+            .bind::<sql_types::Text, _>(plan)
+            .execute(&mut self.connection().await?)
+            .await?;
         Ok(rows == 1)
     }
 
@@ -52,10 +52,8 @@ impl Database {
         self.transaction(move |db| {
             let name = name.clone();
             async move {
-                diesel::sql_query("SET LOCAL lock_timeout = '20s'").execute(db).await?;
-                diesel::sql_query(format!("SELECT pg_advisory_xact_lock({FIRST_ORGANIZATION_LOCK})"))
-                    .execute(db)
-                    .await?;
+                sql_query("SET LOCAL lock_timeout = '20s'").execute(db).await?;
+                sql_query(format!("SELECT pg_advisory_xact_lock({FIRST_ORGANIZATION_LOCK})")).execute(db).await?;
                 let count: i64 = organization::table.count().get_result(db).await?;
                 if count > 0 {
                     return Ok(None);

@@ -14,6 +14,7 @@ use shared_models::{Envelope, Message, MessageId, RequestId};
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::schema::outbox;
+use crate::statement::sql_query;
 
 /// A due message, claimed by this relay for a while.
 #[derive(Debug, Clone)]
@@ -102,7 +103,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn claim_outbox(&self, limit: i64, visibility: Duration) -> Result<Vec<DueMessage>> {
-        let rows: Vec<Row> = diesel::sql_query(
+        let rows: Vec<Row> = sql_query(
             "UPDATE outbox SET next_attempt_at = clock_timestamp() + make_interval(secs => $1)
              WHERE id IN (SELECT id FROM outbox WHERE published_at IS NULL AND next_attempt_at <= clock_timestamp()
                           ORDER BY next_attempt_at, id LIMIT $2 FOR UPDATE SKIP LOCKED)
@@ -122,7 +123,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn mark_published(&self, ids: &[i64]) -> Result<()> {
-        diesel::sql_query("UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY($1)")
+        sql_query("UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY($1)")
             .bind::<sql_types::Array<sql_types::BigInt>, _>(ids)
             .execute(&mut self.connection().await?)
             .await?;
@@ -134,7 +135,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn postpone_message(&self, id: i64, delay: Duration) -> Result<()> {
-        diesel::sql_query(
+        sql_query(
             "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = clock_timestamp() + make_interval(secs => $1)
              WHERE id = $2",
         )
@@ -150,7 +151,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn outbox_backlog(&self) -> Result<Backlog> {
-        let backlog = diesel::sql_query(
+        let backlog = sql_query(
             "SELECT count(*) AS messages,
                     coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_seconds
              FROM outbox WHERE published_at IS NULL",
@@ -166,7 +167,7 @@ impl Database {
     /// Any database error.
     pub async fn prune_outbox(&self, age: Duration) -> Result<usize> {
         let dropped =
-            diesel::sql_query("DELETE FROM outbox WHERE published_at < clock_timestamp() - make_interval(secs => $1)")
+            sql_query("DELETE FROM outbox WHERE published_at < clock_timestamp() - make_interval(secs => $1)")
                 .bind::<sql_types::Double, _>(age.as_secs_f64())
                 .execute(&mut self.connection().await?)
                 .await?;

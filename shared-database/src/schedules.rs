@@ -19,6 +19,7 @@ use shared_models::schedule::CronExpression;
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::source_connection;
+use crate::statement::sql_query;
 
 mod fire;
 mod review;
@@ -69,7 +70,7 @@ pub(crate) async fn plan(
         #[diesel(sql_type = sql_types::Timestamptz)]
         now: DateTime<Utc>,
     }
-    let row: Row = diesel::sql_query("SELECT clock_timestamp() AS now").get_result(db).await?;
+    let row: Row = sql_query("SELECT clock_timestamp() AS now").get_result(db).await?;
     diesel::update(source_connection::table.find(connection))
         .set(source_connection::next_run_at.eq(cron.next_after(row.now)))
         .execute(db)
@@ -83,7 +84,7 @@ async fn set_next_runs(
     connections: Vec<SourceConnectionId>,
     times: Vec<Option<DateTime<Utc>>>,
 ) -> Result<()> {
-    diesel::sql_query(
+    sql_query(
         "UPDATE source_connection c SET next_run_at = planned.next
          FROM unnest($1, $2) AS planned (id, next) WHERE c.id = planned.id",
     )
@@ -104,7 +105,7 @@ pub(crate) async fn needs_credentials(db: &mut AsyncPgConnection, connection: So
         #[diesel(sql_type = sql_types::Bool)]
         needs_credentials: bool,
     }
-    let row: Option<Row> = diesel::sql_query(format!(
+    let row: Option<Row> = sql_query(format!(
         "SELECT {NEEDS_CREDENTIALS} AS needs_credentials
          FROM source_connection c JOIN sync s ON s.source_connection_id = c.id WHERE c.id = $1"
     ))
@@ -126,7 +127,7 @@ impl Database {
             #[diesel(sql_type = sql_types::Nullable<sql_types::Double>)]
             seconds_to_go: Option<f64>,
         }
-        let row: Row = diesel::sql_query(
+        let row: Row = sql_query(
             "SELECT extract(epoch FROM min(next_run_at) - clock_timestamp())::float8 AS seconds_to_go
              FROM source_connection WHERE next_run_at IS NOT NULL AND deletion_requested_at IS NULL",
         )

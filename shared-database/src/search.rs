@@ -11,6 +11,7 @@ use shared_models::{CollectionId, SourceConnectionId, SyncId};
 
 use crate::error::Result;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 /// The live syncs of a collection, `$1`; those of the connections `$2` if it isn't null.
 pub const LIVE_SYNCS: &str = "
@@ -45,7 +46,7 @@ impl Database {
         only: Option<&[SourceConnectionId]>,
     ) -> Result<Vec<SyncId>> {
         let only = only.map(|only| only.iter().map(|id| id.0).collect::<Vec<_>>());
-        let rows: Vec<Live> = diesel::sql_query(LIVE_SYNCS)
+        let rows: Vec<Live> = sql_query(LIVE_SYNCS)
             .bind::<sql_types::Uuid, _>(collection)
             .bind::<sql_types::Nullable<sql_types::Array<sql_types::Uuid>>, _>(only)
             .load(&mut self.connection().await?)
@@ -59,7 +60,7 @@ impl Database {
     /// Any database error.
     pub async fn still_live(&self, syncs: &[SyncId]) -> Result<Vec<SyncId>> {
         let syncs: Vec<uuid::Uuid> = syncs.iter().map(|id| id.0).collect();
-        let rows: Vec<Live> = diesel::sql_query(STILL_LIVE)
+        let rows: Vec<Live> = sql_query(STILL_LIVE)
             .bind::<sql_types::Array<sql_types::Uuid>, _>(syncs)
             .load(&mut self.connection().await?)
             .await?;

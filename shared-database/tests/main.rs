@@ -12,3 +12,4 @@ mod schedule_races;
 mod schedules;
 mod search;
 mod secrets;
+mod statements;

@@ -34,12 +34,12 @@ async fn bench() {
     let ids = Arc::new(fill(&system).await);
     println!("{} connections in one organization, {ENTITIES_EACH} entities and 3 jobs each", ids.len());
     let pid = gateway.service.pid().as_raw_nonzero().get();
-    let get = |number: usize| format!("/source-connections/{}", ids[number.wrapping_mul(7919) % ids.len()]);
+    let get = move |number: usize| format!("/source-connections/{}", ids[number.wrapping_mul(7919) % ids.len()]);
     let first_page = |_| "/source-connections".to_owned();
     let last_page = |_| format!("/source-connections?skip={}&limit=100", CONNECTIONS - 100);
     let whole = |_| "/source-connections?limit=1000".to_owned();
     for concurrency in [1, 8, 32] {
-        run("GET  one connection", pid, &gateway.api, concurrency, get).await;
+        run("GET  one connection", pid, &gateway.api, concurrency, get.clone()).await;
         run("LIST first 100", pid, &gateway.api, concurrency, first_page).await;
         run("LIST last 100", pid, &gateway.api, concurrency, last_page).await;
         run("LIST first 1000", pid, &gateway.api, concurrency, whole).await;

@@ -11,6 +11,7 @@ use shared_models::{PurgeTarget, SyncId};
 use super::{AllowedHours, COLUMNS, ClaimedCleanup, Row};
 use crate::error::Result;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 /// What PostgreSQL says before a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
@@ -52,7 +53,7 @@ impl Database {
         self.reopen_for_check(known, allowed).await?;
         let (from, to) = allowed.bounds();
         let hours = AllowedHours::sql(2, 3);
-        let row: Option<Row> = diesel::sql_query(format!(
+        let row: Option<Row> = sql_query(format!(
             "UPDATE cleanup SET claim = claim + 1, modified_at = clock_timestamp(),
                     claim_expires_at = clock_timestamp() + make_interval(secs => $4)
              WHERE id = (SELECT id FROM cleanup WHERE {DUE} AND (state = 'settling' OR {hours})
@@ -73,7 +74,7 @@ impl Database {
     async fn reopen_for_check(&self, known: &[PurgeTarget], allowed: &AllowedHours) -> Result<()> {
         let (from, to) = allowed.bounds();
         let hours = AllowedHours::sql(2, 3);
-        diesel::sql_query(format!(
+        sql_query(format!(
             "UPDATE cleanup SET state = 'scheduled', next_attempt_at = check_again_at, claim = claim + 1,
                     claim_expires_at = NULL, modified_at = clock_timestamp()
              WHERE state = 'done' AND check_again_at <= statement_timestamp() AND targets <@ $1 AND {hours}"
@@ -96,7 +97,7 @@ impl Database {
             #[diesel(sql_type = sql_types::Nullable<sql_types::Double>)]
             seconds: Option<f64>,
         }
-        let wait: Wait = diesel::sql_query(
+        let wait: Wait = sql_query(
             "SELECT extract(epoch FROM min(due_at) - statement_timestamp())::float8 AS seconds
              FROM (SELECT greatest(next_attempt_at, claim_expires_at) AS due_at FROM cleanup
                    WHERE state IN ('scheduled', 'purging', 'settling') AND targets <@ $1
@@ -118,7 +119,7 @@ impl Database {
     pub async fn cleanup_guard(&self, sync: SyncId, known: &[PurgeTarget], allowed: &AllowedHours) -> Result<Guard> {
         let (from, to) = allowed.bounds();
         let hours = AllowedHours::sql(2, 3);
-        let guard = diesel::sql_query(format!(
+        let guard = sql_query(format!(
             "SELECT EXISTS (SELECT 1 FROM sync WHERE id = $4) AS is_live, {hours} AS is_allowed,
                     EXISTS (SELECT 1 FROM cleanup WHERE {DUE}) AS others_wait, clock_timestamp() AS now"
         ))

@@ -11,6 +11,7 @@ use shared_models::{Envelope, Message, OrganizationId, PurgeTarget, ReceiptId, R
 use super::{Claim, ClaimError, ClaimLost, progress_json};
 use crate::error::DatabaseError;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 type Result<T> = std::result::Result<T, ClaimError>;
 
@@ -47,7 +48,7 @@ impl Database {
     /// # Errors
     /// [`ClaimLost`], or any database error; the claim then stands as it was before.
     pub async fn renew_claim(&self, claim: Claim, ttl: Duration) -> Result<()> {
-        let rows = diesel::sql_query(format!(
+        let rows = sql_query(format!(
             "UPDATE cleanup SET claim_expires_at = clock_timestamp() + make_interval(secs => $3) WHERE {HELD}"
         ))
         .bind::<sql_types::Uuid, _>(claim.cleanup_id)
@@ -81,7 +82,7 @@ impl Database {
     /// [`ClaimLost`], or any database error.
     pub async fn settle(&self, claim: Claim, progress: &TargetsProgress, delay: Duration) -> Result<()> {
         let progress = progress_json(progress)?;
-        let rows = diesel::sql_query(format!(
+        let rows = sql_query(format!(
             "UPDATE cleanup SET state = 'settling', progress = $3, attempts = 0, error_code = NULL, error_text = NULL,
                     claim_expires_at = NULL, modified_at = clock_timestamp(),
                     next_attempt_at = clock_timestamp() + make_interval(secs => $4)
@@ -122,7 +123,7 @@ impl Database {
         delay: Duration,
     ) -> Result<()> {
         let progress = progress_json(progress)?;
-        let rows = diesel::sql_query(format!(
+        let rows = sql_query(format!(
             "UPDATE cleanup SET state = 'scheduled', progress = $3, attempts = $4, error_code = $5, error_text = $6,
                     claim_expires_at = NULL, modified_at = clock_timestamp(),
                     next_attempt_at = clock_timestamp() + make_interval(secs => $7)
@@ -170,7 +171,7 @@ impl Database {
                 let (progress, signed) = (progress.clone(), signed.clone());
                 let (verified, event) = (verified.clone(), event.clone());
                 async move {
-                    let rows = diesel::sql_query(format!(
+                    let rows = sql_query(format!(
                         "UPDATE cleanup SET state = 'done', progress = $3, attempts = 0, error_code = NULL,
                                 error_text = NULL, claim_expires_at = NULL, check_again_at = $5,
                                 completed_at = clock_timestamp(), modified_at = clock_timestamp()
@@ -187,7 +188,7 @@ impl Database {
                     if rows == 0 {
                         return Ok(false);
                     }
-                    diesel::sql_query("INSERT INTO receipt (id, cleanup_id, signed) VALUES ($1, $2, $3)")
+                    sql_query("INSERT INTO receipt (id, cleanup_id, signed) VALUES ($1, $2, $3)")
                         .bind::<sql_types::Uuid, _>(receipt_id)
                         .bind::<sql_types::Uuid, _>(claim.cleanup_id)
                         .bind::<sql_types::Jsonb, _>(signed)
@@ -204,15 +205,14 @@ impl Database {
 
     async fn update_held(&self, claim: Claim, progress: &TargetsProgress, set: &'static str) -> Result<()> {
         let progress = progress_json(progress)?;
-        let rows = diesel::sql_query(format!(
-            "UPDATE cleanup SET progress = $3, modified_at = clock_timestamp(), {set} WHERE {HELD}"
-        ))
-        .bind::<sql_types::Uuid, _>(claim.cleanup_id)
-        .bind::<sql_types::BigInt, _>(claim.number)
-        .bind::<sql_types::Jsonb, _>(progress)
-        .execute(&mut self.connection().await?)
-        .await
-        .map_err(DatabaseError::from)?;
+        let rows =
+            sql_query(format!("UPDATE cleanup SET progress = $3, modified_at = clock_timestamp(), {set} WHERE {HELD}"))
+                .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+                .bind::<sql_types::BigInt, _>(claim.number)
+                .bind::<sql_types::Jsonb, _>(progress)
+                .execute(&mut self.connection().await?)
+                .await
+                .map_err(DatabaseError::from)?;
         held(rows)
     }
 }

@@ -8,6 +8,7 @@ use shared_models::{CleanupId, Envelope, Message, RequestId, SyncId};
 
 use crate::error::Result;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 impl Database {
     /// `done | settling → scheduled`, due now, for a worker that finds that a write of its own ended after its lease.
@@ -26,7 +27,7 @@ impl Database {
         }
         self.transaction(move |db| {
             async move {
-                let reopened: Option<Row> = diesel::sql_query(
+                let reopened: Option<Row> = sql_query(
                     "UPDATE cleanup SET state = 'scheduled', next_attempt_at = clock_timestamp(), claim = claim + 1,
                             claim_expires_at = NULL, modified_at = clock_timestamp()
                      WHERE sync_id = $1 AND state IN ('done', 'settling')

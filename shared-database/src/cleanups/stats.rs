@@ -9,6 +9,7 @@ use shared_models::CleanupState;
 
 use crate::error::Result;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 /// How many cleanups there are, and how late the latest is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,7 +36,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn cleanup_stats(&self) -> Result<CleanupStats> {
-        let rows: Vec<Row> = diesel::sql_query(
+        let rows: Vec<Row> = sql_query(
             "SELECT state, count(*) AS cleanups,
                     greatest(0, extract(epoch FROM statement_timestamp() - min(
                         CASE WHEN completed_at IS NULL THEN rows_deleted_at

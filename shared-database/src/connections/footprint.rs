@@ -7,6 +7,7 @@ use shared_models::SyncId;
 
 use crate::error::Result;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 /// How much there should be, besides what a connection's view shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, QueryableByName)]
@@ -29,7 +30,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn footprint(&self, sync: SyncId) -> Result<Footprint> {
-        let footprint = diesel::sql_query(
+        let footprint = sql_query(
             "SELECT (SELECT count(*) FROM credential c JOIN sync s USING (source_connection_id)
                      WHERE s.id = $1) AS credentials,
                     coalesce(sum(e.chunk_count), 0)::bigint AS documents,

@@ -10,6 +10,7 @@ use shared_models::{OrganizationId, SourceConnectionId, StatusFacts};
 use super::LastJob;
 use crate::error::Result;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 /// A connection in a list.
 #[derive(Debug, Clone, QueryableByName)]
@@ -62,7 +63,7 @@ impl Database {
         limit: i64,
     ) -> Result<Vec<ListedConnection>> {
         // The page is cut first, so that only the entities of its connections are counted.
-        let listed = diesel::sql_query(
+        let listed = sql_query(
             "SELECT p.*, j.status AS last_job, j.error_category,
                     (SELECT count(*) FROM entity e WHERE e.sync_id = p.sync_id) AS entity_count
              FROM (SELECT c.id, c.name, c.short_name, k.readable_id AS readable_collection_id, c.created_at,

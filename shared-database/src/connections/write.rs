@@ -21,6 +21,7 @@ use crate::credentials::{self, CredentialCipher};
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::schema::{source_connection, sync};
+use crate::statement::sql_query;
 use crate::{jobs, schedules};
 
 /// What a new connection is made of, validated.
@@ -139,7 +140,7 @@ async fn create(
     request: RequestId,
 ) -> Result<CreatedConnection> {
     let id = SourceConnectionId::random();
-    let rows = diesel::sql_query(
+    let rows = sql_query(
         "INSERT INTO source_connection (id, organization_id, collection_id, short_name, name, description, config,
                                         auth_method, is_authenticated, authenticated_at, cron, continuous, cursor_field)
          SELECT $1, k.organization_id, k.id, $4, $5, $6, $7, $8, true, clock_timestamp(), $9, $10, $11

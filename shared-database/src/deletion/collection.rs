@@ -15,6 +15,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 /// What D1 of a collection found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Database {
                 };
                 let is_owner = locked.requested_by.is_none();
                 if is_owner {
-                    diesel::sql_query(
+                    sql_query(
                         "UPDATE collection SET deletion_requested_at = clock_timestamp(), deletion_api_key_id = $2,
                             deletion_request_id = $3
                      WHERE id = $1",
@@ -107,12 +108,12 @@ impl Database {
                 if must_wait {
                     return Ok(CollectionCommit::NotYet);
                 }
-                diesel::sql_query(CASCADE_TIMEOUT).execute(db).await?;
+                sql_query(CASCADE_TIMEOUT).execute(db).await?;
                 let mut cleanups = Vec::new();
                 for locked in &connections {
                     cleanups.push(commit(db, locked, locked.deletion_request_id).await?);
                 }
-                diesel::sql_query("DELETE FROM collection WHERE id = $1")
+                sql_query("DELETE FROM collection WHERE id = $1")
                     .bind::<sql_types::Uuid, _>(collection)
                     .execute(db)
                     .await?;
@@ -164,7 +165,7 @@ async fn lock(
         #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
         request: Option<RequestId>,
     }
-    let row: Option<Row> = diesel::sql_query(
+    let row: Option<Row> = sql_query(
         "SELECT deletion_api_key_id AS api_key,
                 CASE WHEN deletion_requested_at IS NOT NULL THEN deletion_request_id END AS request
          FROM collection WHERE id = $1 AND ($2 IS NULL OR organization_id = $2) FOR UPDATE",

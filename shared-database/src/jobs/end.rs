@@ -13,6 +13,7 @@ use shared_models::{JobStatus, LeaseOwner, SyncJobId};
 use super::{JobCounts, StatusRow};
 use crate::error::Result;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 /// How a worker wants to end its job.
 #[derive(Debug, Clone)]
@@ -78,7 +79,7 @@ impl Database {
             }
             JobOutcome::Failed { error, category } => (JobStatus::Failed, Some(error), category, None),
         };
-        let row: Option<StatusRow> = diesel::sql_query(END)
+        let row: Option<StatusRow> = sql_query(END)
             .bind::<sql_types::Uuid, _>(job)
             .bind::<sql_types::Uuid, _>(owner)
             .bind::<sql_types::Text, _>(status)

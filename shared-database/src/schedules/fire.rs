@@ -15,6 +15,7 @@ use super::{NEEDS_CREDENTIALS, set_next_runs};
 use crate::error::Result;
 use crate::outbox;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 /// A schedule that fired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +110,7 @@ impl Database {
 const IDLE_TIMEOUT: &str = "SET LOCAL idle_in_transaction_session_timeout = '1s'";
 
 async fn fire(db: &mut AsyncPgConnection, limit: i64) -> Result<Firing> {
-    diesel::sql_query(IDLE_TIMEOUT).execute(db).await?;
+    sql_query(IDLE_TIMEOUT).execute(db).await?;
     let decided: Vec<Decided> = lock_due(db, limit).await?.into_iter().map(Due::decide).collect();
     if decided.is_empty() {
         return Ok(Firing::default());
@@ -122,7 +123,7 @@ async fn fire(db: &mut AsyncPgConnection, limit: i64) -> Result<Firing> {
 
 /// `statement_timestamp()`, since the index can't be asked for a time that changes while it is read.
 async fn lock_due(db: &mut AsyncPgConnection, limit: i64) -> Result<Vec<Due>> {
-    let due = diesel::sql_query(format!(
+    let due = sql_query(format!(
         "SELECT c.id AS connection, s.id AS sync, c.cron, statement_timestamp() AS now,
                 extract(epoch FROM statement_timestamp() - c.next_run_at)::float8 AS lag_seconds,
                 EXISTS (SELECT 1 FROM sync_job a WHERE a.sync_id = s.id
@@ -149,7 +150,7 @@ async fn create_jobs(db: &mut AsyncPgConnection, decided: &[Decided]) -> Result<
     }
     let wanted = || decided.iter().filter_map(|decided| Some((decided.outcome.ok()?, decided.due.sync)));
     let (jobs, syncs): (Vec<SyncJobId>, Vec<SyncId>) = wanted().unzip();
-    let created: Vec<Row> = diesel::sql_query(
+    let created: Vec<Row> = sql_query(
         "INSERT INTO sync_job (id, sync_id, status)
          SELECT due.job, due.sync, 'pending' FROM unnest($1, $2) AS due (job, sync)
          ON CONFLICT (sync_id) WHERE status IN ('pending', 'running', 'cancelling') DO NOTHING

@@ -11,6 +11,7 @@ use shared_models::schedule::CronExpression;
 
 use crate::error::Result;
 use crate::pool::Database;
+use crate::statement::sql_query;
 
 /// What a review found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Database {
 }
 
 async fn review(db: &mut AsyncPgConnection, after: Option<SourceConnectionId>, limit: usize) -> Result<Review> {
-    let unplanned: Vec<Unplanned> = diesel::sql_query(
+    let unplanned: Vec<Unplanned> = sql_query(
         "SELECT id, cron, clock_timestamp() AS now FROM source_connection
          WHERE cron IS NOT NULL AND next_run_at IS NULL AND deletion_requested_at IS NULL
            AND ($1 IS NULL OR id > $1)
