@@ -8,7 +8,7 @@ stack := target/debug/local-stack
 # Tools of the tests, from PyPI, as dev/requirements.txt names them.
 python_stamp := .local/venv/installed
 
-.PHONY: help demo up down status clean-local test lint deps compose-check python-tools bench-delete bench-reads bench-limits mutations ci \
+.PHONY: help demo up down status clean-local test lint deps openapi compose-check python-tools bench-delete bench-reads bench-limits mutations ci \
         build build-all run-tests not-run-here need-cargo need-lints need-python
 
 help: ## List the targets
@@ -38,6 +38,10 @@ lint: need-lints ## Check format and lints
 
 deps: need-cargo need-python ## Check who depends on whom
 	@bash dev/check-dependencies.sh
+
+openapi: need-cargo ## Renew docs/openapi.json from the code
+	cargo build -p api-gateway
+	target/debug/api-gateway openapi > docs/openapi.json
 
 python-tools: $(python_stamp) ## Install the Python tools of the tests into .local/venv
 

@@ -11,6 +11,7 @@ use crate::routes;
 pub mod answers;
 mod common;
 mod headers;
+mod links;
 pub mod pages;
 pub mod parameters;
 mod schemas;
@@ -70,6 +71,7 @@ pub fn document() -> OpenApi {
     }
     schemas::finish(&mut document);
     common::finish(&mut document);
+    links::finish(&mut document);
     document
 }
 

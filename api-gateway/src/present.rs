@@ -11,10 +11,13 @@ use shared_database::collections::{CollectionMember, CollectionRow};
 use shared_database::connections::{ClassCount, ConnectionView, ListedConnection};
 use shared_database::jobs::SyncJob;
 use shared_models::job::ErrorCategory;
-use shared_models::wire::{self, collection::{CollectionStatus, Vectors}, job::duration_seconds};
+use shared_models::wire::{
+    self,
+    collection::{CollectionStatus, Vectors},
+    job::duration_seconds,
+};
 use shared_models::{JobStatus, SourceConnectionId, StatusFacts};
 use shared_stores::vespa::{Document, Hit};
-
 
 /// A connection in a list.
 #[must_use]
@@ -156,11 +159,7 @@ pub fn job(job: SyncJob, source_connection_id: SourceConnectionId) -> wire::job:
 
 /// A collection with its connections.
 #[must_use]
-pub fn collection(
-    row: CollectionRow,
-    members: &[CollectionMember],
-    vectors: Vectors,
-) -> wire::collection::Collection {
+pub fn collection(row: CollectionRow, members: &[CollectionMember], vectors: Vectors) -> wire::collection::Collection {
     let facts: Vec<StatusFacts> = members.iter().map(CollectionMember::facts).collect();
     let summary = |member: &CollectionMember| wire::collection::ConnectionSummary {
         short_name: member.short_name.clone(),
@@ -235,8 +234,8 @@ pub fn search_result(hit: Hit) -> wire::search::SearchResult {
     let Document { entity_id, name, textual_representation, payload, .. } = hit.document;
     let breadcrumbs = hit.document.breadcrumbs.into_iter().map(|crumb| wire::search::Breadcrumb {
         entity_id: crumb.entity_id,
-        name: some_text(crumb.name),
-        entity_type: some_text(crumb.entity_type),
+        name: crumb.name,
+        entity_type: crumb.entity_type,
     });
     let viewers = hit.document.access_viewers;
     wire::search::SearchResult {
@@ -248,12 +247,12 @@ pub fn search_result(hit: Hit) -> wire::search::SearchResult {
         updated_at: time(hit.document.updated_at),
         textual_representation,
         airweave_system_metadata: wire::search::SystemMetadata {
-            source_name: some_text(hit.document.source_name),
-            entity_type: some_text(hit.document.entity_type),
+            source_name: hit.document.source_name,
+            entity_type: hit.document.entity_type,
             sync_id: hit.document.sync_id,
             sync_job_id: Some(hit.document.sync_job_id),
-            chunk_index: Some(hit.document.chunk_index.into()),
-            original_entity_id: some_text(hit.document.original_entity_id),
+            chunk_index: hit.document.chunk_index.into(),
+            original_entity_id: hit.document.original_entity_id,
         },
         access: wire::search::Access {
             viewers: (!viewers.is_empty()).then_some(viewers),
@@ -263,10 +262,6 @@ pub fn search_result(hit: Hit) -> wire::search::SearchResult {
         url: hit.document.url,
         raw_source_fields: raw_fields(&payload),
     }
-}
-
-fn some_text(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
 }
 
 fn time(seconds: Option<i64>) -> Option<String> {

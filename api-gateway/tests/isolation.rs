@@ -56,7 +56,7 @@ fn table() -> Vec<(&'static str, Vec<(Method, Must)>)> {
 }
 
 /// The paths that the gateway registers, read from its own source.
-fn registered() -> BTreeSet<String> {
+pub fn registered() -> BTreeSet<String> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/routes");
     let mut paths = BTreeSet::new();
     for file in std::fs::read_dir(folder).unwrap() {

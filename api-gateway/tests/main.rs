@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod auth;
+mod authentications;
 mod browsers;
 mod collections;
 mod connections;
@@ -14,6 +15,7 @@ mod gateway;
 mod https;
 mod isolation;
 mod jobs;
+mod openapi;
 mod operations;
 mod preview;
 mod rate_limits;

@@ -96,14 +96,13 @@ impl<'a> Fields<'a> {
         self.text(name, chars).unwrap_or_default()
     }
 
-    /// true or false, or none.
+    /// true or false, or none. Also as the text, as some languages write it; no other text and no number.
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         let value = self.value(name)?;
         let flag = match value {
             Value::Bool(flag) => Some(*flag),
-            Value::String(text) => boolean(text),
-            Value::Number(number) => number.as_u64().and_then(|number| boolean(&number.to_string())),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
+            Value::String(text) => text.to_ascii_lowercase().parse().ok(),
+            Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
         };
         if flag.is_none() {
             self.refuse(name, "Input should be a valid boolean, unable to interpret input", "bool_parsing");
@@ -117,8 +116,7 @@ impl<'a> Fields<'a> {
         let number = match value {
             // 3.0 is a whole number too.
             Value::Number(number) => number.as_i64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok()),
-            Value::String(text) => text.trim().parse().ok(),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
         };
         let Some(number) = number else {
             self.refuse(name, "Input should be a valid integer", "int_type");

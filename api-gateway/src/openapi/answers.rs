@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use shared_models::wire::problem::{Detail, Unprocessable};
+use shared_models::wire::search::{LegacyResults, OlderResults};
 use utoipa::ToSchema;
 
 /// The server lives.
@@ -44,4 +45,15 @@ pub enum UnprocessableConnection {
     Form(Unprocessable),
     /// What the source's fields say.
     Content(Detail),
+}
+
+/// The hits, in the form that fits the request's.
+#[derive(ToSchema)]
+#[schema(as = LegacySearchAnswer)]
+#[serde(untagged)]
+pub enum LegacySearchAnswer {
+    /// Results and completion.
+    Newer(LegacyResults),
+    /// With a status and the kind of answer besides.
+    Older(OlderResults),
 }

@@ -73,6 +73,9 @@ fn complete(operation: &mut Operation) {
 
 /// Gives an answer the headers that it has, and the body that its status has unless it was given one.
 fn complete_response(response: &mut Response, status: &str, is_open: bool) {
+    // Those that the operation names have their one description too.
+    let own: Vec<String> = response.headers.keys().cloned().collect();
+    own.iter().for_each(|name| headers::add(response, name));
     headers::add(response, headers::REQUEST_ID);
     if !is_open && !matches!(status, "401" | "403") {
         headers::RATE_LIMIT.iter().for_each(|name| headers::add(response, name));
@@ -80,7 +83,7 @@ fn complete_response(response: &mut Response, status: &str, is_open: bool) {
     if !is_open && matches!(status, "429" | "503") {
         headers::add(response, headers::RETRY_AFTER);
     }
-    if status != "200" && response.content.is_empty() {
+    if !matches!(status, "200" | "204") && response.content.is_empty() {
         let body = match status {
             "404" => "NotFoundErrorResponse",
             "409" => "ConflictErrorResponse",

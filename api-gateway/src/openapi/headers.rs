@@ -12,13 +12,6 @@ pub const REQUEST_ID: &str = "X-Request-ID";
 pub const RATE_LIMIT: [&str; 3] = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
 /// On answers that say: not now.
 pub const RETRY_AFTER: &str = "Retry-After";
-/// On the answer to a deletion.
-pub const LINK: &str = "Link";
-/// On the answer to a connection's deletion.
-pub const CLEANUP_ID: &str = "X-Cleanup-Id";
-/// On answers to searches.
-pub const RETRIEVAL_STRATEGY: &str = "X-Retrieval-Strategy";
-
 /// Every header, by its name.
 pub fn all() -> impl Iterator<Item = (&'static str, Header)> {
     let [limit, remaining, reset] = RATE_LIMIT;
@@ -35,15 +28,19 @@ pub fn all() -> impl Iterator<Item = (&'static str, Header)> {
         (remaining, header(count(), "How many of them are left.")),
         (reset, header(count(), "When there will be more, in seconds since 1970.")),
         (RETRY_AFTER, header(count().minimum(Some(1)), "After how many seconds to try again.")),
-        (LINK, header(text(), "Where to watch the removal of the data: `</cleanups/…>; rel=\"monitor\"`.")),
-        (CLEANUP_ID, header(text().format(Some(uuid)), "The cleanup that removes the connection's data.")),
+        ("Link", header(text(), "Where to watch the removal of the data: `</cleanups/…>; rel=\"monitor\"`.")),
+        ("X-Cleanup-Id", header(text().format(Some(uuid)), "The cleanup that removes the connection's data.")),
         (
-            RETRIEVAL_STRATEGY,
+            "X-Retrieval-Strategy",
             header(
                 text().enum_values(Some(["hybrid", "semantic", "keyword"])),
                 "How hits were really found and ranked.",
             ),
         ),
+        ("X-API-Deprecation", header(text(), "`true`, if the request's form is deprecated.")),
+        ("X-API-Deprecation-Message", header(text(), "What to use instead.")),
+        ("X-Feature-Removed", header(text(), "What the request asks for and isn't done any more.")),
+        ("X-Feature-Removed-Message", header(text(), "What that means.")),
     ]
     .into_iter()
 }

@@ -1,6 +1,7 @@
 //! Query parameters, as `crate::input` reads them.
 #![expect(dead_code, reason = "described here, read by hand")]
 
+use shared_models::wire::search::ResponseType;
 use shared_models::{CleanupState, CollectionId};
 use utoipa::IntoParams;
 
@@ -60,7 +61,7 @@ pub struct CleanupFilter {
 #[into_params(parameter_in = Header)]
 pub struct LastEvent {
     /// The id of the last event that was seen: that one isn't sent again.
-    #[param(rename = "Last-Event-ID", value_type = String, required = false, max_length = 64)]
+    #[param(rename = "Last-Event-ID", value_type = String, required = false)]
     last_event_id: String,
 }
 
@@ -86,4 +87,10 @@ pub struct LegacySearch {
     /// Hits to skip.
     #[param(value_type = i64, required = false, minimum = 0, maximum = 10_000, default = 0)]
     offset: i64,
+    /// The kind of answer.
+    #[param(value_type = ResponseType, required = false)]
+    response_type: ResponseType,
+    /// Without effect.
+    #[param(value_type = f64, required = false, minimum = 0, maximum = 1)]
+    recency_bias: f64,
 }

@@ -18,15 +18,20 @@ const ERRORS: [(&str, &str); 3] = [
     ("ConflictErrorResponse", "It can't be done now."),
     ("RateLimitErrorResponse", "Too many requests."),
 ];
-/// Bodies that must have at least one of their fields.
-const NOT_EMPTY: [&str; 2] = ["CollectionUpdate", "SourceConnectionUpdate"];
+/// The body that must have at least one of its fields.
+const NOT_EMPTY: &str = "SourceConnectionUpdate";
+
+/// Unions of which a value may have more than one form.
+const OVERLAPPING: [&str; 1] = ["LegacySearchAnswer"];
 
 /// Completes the document's schemas.
 pub fn finish(document: &mut OpenApi) {
     let roots = request_schemas(document);
     let Some(components) = &mut document.components else { return };
     name_errors(components);
-    let _ = components.schemas.entry("FilterValue".to_owned()).and_modify(any_of);
+    for name in OVERLAPPING {
+        let _ = components.schemas.entry(name.to_owned()).and_modify(any_of);
+    }
     let asked = reachable(components, roots);
     for (name, schema) in &mut components.schemas {
         let RefOr::T(Schema::Object(object)) = schema else { continue };
@@ -34,7 +39,7 @@ pub fn finish(document: &mut OpenApi) {
             // Answers leave no field out: nulls are sent.
             object.required = object.properties.keys().cloned().collect();
         }
-        if NOT_EMPTY.contains(&name.as_str()) {
+        if name == NOT_EMPTY {
             require_one(object);
         }
         if let Some((_, values)) = RESERVED.iter().find(|(reserved, _)| reserved == name) {
@@ -55,7 +60,6 @@ fn name_errors(components: &mut Components) {
     }
 }
 
-/// An empty list is a list of texts as well as one of numbers.
 fn any_of(schema: &mut RefOr<Schema>) {
     if let RefOr::T(Schema::OneOf(one)) = schema {
         let items = std::mem::take(&mut one.items);

@@ -78,7 +78,7 @@ async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
         parameters::LastEvent,
     ),
     responses(
-        (status = 200, description = "The events.", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The events.", content_type = "text/event-stream"),
         (status = 204, description = "The last event has been seen: there will be no others."),
         (status = 404, description = "The organization has no such cleanup."),
         (status = 429, description = "The organization's rate limit is used up, or it has too many streams open."),

@@ -99,10 +99,10 @@ async fn update(state: State, submission: Submission, id: Path<String>) -> Answe
 /// data; the answer doesn't wait for them.
 #[utoipa::path(
     delete, path = "/collections/{readable_id}", tag = tags::COLLECTIONS, operation_id = "delete_collection",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "old-support-p3q8zn")),
     responses(
         (status = 200, description = "The collection, as it was.", body = Collection,
-            headers(("Link" = String, description = "Where to watch the removal of the data."))),
+            headers(("Link"))),
         (status = 404, description = "The organization has no such collection, or it is being deleted already."),
         (status = 409, description = "A sync hasn't stopped in time; the deletion goes on by itself."),
     )

@@ -13,6 +13,7 @@ use shared_models::wire::search::{LegacyResults, OlderResults, SearchResults};
 use super::{Answer, State, resource};
 use crate::auth::Caller;
 use crate::input::{self, LegacyForm, LegacyInput, Query, SearchInput, Submission, readable_id};
+use crate::openapi::answers::LegacySearchAnswer;
 use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
 use crate::search::{self, Found};
@@ -39,7 +40,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     request_body = InstantSearchRequest,
     responses(
         (status = 200, description = "The hits.", body = SearchResults,
-            headers(("X-Retrieval-Strategy" = String, description = "How hits were really found and ranked."))),
+            headers(("X-Retrieval-Strategy"))),
         (status = 404, description = "The organization has no such collection."),
     )
 )]
@@ -57,7 +58,7 @@ async fn instant(state: State, submission: Submission, id: Path<String>) -> Answ
     request_body = ClassicSearchRequest,
     responses(
         (status = 200, description = "The hits.", body = SearchResults,
-            headers(("X-Retrieval-Strategy" = String, description = "How hits were really found and ranked."))),
+            headers(("X-Retrieval-Strategy"))),
         (status = 404, description = "The organization has no such collection."),
     )
 )]
@@ -95,7 +96,7 @@ async fn agentic(state: State, submission: Submission, id: Path<String>) -> Answ
     params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
     request_body = AgenticSearchRequest,
     responses(
-        (status = 200, description = "Server-sent events; not in this version.", body = String,
+        (status = 200, description = "Server-sent events; not in this version.",
             content_type = "text/event-stream"),
         (status = 404, description = "The organization has no such collection."),
         (status = 503, description = "There is no language model, or something that the server needs doesn't answer."),
@@ -111,8 +112,11 @@ async fn agentic_stream(state: State, submission: Submission, id: Path<String>) 
     params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
     request_body = LegacySearchRequest,
     responses(
-        (status = 200, description = "The hits.", body = LegacyResults,
-            headers(("X-Retrieval-Strategy" = String, description = "How hits were really found and ranked."))),
+        (status = 200, description = "The hits.", body = LegacySearchAnswer,
+            headers(
+                ("X-Retrieval-Strategy"), ("X-API-Deprecation"), ("X-API-Deprecation-Message"), ("X-Feature-Removed"),
+                ("X-Feature-Removed-Message"),
+            )),
         (status = 404, description = "The organization has no such collection."),
     )
 )]
@@ -127,7 +131,10 @@ async fn legacy(state: State, submission: Submission, id: Path<String>) -> Answe
     params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2"), parameters::LegacySearch),
     responses(
         (status = 200, description = "The hits.", body = OlderResults,
-            headers(("X-Retrieval-Strategy" = String, description = "How hits were really found and ranked."))),
+            headers(
+                ("X-Retrieval-Strategy"), ("X-API-Deprecation"), ("X-API-Deprecation-Message"), ("X-Feature-Removed"),
+                ("X-Feature-Removed-Message"),
+            )),
         (status = 404, description = "The organization has no such collection."),
     )
 )]

@@ -113,10 +113,7 @@ async fn update(state: State, submission: Submission, id: Path<String>) -> Answe
     operation_id = "delete_source_connection",
     params(("source_connection_id" = SourceConnectionId, Path, description = "The connection.")),
     responses(
-        (status = 200, description = "The connection, as it was.", body = SourceConnection, headers(
-            ("Link" = String, description = "Where to watch the removal of the data."),
-            ("X-Cleanup-Id" = String, description = "The cleanup that removes the data."),
-        )),
+        (status = 200, description = "The connection, as it was.", body = SourceConnection, headers(("Link"), ("X-Cleanup-Id"))),
         (status = 404, description = "The organization has no such connection, or it is being deleted already."),
         (status = 409, description = "The sync hasn't stopped in time; the deletion goes on by itself."),
     )

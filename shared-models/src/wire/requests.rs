@@ -5,14 +5,16 @@
 
 mod api_key;
 mod collection;
+mod legacy_search;
 mod search;
 mod source_connection;
 
 pub use api_key::ApiKeyCreate;
 pub use collection::{CollectionCreate, CollectionUpdate};
+pub use legacy_search::{ExpansionStrategy, LegacyFilter, LegacySearchRequest, LegacyStrategy};
 pub use search::{
-    AgenticSearchRequest, ClassicSearchRequest, FilterCondition, FilterGroup, FilterOperator, FilterValue,
-    FilterableField, InstantSearchRequest, LegacySearchRequest,
+    AgenticSearchRequest, ClassicSearchRequest, FilterCondition, FilterGroup, FilterItem, FilterOperator, FilterValue,
+    FilterableField, InstantSearchRequest,
 };
 pub use source_connection::{
     AuthProviderAuthentication, DirectAuthentication, GivenAuthentication, OAuthBrowserAuthentication,

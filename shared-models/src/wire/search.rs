@@ -49,10 +49,10 @@ text_enum! {
 pub struct Breadcrumb {
     /// The container's id at its source.
     pub entity_id: String,
-    /// Its name.
-    pub name: Option<String>,
-    /// Its class.
-    pub entity_type: Option<String>,
+    /// Its name; empty if unknown.
+    pub name: String,
+    /// Its class; empty if unknown.
+    pub entity_type: String,
 }
 
 /// Where a hit came from.
@@ -60,18 +60,18 @@ pub struct Breadcrumb {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = SearchSystemMetadata))]
 pub struct SystemMetadata {
-    /// The source.
-    pub source_name: Option<String>,
-    /// The entity's class.
-    pub entity_type: Option<String>,
+    /// The source; empty if unknown.
+    pub source_name: String,
+    /// The entity's class; empty if unknown.
+    pub entity_type: String,
     /// The sync that brought it.
     pub sync_id: SyncId,
     /// The job that last wrote it.
     pub sync_job_id: Option<SyncJobId>,
     /// Which part of the entity this is, from 0.
-    pub chunk_index: Option<i64>,
-    /// The entity's id at its source.
-    pub original_entity_id: Option<String>,
+    pub chunk_index: i64,
+    /// The entity's id at its source; empty if unknown.
+    pub original_entity_id: String,
 }
 
 /// Who may see a hit.
@@ -98,8 +98,10 @@ pub struct SearchResult {
     /// The containers that it is in, the outermost first.
     pub breadcrumbs: Vec<Breadcrumb>,
     /// When it was created at its source.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub created_at: Option<String>,
     /// When it was last changed at its source.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub updated_at: Option<String>,
     /// The text that was found.
     pub textual_representation: String,
@@ -140,8 +142,10 @@ pub struct LegacyResult {
     /// The text that was found.
     pub textual_representation: String,
     /// When it was created at its source.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub created_at: Option<String>,
     /// When it was last changed at its source.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub updated_at: Option<String>,
     /// The containers that it is in, the outermost first.
     pub breadcrumbs: Vec<Breadcrumb>,

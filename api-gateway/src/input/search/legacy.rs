@@ -159,8 +159,7 @@ fn number(
     let number = match given.get(name)? {
         Value::Null => return None,
         Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
     };
     let number = number.filter(|number| bounds.contains(number));
     if number.is_none() {

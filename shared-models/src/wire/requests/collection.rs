@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// A new collection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(example = json!({"name": "Customer support", "readable_id": "customer-support"})))]
+#[cfg_attr(feature = "openapi", schema(example = json!({"name": "Customer support"})))]
 pub struct CollectionCreate {
     /// Its name for people.
     #[cfg_attr(feature = "openapi", schema(min_length = 4, max_length = 64, example = "Customer support"))]
@@ -19,7 +19,7 @@ pub struct CollectionCreate {
     pub sync_config: Option<Map<String, Value>>,
 }
 
-/// What to change of a collection: at least one field. Others stay as they are.
+/// What to change of a collection. Other fields stay as they are.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(example = json!({"name": "Support, all channels"})))]

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::search::RetrievalStrategy;
-use crate::ids::SourceConnectionId;
 use crate::text_enum::text_enum;
 
 text_enum! {
@@ -62,25 +61,35 @@ text_enum! {
     }
 }
 
-/// What a filter compares with; times are ISO 8601.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a filter compares with: one value, or a list for `in` and `not_in`. Times are ISO 8601, texts have at most 4096
+/// characters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum FilterValue {
     /// A text or a time.
     Text(String),
-    /// A whole number.
-    Number(i64),
-    /// true or false.
+    /// A number, for `chunk_index`.
+    Number(f64),
+    /// true or false; no field is of that kind.
     Flag(bool),
-    /// Texts or times.
-    Texts(Vec<String>),
-    /// Whole numbers.
-    Numbers(Vec<i64>),
+    /// Several of them.
+    List(Vec<FilterItem>),
+}
+
+/// One value of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum FilterItem {
+    /// A text or a time.
+    Text(String),
+    /// A number, for `chunk_index`.
+    Number(f64),
 }
 
 /// One condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[expect(missing_docs, reason = "the types say it")]
 pub struct FilterCondition {
@@ -90,7 +99,7 @@ pub struct FilterCondition {
 }
 
 /// Conditions that must all hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FilterGroup {
     /// The conditions.
@@ -99,7 +108,7 @@ pub struct FilterGroup {
 }
 
 /// A search.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy", "limit": 10})))]
 pub struct InstantSearchRequest {
@@ -120,7 +129,7 @@ pub struct InstantSearchRequest {
 }
 
 /// A search that a language model would plan; without one it is answered like an instant search.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy"})))]
 pub struct ClassicSearchRequest {
@@ -138,7 +147,7 @@ pub struct ClassicSearchRequest {
 }
 
 /// A search that a language model would carry out step by step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy"})))]
 pub struct AgenticSearchRequest {
@@ -152,23 +161,5 @@ pub struct AgenticSearchRequest {
     pub filter: Option<Vec<FilterGroup>>,
     /// Most hits to return.
     #[cfg_attr(feature = "openapi", schema(minimum = 1))]
-    pub limit: Option<u32>,
-}
-
-/// A search in the form that older clients use. Fields that need a language model are ignored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy"})))]
-pub struct LegacySearchRequest {
-    /// What to look for; not blank.
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 10_000, pattern = "\\S"))]
-    pub query: String,
-    /// Only what these connections brought.
-    pub source_connection_ids: Option<Vec<SourceConnectionId>>,
-    /// Most hits to return.
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000, default = 100))]
-    pub limit: Option<u32>,
-    /// Hits to skip.
-    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 10_000, default = 0))]
-    pub offset: Option<u32>,
+    pub limit: Option<i64>,
 }
