@@ -108,7 +108,8 @@ impl Retrieval<'_> {
     }
 
     async fn near(&self, embedder: &Embedder, limit: u32, offset: u32) -> Result<Hits, NoMeaning> {
-        let embedding = embedder.embed(&[&self.input.text], PATIENCE);
+        let question = [&self.input.text];
+        let embedding = embedder.embed(&question, PATIENCE);
         // Waiting for a turn counts as well.
         let embedded = tokio::time::timeout(PATIENCE.total, embedding).await;
         let embedded = embedded.map_err(|_| EmbedderError::Unanswered(PATIENCE.total))??;
