@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path};
 
+use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 use shared_database::connections::{
     ConnectionChange, ConnectionRow, CreatedConnection, Credentials, NewConnection, UpdatedConnection, Visibility,
@@ -38,9 +39,7 @@ pub async fn get(state: &AppState, caller: &Caller, id: SourceConnectionId) -> R
 /// The first check that fails.
 pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -> Result<SourceConnection, Problem> {
     let source = state.source(&input.short_name).ok_or_else(|| Problem::NoSourceToConnect(input.short_name.clone()))?;
-    let GivenAuthentication::Direct(credentials) = input.authentication else {
-        return Err(Problem::UnsupportedAuthentication(source.short_name.to_owned()));
-    };
+    let (auth_method, credentials) = authenticated(source, input.authentication)?;
     let credentials = checked_credentials(source, &credentials)?;
     let config = checked_config(source, &input.config)?;
     if let Some(why) = credentials_rejection(source, &credentials.0).or_else(|| config_rejection(source, &config)) {
@@ -58,7 +57,7 @@ pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -
         name: input.name.unwrap_or_else(|| format!("{} Connection", source.name)),
         description: input.description,
         config,
-        auth_method: AuthMethod::Direct,
+        auth_method,
         credentials,
         cron,
         continuous: continuous.unwrap_or(false),
@@ -179,6 +178,20 @@ pub async fn delete(
 async fn found(state: &AppState, caller: &Caller, id: SourceConnectionId) -> Result<ConnectionRow, Problem> {
     let row = state.database.find_connection(caller.organization, id).await?.ok_or(Problem::NoSourceConnection)?;
     if row.is_being_deleted() { Err(Problem::ConnectionBeingDeleted) } else { Ok(row) }
+}
+
+/// How the connection is authenticated, and with what; not validated.
+fn authenticated(source: &SourceDefinition, given: GivenAuthentication) -> Result<(AuthMethod, Credentials), Problem> {
+    match (given, source.token_field()) {
+        (GivenAuthentication::Direct(credentials), _) => Ok((AuthMethod::Direct, credentials)),
+        (GivenAuthentication::Token(token), Some(field)) => {
+            let fields = Map::from_iter([(field.to_owned(), token.expose_secret().into())]);
+            Ok((AuthMethod::OauthToken, Credentials(fields)))
+        }
+        (GivenAuthentication::Token(_), None) | (GivenAuthentication::Other, _) => {
+            Err(Problem::UnsupportedAuthentication(source.short_name.to_owned(), source.auth_methods()))
+        }
+    }
 }
 
 fn checked_credentials(source: &SourceDefinition, given: &Credentials) -> Result<Credentials, Problem> {

@@ -10,6 +10,7 @@ use actix_web::{HttpResponse, ResponseError};
 use shared_database::DatabaseError;
 use shared_models::source::InvalidFields;
 use shared_models::wire::problem::{Detail, FieldProblem, Unprocessable};
+use shared_models::wire::source_connection::AuthMethod;
 use shared_models::{JobStatus, OrganizationId};
 use shared_stores::EmbedderError;
 use shared_stores::vespa::VespaError;
@@ -87,8 +88,8 @@ pub enum Problem {
     #[error("Collection with readable_id '{0}' already exists")]
     ReadableIdTaken(String),
     /// The source is authenticated otherwise.
-    #[error("Source {0} does not support this authentication method. Supported methods: ['direct']")]
-    UnsupportedAuthentication(String),
+    #[error("Source {0} does not support this authentication method. Supported methods: [{list}]", list = quoted(.1))]
+    UnsupportedAuthentication(String, Vec<AuthMethod>),
     /// The source's own validation refuses the connection.
     #[error("{0}")]
     RejectedBySource(String),
@@ -152,6 +153,10 @@ pub enum Problem {
     Internal(&'static str),
 }
 
+fn quoted(methods: &[AuthMethod]) -> String {
+    methods.iter().map(|method| format!("'{method}'")).collect::<Vec<_>>().join(", ")
+}
+
 const TRY_AGAIN_SECONDS: &str = "2";
 
 impl Problem {
@@ -176,7 +181,7 @@ impl Problem {
             Self::JobActive(_)
             | Self::NotCancellable(_)
             | Self::ReadableIdTaken(_)
-            | Self::UnsupportedAuthentication(_)
+            | Self::UnsupportedAuthentication(..)
             | Self::NotDirect
             | Self::RejectedBySource(_)
             | Self::TooFrequent(_)

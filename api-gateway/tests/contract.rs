@@ -5,38 +5,8 @@ use serde_json::{Value, json};
 
 use crate::gateway::{Gateway, stub_body, text};
 
-const METHOD: &str = "Source stub does not support this authentication method. Supported methods: ['direct']";
 const NO_CHANGE: &str = "Value error, At least one field must be provided for update";
 const NOT_DIRECT: &str = "Value error, Direct auth can only be updated with authentication";
-
-#[tokio::test]
-async fn every_kind_of_authentication_is_understood_and_only_direct_is_supported() {
-    let gateway = Gateway::start().await;
-    let collection = gateway.api.collection().await;
-    for authentication in [
-        Value::Null,
-        json!({}),
-        json!({"access_token": "t", "refresh_token": "r", "expires_at": "2999-01-01T00:00:00Z"}),
-        json!({"redirect_uri": "https://example.com", "client_id": "a", "client_secret": "b"}),
-        json!({"consumer_key": "a", "consumer_secret": "b"}),
-        json!({"provider_readable_id": "composio-1", "provider_config": {}}),
-        json!({"type": "auth_provider", "provider_readable_id": "composio-1"}),
-    ] {
-        let body = stub_body(&collection, json!({"authentication": authentication}));
-        gateway.api.post("/source-connections", body).await.refuses(400, METHOD);
-    }
-    let mut absent = stub_body(&collection, json!({}));
-    absent.as_object_mut().unwrap().remove("authentication");
-    gateway.api.post("/source-connections", absent).await.refuses(400, METHOD);
-    for (authentication, place, msg) in [
-        (json!({"credentials": {}}), "body.authentication.credentials", "Value error, Credentials cannot be empty"),
-        (json!({"credentials": {"a": 1}, "b": 2}), "body.authentication.b", "Extra inputs are not permitted"),
-        (json!([]), "body.authentication", "Input should be a valid dictionary"),
-    ] {
-        let body = stub_body(&collection, json!({"authentication": authentication}));
-        gateway.api.post("/source-connections", body).await.faults(place, msg);
-    }
-}
 
 #[tokio::test]
 async fn a_new_connection_runs_at_once_unless_told_otherwise() {

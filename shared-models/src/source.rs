@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::wire::source_connection::AuthMethod;
+
 mod catalogue;
 pub mod exception_stub;
 mod github;
@@ -132,6 +134,25 @@ pub struct SourceDefinition {
     pub auth_fields: &'static [Field],
     /// Fields of `config`.
     pub config_fields: &'static [Field],
+}
+
+impl SourceDefinition {
+    /// The field that a token alone fills, if that is all the source must be given.
+    #[must_use]
+    pub fn token_field(&self) -> Option<&'static str> {
+        let mut required = self.auth_fields.iter().filter(|field| field.default == FieldDefault::Required);
+        match (required.next(), required.next()) {
+            (Some(only), None) if only.is_secret => Some(only.name),
+            _ => None,
+        }
+    }
+
+    /// The ways in which its connections may be authenticated.
+    #[must_use]
+    pub fn auth_methods(&self) -> Vec<AuthMethod> {
+        let token = self.token_field().map(|_| AuthMethod::OauthToken);
+        std::iter::once(AuthMethod::Direct).chain(token).collect()
+    }
 }
 
 /// A validated config or credentials object, every default filled in, unknown keys dropped.

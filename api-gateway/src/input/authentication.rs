@@ -3,6 +3,7 @@
 //! No other keys are taken, but for `type`, which the command-line client sends. Absent or empty is the browser form.
 
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 use serde_json::Map;
 use shared_database::connections::Credentials;
 use shared_service::clock;
@@ -14,6 +15,8 @@ use super::Fields;
 pub enum GivenAuthentication {
     /// Credentials given to us.
     Direct(Credentials),
+    /// A token given to us.
+    Token(SecretString),
     /// Something that no source of this version supports.
     Other,
 }
@@ -22,7 +25,7 @@ const DIRECT: &[&str] = &["type", "credentials"];
 const TOKEN: &[&str] = &["type", "access_token", "refresh_token", "expires_at"];
 const PROVIDER: &[&str] = &["type", "provider_readable_id", "provider_config"];
 const BROWSER: &[&str] = &["type", "redirect_uri", "client_id", "client_secret", "consumer_key", "consumer_secret"];
-const ANY: std::ops::RangeInclusive<usize> = 0..=16 * 1024;
+const ANY: std::ops::RangeInclusive<usize> = 0..=1024;
 
 /// Reads `authentication` of a body; what is wrong with it is added to what is wrong with the body.
 pub(super) fn authentication(fields: &mut Fields<'_>) -> GivenAuthentication {
@@ -32,7 +35,7 @@ pub(super) fn authentication(fields: &mut Fields<'_>) -> GivenAuthentication {
     if inner.has("credentials") {
         found = direct(&mut inner);
     } else if inner.has("access_token") {
-        token(&mut inner);
+        found = token(&mut inner);
     } else if inner.has("provider_readable_id") {
         provider(&mut inner);
     } else {
@@ -54,10 +57,12 @@ fn direct(inner: &mut Fields<'_>) -> GivenAuthentication {
     GivenAuthentication::Direct(Credentials(credentials.unwrap_or_default()))
 }
 
-fn token(inner: &mut Fields<'_>) {
+/// Nothing here renews a token: what `refresh_token` and `expires_at` hold is checked and not kept.
+fn token(inner: &mut Fields<'_>) -> GivenAuthentication {
     inner.only(TOKEN);
-    let is_blank = |token: &String| token.trim().is_empty();
-    if inner.value("access_token").is_none() || inner.text("access_token", ANY).as_ref().is_some_and(is_blank) {
+    let is_given = inner.value("access_token").is_some();
+    let token = inner.text("access_token", ANY);
+    if !is_given || token.as_ref().is_some_and(|token| token.trim().is_empty()) {
         inner.refuse("access_token", "Value error, Access token cannot be empty", "value_error");
     }
     inner.text("refresh_token", ANY);
@@ -68,10 +73,11 @@ fn token(inner: &mut Fields<'_>) {
             }
             Ok(_) => {}
             Err(_) => {
-                inner.refuse("expires_at", "Input should be a valid datetime with a time zone", "datetime_parsing")
+                inner.refuse("expires_at", "Input should be a valid datetime with a time zone", "datetime_parsing");
             }
         }
     }
+    GivenAuthentication::Token(SecretString::from(token.unwrap_or_default()))
 }
 
 fn provider(inner: &mut Fields<'_>) {
@@ -113,13 +119,14 @@ mod tests {
     fn each_form_is_told_by_its_keys() {
         let direct = read(json!({"credentials": {"k": "v"}, "type": "direct"})).unwrap();
         assert!(matches!(direct, GivenAuthentication::Direct(_)));
+        let token = json!({"access_token": "t", "refresh_token": null, "expires_at": "2999-01-01T00:00:00Z"});
+        assert!(matches!(read(token).unwrap(), GivenAuthentication::Token(_)));
         for other in [
             Value::Null,
             json!({}),
             json!({"type": "oauth_browser", "redirect_uri": "https://example.com"}),
             json!({"client_id": "a", "client_secret": "b"}),
             json!({"consumer_key": "a", "consumer_secret": "b", "client_id": null}),
-            json!({"access_token": "t", "refresh_token": null, "expires_at": "2999-01-01T00:00:00Z"}),
             json!({"provider_readable_id": "p", "provider_config": {"a": 1}}),
         ] {
             assert!(matches!(read(other).unwrap(), GivenAuthentication::Other));

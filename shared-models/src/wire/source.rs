@@ -100,7 +100,7 @@ impl From<&SourceDefinition> for Source {
             description: source.description.to_owned(),
             short_name: source.short_name.to_owned(),
             class_name: source.class_name.to_owned(),
-            auth_methods: AuthMethod::SUPPORTED.to_vec(),
+            auth_methods: source.auth_methods(),
             oauth_type: None,
             requires_byoc: false,
             auth_config_class: None,
@@ -170,6 +170,15 @@ mod tests {
         assert_eq!(snake_case("TimedContainerEntity"), "timed_container_entity");
         assert_eq!(snake_case("PostgreSQLRowEntity"), "postgre_sql_row_entity");
         assert_eq!(snake_case("FileEntity"), "file_entity");
+    }
+
+    #[test]
+    fn a_source_that_needs_one_secret_alone_takes_a_token() {
+        let methods = |short_name: &str| Source::from(crate::source::find(short_name).unwrap()).auth_methods;
+        assert_eq!(methods("github"), [AuthMethod::Direct, AuthMethod::OauthToken]);
+        for direct in ["postgresql", "files", "stub"] {
+            assert_eq!(methods(direct), [AuthMethod::Direct], "{direct}");
+        }
     }
 
     #[test]

@@ -27,11 +27,6 @@ text_enum! {
     }
 }
 
-impl AuthMethod {
-    /// What every source of this version supports.
-    pub const SUPPORTED: [Self; 1] = [Self::Direct];
-}
-
 /// A connection in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
