@@ -22,7 +22,7 @@ use crate::statement::sql_query;
 
 mod end;
 
-pub use end::JobOutcome;
+pub use end::{Cursor, JobOutcome};
 
 /// A row of `sync_job`, as shown to clients.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -114,6 +114,8 @@ pub struct ClaimedJob {
     /// What the last job that completed with a cursor gave.
     #[diesel(sql_type = sql_types::Nullable<sql_types::Jsonb>)]
     pub cursor: Option<serde_json::Value>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    pub cursor_vectors: Option<String>,
     /// The job before this one was lost with its worker: it may have left writes half-way.
     #[diesel(sql_type = sql_types::Bool)]
     pub follows_lost_worker: bool,
@@ -182,7 +184,7 @@ impl Database {
             WHERE s.id = j.sync_id AND j.status = 'pending' AND j.id =";
         const RETURNING: &str = "RETURNING j.id AS job_id, j.sync_id, j.force_full_sync, j.request_id,
                 c.id AS source_connection_id, c.organization_id, c.collection_id,
-                k.readable_id AS collection_readable_id, c.short_name, c.config, s.cursor,
+                k.readable_id AS collection_readable_id, c.short_name, c.config, s.cursor, s.cursor_vectors,
                 coalesce((SELECT p.job_end = 'lease' FROM sync_job p
                           WHERE p.sync_id = j.sync_id AND p.id <> j.id AND p.job_end <> 'never_started'
                           ORDER BY p.created_at DESC LIMIT 1), false) AS follows_lost_worker";

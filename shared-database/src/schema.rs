@@ -91,6 +91,7 @@ diesel::table! {
         id -> Uuid,
         source_connection_id -> Uuid,
         cursor -> Nullable<Jsonb>,
+        cursor_vectors -> Nullable<Text>,
         created_at -> Timestamptz,
     }
 }

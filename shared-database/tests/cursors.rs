@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared_database::jobs::{Claim, JobCounts, JobOutcome};
+use shared_database::jobs::{Claim, Cursor, JobCounts, JobOutcome};
 use shared_models::{JobStatus, LeaseOwner, SourceConnectionId};
 
 use crate::fixture::{Fixture, TTL};
 
 fn completed(cursor: Option<Value>) -> JobOutcome {
-    JobOutcome::Completed { cursor }
+    JobOutcome::Completed { cursor: cursor.map(Cursor::from) }
 }
 
 /// What the next job would be given. It is cancelled.

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared_database::entities::EntityWriter;
-use shared_database::jobs::{ClaimedJob, JobCounts, JobOutcome};
+use shared_database::jobs::{ClaimedJob, Cursor, JobCounts, JobOutcome};
 use shared_models::{Envelope, JobStatus, Message};
+use shared_stores::embedder::EmbedderIdentity;
 use tokio_util::sync::CancellationToken;
 
 use crate::late_write;
@@ -88,7 +89,10 @@ impl JobRun {
         self.lease.stop(Stop::Over);
         self.lease.all_writes_closed().await;
         match outcome {
-            Ok(cursor) => JobOutcome::Completed { cursor },
+            Ok(cursor) => {
+                let vectors = self.vectors();
+                JobOutcome::Completed { cursor: cursor.map(|value| Cursor { value, vectors }) }
+            }
             Err(error) => {
                 tracing::warn!(%error, "the job ends early");
                 error.outcome()
@@ -128,8 +132,16 @@ impl JobRun {
         };
         let (worker, connection) = (&self.worker, self.job.source_connection_id);
         let credentials = writer.read_rows(|| worker.database.credentials(&worker.cipher, connection)).await?;
-        let cursor = self.job.cursor.clone().filter(|_| !self.job.force_full_sync);
+        // What lies behind a cursor of another embedder's time would never get its vectors.
+        let goes_on = !self.job.force_full_sync && self.job.cursor_vectors == self.vectors();
+        let cursor = self.job.cursor.clone().filter(|_| goes_on);
         Ok(Reading { config, credentials: credentials.unwrap_or_default(), limits: worker.limits.clone(), cursor })
+    }
+
+    /// Whose vectors the documents get.
+    fn vectors(&self) -> Option<String> {
+        let EmbedderIdentity { model, dimensions } = self.worker.embedding.as_ref()?.embedder.identity();
+        Some(format!("{model} {dimensions}"))
     }
 
     fn stop_reason(&self) -> Stop {

@@ -104,3 +104,24 @@ async fn a_slow_embedder_does_not_hold_up_a_stop() {
     assert_eq!((ended.status, ended.job_end), (JobStatus::Cancelled, Some(JobEnd::Acknowledged)));
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
+
+#[tokio::test]
+async fn a_cursor_of_another_embedders_time_is_not_followed() {
+    let stage = Stage::new().await;
+    let embedder = TestEmbedder::start().await;
+    let connection = stage.connection("incremental_stub", json!({"entity_count": 5})).await;
+    for (run, settings) in [&[][..], &embedder.settings()[..], &[][..]].into_iter().enumerate() {
+        let worker = stage.worker_with(settings).await;
+        let job = stage.sync(connection).await;
+        let written = job.entities_inserted + job.entities_updated;
+        assert_eq!(written, 6, "run {run}: a container and five");
+        assert_eq!(nearest(&stage, connection, "stub").await.is_empty(), settings.is_empty(), "run {run}");
+        let next = stage.sync(connection).await;
+        assert_eq!(
+            (next.entities_inserted, next.entities_updated, next.entities_kept),
+            (0, 0, 1),
+            "it goes on from there"
+        );
+        drop(worker);
+    }
+}

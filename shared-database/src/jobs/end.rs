@@ -15,13 +15,28 @@ use crate::error::Result;
 use crate::pool::Database;
 use crate::statement::sql_query;
 
+/// Where the next job of a sync goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// What the source gave.
+    pub value: Value,
+    /// Whose vectors the documents of the sync carry; none if there is no embedder.
+    pub vectors: Option<String>,
+}
+
+impl From<Value> for Cursor {
+    fn from(value: Value) -> Self {
+        Self { value, vectors: None }
+    }
+}
+
 /// How a worker wants to end its job.
 #[derive(Debug, Clone)]
 pub enum JobOutcome {
     /// Everything was read and written.
     Completed {
         /// Where the next job goes on; `None` leaves the stored one as it is.
-        cursor: Option<Value>,
+        cursor: Option<Cursor>,
     },
     /// The job stopped because it was asked to.
     Cancelled,
@@ -53,7 +68,7 @@ const END: &str = "
         WHERE j.id = $1 AND j.sync_id = held.id AND j.lease_owner = $2 AND j.status IN ('running', 'cancelling')
         RETURNING j.sync_id, j.status
     ), kept AS (
-        UPDATE sync s SET cursor = $11 FROM ended
+        UPDATE sync s SET cursor = $11, cursor_vectors = $12 FROM ended
         WHERE s.id = ended.sync_id AND ended.status = 'completed' AND $11 IS NOT NULL
     )
     SELECT status FROM ended";
@@ -79,6 +94,7 @@ impl Database {
             }
             JobOutcome::Failed { error, category } => (JobStatus::Failed, Some(error), category, None),
         };
+        let (cursor, vectors) = cursor.map_or((None, None), |Cursor { value, vectors }| (Some(value), vectors));
         let row: Option<StatusRow> = sql_query(END)
             .bind::<sql_types::Uuid, _>(job)
             .bind::<sql_types::Uuid, _>(owner)
@@ -91,6 +107,7 @@ impl Database {
             .bind::<sql_types::BigInt, _>(counts.kept)
             .bind::<sql_types::BigInt, _>(counts.failed)
             .bind::<sql_types::Nullable<sql_types::Jsonb>, _>(cursor)
+            .bind::<sql_types::Nullable<sql_types::Text>, _>(vectors)
             .get_result(&mut self.connection().await?)
             .await
             .optional()?;

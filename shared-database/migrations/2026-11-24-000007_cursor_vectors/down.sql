@@ -1,0 +1,1 @@
+ALTER TABLE sync DROP COLUMN cursor_vectors;
