@@ -13,21 +13,31 @@ use crate::error::Result;
 use crate::pool::Database;
 use crate::statement::sql_query;
 
+/// What makes a sync live.
+macro_rules! live {
+    () => {
+        "c.deletion_requested_at IS NULL AND k.deletion_requested_at IS NULL"
+    };
+}
+
 /// The live syncs of a collection, `$1`; those of the connections `$2` if it isn't null.
-pub const LIVE_SYNCS: &str = "
-    SELECT s.id FROM source_connection c
-    JOIN collection k ON k.id = c.collection_id
-    JOIN sync s ON s.source_connection_id = c.id
-    WHERE c.collection_id = $1 AND ($2::uuid[] IS NULL OR c.id = ANY($2))
-      AND c.deletion_requested_at IS NULL AND k.deletion_requested_at IS NULL
-    ORDER BY s.id";
+pub const LIVE_SYNCS: &str = concat!(
+    "SELECT s.id FROM source_connection c
+     JOIN collection k ON k.id = c.collection_id
+     JOIN sync s ON s.source_connection_id = c.id
+     WHERE c.collection_id = $1 AND ($2::uuid[] IS NULL OR c.id = ANY($2)) AND ",
+    live!(),
+    " ORDER BY s.id"
+);
 
 /// Those of the syncs `$1` that are live.
-pub const STILL_LIVE: &str = "
-    SELECT s.id FROM sync s
-    JOIN source_connection c ON c.id = s.source_connection_id
-    JOIN collection k ON k.id = c.collection_id
-    WHERE s.id = ANY($1) AND c.deletion_requested_at IS NULL AND k.deletion_requested_at IS NULL";
+pub const STILL_LIVE: &str = concat!(
+    "SELECT s.id FROM sync s
+     JOIN source_connection c ON c.id = s.source_connection_id
+     JOIN collection k ON k.id = c.collection_id
+     WHERE s.id = ANY($1) AND ",
+    live!()
+);
 
 #[derive(QueryableByName)]
 struct Live {
