@@ -22,6 +22,7 @@ mod exception_stub;
 mod files;
 mod github;
 mod incremental_stub;
+mod memory;
 mod postgresql;
 mod seen;
 mod stub;

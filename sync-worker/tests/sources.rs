@@ -190,10 +190,10 @@ async fn a_folder_that_can_t_be_read_for_a_while_is_kept() {
     let stage = Stage::new().await;
     let _worker = stage.worker().await;
     let name = "d".repeat(250);
-    let near = vec![name.as_str(); 4].join("/");
+    let near = [name.as_str(); 4].join("/");
     std::fs::create_dir_all(stage.file(&near)).unwrap();
     let begin = std::fs::File::open(stage.file(&near)).unwrap();
-    let far = vec![name.as_str(); 13].join("/");
+    let far = [name.as_str(); 13].join("/");
     // Relative to the handle, so that the whole path never has to be said.
     let far = format!("/proc/self/fd/{}/{far}", std::os::fd::AsRawFd::as_raw_fd(&begin));
     std::fs::create_dir_all(&far).unwrap();

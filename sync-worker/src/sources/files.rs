@@ -7,7 +7,7 @@
 //! A file or folder that can't be read is counted, and what is known of it stays until it can: only what the folder
 //! doesn't list any more is gone. If the root itself can't be read the run fails.
 //!
-//! Memory is bounded: of a file's text the first MiB is searched (`truncated` says so), larger files than the blob limit
+//! Memory is bounded, for all jobs together (see [`memory`](super::memory)): of a file's text the first MiB is searched (`truncated` says so), larger files than the blob limit
 //! are read no further than that, and a folder of more than a million names counts as unreadable.
 //!
 //! Not guaranteed: that a run sees one state of the folder. A file that changes while it is read yields a mixture, and
@@ -19,7 +19,7 @@ use serde::Deserialize;
 use self::beneath::{Beneath, PathProblem};
 use self::patterns::Patterns;
 use self::walk::Walk;
-use super::{EntitySink, ReadSummary, SourceError, SourceLimits};
+use super::{EntitySink, ReadSummary, SourceError, SourceLimits, memory};
 
 mod beneath;
 pub(super) mod content;
@@ -71,8 +71,12 @@ pub(super) async fn read(
     .await?;
 
     loop {
+        let mut room = tokio::select! {
+            room = memory::reserve(walk.chunk_bytes()) => room,
+            () = sink.closed() => return Err(SourceError::Stopped),
+        };
         let (walked, entities) = blocking(move || {
-            let entities = walk.next_chunk()?;
+            let entities = walk.next_chunk(&mut room)?;
             Ok((walk, entities))
         })
         .await?;

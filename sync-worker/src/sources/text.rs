@@ -11,6 +11,47 @@ pub(super) fn searchable(mut text: String) -> String {
     if text.contains(is_refused) { text.replace(is_refused, " ") } else { text }
 }
 
+/// Longest value of a field, bytes. Every chunk of an entity's text carries all its fields.
+const MAX_VALUE_BYTES: usize = 8 * 1024;
+/// Where there are more bytes of fields than this, or of text, which makes many chunks, values are shorter.
+const MANY_BYTES: usize = 128 * 1024;
+const SHORT_VALUE_BYTES: usize = 512;
+
+/// The fields of an entity with a text of `text_bytes`, long values cut, which an ellipsis tells; what is no text but
+/// long becomes the beginning of its JSON.
+pub(super) fn bounded(fields: Map<String, Value>, text_bytes: usize) -> Map<String, Value> {
+    let bounded = with_values_of(fields, MAX_VALUE_BYTES);
+    let size: usize = bounded.iter().map(|(name, value)| name.len() + value_size(value)).sum();
+    if size > MANY_BYTES || text_bytes > MANY_BYTES { with_values_of(bounded, SHORT_VALUE_BYTES) } else { bounded }
+}
+
+fn with_values_of(fields: Map<String, Value>, max_bytes: usize) -> Map<String, Value> {
+    fields.into_iter().map(|(name, value)| (name, bounded_value(value, max_bytes))).collect()
+}
+
+fn bounded_value(value: Value, max_bytes: usize) -> Value {
+    match value {
+        Value::String(text) => Value::String(beginning(text, max_bytes)),
+        Value::Array(_) | Value::Object(_) => {
+            let json = value.to_string();
+            if json.len() > max_bytes { Value::String(beginning(json, max_bytes)) } else { value }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+fn beginning(mut text: String, max_bytes: usize) -> String {
+    if text.len() > max_bytes {
+        text.truncate(text.floor_char_boundary(max_bytes));
+        text.push('…');
+    }
+    text
+}
+
+fn value_size(value: &Value) -> usize {
+    value.as_str().map_or_else(|| value.to_string().len(), str::len)
+}
+
 /// Takes NUL out of every key and text of `fields`: `jsonb` doesn't take it.
 pub(super) fn without_nul(fields: Map<String, Value>) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (text_without_nul(name), value_without_nul(value))).collect()
@@ -36,6 +77,8 @@ fn is_refused(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -44,6 +87,22 @@ mod tests {
         assert_eq!(text.len(), MAX_TEXT_BYTES);
         let text = searchable(format!("a{}", "é".repeat(MAX_TEXT_BYTES)));
         assert_eq!(text.len(), MAX_TEXT_BYTES - 1);
+    }
+
+    #[test]
+    fn long_values_are_cut_and_many_even_more() {
+        let of = |value: Value| bounded(value.as_object().unwrap().clone(), 1_000);
+        let long = "é".repeat(MAX_VALUE_BYTES);
+        let fields =
+            of(json!({"long": long, "list": vec![7; 5_000], "short": "x", "number": 1.5, "small": [1, {"a": null}]}));
+        assert_eq!(fields["long"].as_str().unwrap().len(), MAX_VALUE_BYTES + "…".len());
+        assert!(fields["list"].as_str().is_some_and(|text| text.starts_with("[7,7") && text.ends_with('…')));
+        assert_eq!((&fields["short"], &fields["number"]), (&json!("x"), &json!(1.5)));
+        assert_eq!(fields["small"], json!([1, {"a": null}]));
+        let of_a_long_text = bounded(json!({"long": "x".repeat(600)}).as_object().unwrap().clone(), MANY_BYTES + 1);
+        assert_eq!(of_a_long_text["long"].as_str().unwrap().len(), SHORT_VALUE_BYTES + "…".len());
+        let many = (0..100).map(|number| (number.to_string(), json!("x".repeat(5_000)))).collect();
+        assert_eq!(of(Value::Object(many))["99"].as_str().unwrap().len(), SHORT_VALUE_BYTES + "…".len());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::beneath::Beneath;
 use super::patterns::Patterns;
 use super::walk::Walk;
-use crate::sources::{EntitySink, ReadSummary, SourceEntity, SourceError, SourceLimits, run};
+use crate::sources::{EntitySink, ReadSummary, SourceEntity, SourceError, SourceLimits, memory, run};
 
 mod gaps;
 mod outside;
@@ -201,8 +201,8 @@ async fn names_that_are_not_utf8_are_escaped() {
     assert_eq!(entities[0].fields["extension"], "txt");
 }
 
-#[test]
-fn a_chunk_is_bounded() {
+#[tokio::test]
+async fn a_chunk_is_bounded() {
     let folders = Folders::new();
     for number in 0..40 {
         folders.write(format!("{number:02}.txt"), "x");
@@ -212,7 +212,7 @@ fn a_chunk_is_bounded() {
     let mut walk = Walk::new(start, std::path::PathBuf::new(), "docs".to_owned(), patterns, MIB);
     let mut seen = 0;
     while !walk.is_done() {
-        let chunk = walk.next_chunk().unwrap();
+        let chunk = walk.next_chunk(&mut memory::reserve(1).await).unwrap();
         assert!(chunk.len() <= 16);
         seen += chunk.len();
     }

@@ -5,12 +5,12 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tracing::debug;
 
 use super::beneath::{Beneath, NameKind};
 use super::entity::{self, ReadFile, id_of};
 use super::patterns::Patterns;
+use crate::sources::memory::Reserved;
 use crate::sources::text::MAX_TEXT_BYTES;
 use crate::sources::{ReadSummary, SourceEntity, SourceError, Unread};
 
@@ -52,13 +52,7 @@ enum Gap {
 
 impl Walk {
     /// A walk over `start`, which is `prefix` below the root named `root`.
-    pub(super) fn new(
-        start: Beneath,
-        prefix: PathBuf,
-        root: String,
-        patterns: Patterns,
-        max_blob_bytes: u64,
-    ) -> Self {
+    pub(super) fn new(start: Beneath, prefix: PathBuf, root: String, patterns: Patterns, max_blob_bytes: u64) -> Self {
         Self { start, prefix, root, patterns, max_blob_bytes, open: None, skipped: 0, unread: Unread::default() }
     }
 
@@ -72,11 +66,16 @@ impl Walk {
         ReadSummary { skipped: self.skipped, seen: self.unread.into_seen(), cursor: None }
     }
 
-    /// The next few files; may be none although the walk isn't done.
+    /// Largest number of bytes that a chunk reads.
+    pub(super) fn chunk_bytes(&self) -> usize {
+        CHUNK_BYTES.saturating_add(usize::try_from(self.max_blob_bytes).unwrap_or(usize::MAX).max(MAX_TEXT_BYTES))
+    }
+
+    /// The next few files, which take their room from `room`; may be none although the walk isn't done.
     ///
     /// # Errors
     /// [`SourceError::Misconfigured`] if the folder itself can't be read.
-    pub(super) fn next_chunk(&mut self) -> Result<Vec<SourceEntity>, SourceError> {
+    pub(super) fn next_chunk(&mut self, room: &mut Reserved) -> Result<Vec<SourceEntity>, SourceError> {
         let begun = Instant::now();
         let mut chunk = Vec::new();
         let mut bytes = 0_usize;
@@ -96,7 +95,7 @@ impl Walk {
                     Ok(names) => open.push(OpenFolder { path, names: names.into_iter() }),
                     Err(error) => self.skip(Gap::Folder, &path, &error),
                 },
-                NameKind::File if self.patterns.takes(&path) => match self.read(&path) {
+                NameKind::File if self.patterns.takes(&path) => match self.read(&path, room) {
                     Ok(Some(file)) => {
                         bytes = bytes.saturating_add(file.bytes.len());
                         chunk.push(entity::from_file(&self.root, &self.prefix.join(&path), file, self.max_blob_bytes));
@@ -122,7 +121,7 @@ impl Walk {
         Ok(OpenFolder { path, names: names.into_iter() })
     }
 
-    fn read(&self, path: &Path) -> io::Result<Option<ReadFile>> {
+    fn read(&self, path: &Path, room: &mut Reserved) -> io::Result<Option<ReadFile>> {
         let Some(file) = self.start.open_file(path)? else { return Ok(None) };
         let metadata = file.metadata()?;
         let for_text = u64::try_from(MAX_TEXT_BYTES).unwrap_or(u64::MAX);
@@ -136,7 +135,7 @@ impl Walk {
             is_whole: read <= limit,
             size: metadata.len().max(read),
             modified: metadata.modified().ok(),
-            bytes: Bytes::from(bytes),
+            bytes: room.hold(bytes),
         }))
     }
 

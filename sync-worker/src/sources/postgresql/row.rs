@@ -9,7 +9,7 @@ use shared_models::DocumentType;
 
 use super::table::{Form, Table};
 use crate::sources::SourceEntity;
-use crate::sources::text::{searchable, without_nul};
+use crate::sources::text::{bounded, searchable, without_nul};
 
 const ROW: &str = "PostgreSQLRowEntity";
 /// Columns that name a row, best first.
@@ -48,13 +48,14 @@ impl Row {
             Key::Primary(values) => Value::from(values.clone()).to_string(),
             Key::Hash(hash) => format!("{hash}-{ordinal}"),
         };
+        let text = searchable(self.text(table));
         SourceEntity {
             class: ROW,
             id: format!("{}/{key}", table.id),
             name: self.name(table),
             document_type: DocumentType::Base,
-            text: searchable(self.text(table)),
-            fields: self.fields.clone(),
+            fields: bounded(self.fields.clone(), text.len()),
+            text,
             breadcrumbs: vec![table.breadcrumb()],
             created_at: self.moment(table, "created_at"),
             updated_at: self.moment(table, "updated_at"),
