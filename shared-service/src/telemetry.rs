@@ -17,8 +17,8 @@ use crate::error::ServiceError;
 use crate::settings::{LogFormat, TelemetrySettings};
 
 /// lapin reports each lost connection as several errors of its own, which shared-messaging logs once; actix tells of
-/// every start and stop of a worker thread.
-const QUIET: &str = "lapin=off,actix_server=warn,";
+/// every start and stop of a worker thread, and takes a request that is no HTTP for an error of ours.
+const QUIET: &str = "lapin=off,actix_server=warn,actix_http::h1::dispatcher=off,";
 
 /// Starts logging, panics included. Call it once, after the settings are loaded.
 ///
