@@ -17,7 +17,7 @@ use crate::sources::{EntitySink, ReadSummary, SourceError, Unread};
 /// A larger row is counted as skipped: nobody searches in it, and it would have to fit into memory several times.
 const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
 
-/// Of a larger text only the beginning is read, and an ellipsis tells so.
+/// Of a larger text only the beginning is read, and three dots tell so: not every encoding of a database has an ellipsis.
 const MAX_VALUE_BYTES: usize = 1024 * 1024;
 /// The beginning, in characters: of four bytes each they are as much.
 const BEGINNING_CHARS: usize = MAX_VALUE_BYTES / 4;
@@ -109,7 +109,7 @@ fn query(place: &Place, table: &Table) -> String {
             Form::Text => write!(
                 columns,
                 "{comma}CASE WHEN octet_length(t.{name}) > {MAX_VALUE_BYTES} \
-                 THEN left(t.{name}, {BEGINNING_CHARS}) || '…' ELSE t.{name} END AS {name}"
+                 THEN left(t.{name}, {BEGINNING_CHARS}) || '...' ELSE t.{name} END AS {name}"
             ),
             Form::Numeric => write!(columns, "{comma}t.{name}::text AS {name}"),
             Form::Bytes => write!(

@@ -1,5 +1,7 @@
 //! What is read in part or not at all.
 
+use tokio_util::task::TaskTracker;
+
 use super::*;
 use crate::sources::Seen;
 
@@ -15,7 +17,7 @@ async fn of_a_huge_text_the_beginning_is_read() {
     assert_eq!(summary.skipped, 0);
     let row = &entities[1];
     let (body, code) = ("é".repeat(262_144), "x".repeat(262_144));
-    assert!(row.text.starts_with(&format!("id: 1\nbody: {body}…\ncode: {code}…\nfixed: ab   \nkept: yyy")));
+    assert!(row.text.starts_with(&format!("id: 1\nbody: {body}...\ncode: {code}...\nfixed: ab   \nkept: yyy")));
     assert_eq!(row.text.len(), 1024 * 1024);
     // Every chunk of the text carries the fields.
     assert_eq!((row.fields["body"].as_str().unwrap().len(), &row.fields["fixed"]), (512 + 3, &json!("ab   ")));
@@ -89,6 +91,29 @@ async fn a_table_that_fails_is_named() {
     let error = read(&database, &["broken"]).await.unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, SourceError::Failed(_)) && text.ends_with("division by zero (table 'broken')"), "{text}");
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_read() {
+    let database = shop("").await;
+    let other = format!("{}_latin1", database.name());
+    let create = format!("CREATE DATABASE {other} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+    database.execute(&create).await;
+    let mut url: Url = database.url.parse().unwrap();
+    url.set_path(&other);
+    let (client, connection) = tokio_postgres::connect(url.as_str(), tokio_postgres::NoTls).await.unwrap();
+    let driving = tokio_util::task::AbortOnDropHandle::new(TaskTracker::new().spawn(connection));
+    let sql = "CREATE TABLE t (id int PRIMARY KEY, name text);
+               INSERT INTO t VALUES (1, 'Käse'), (2, repeat('ü', 2000000))";
+    client.batch_execute(sql).await.unwrap();
+    let credentials = changed(credentials(&database), "database", other.as_str());
+    let config = json!({"schema": "public", "tables": []});
+    let (outcome, entities) = run_with(&credentials, &config, 1, collect).await;
+    drop((client, driving));
+    database.execute(&format!("DROP DATABASE {other} WITH (FORCE)")).await;
+    assert_eq!(outcome.unwrap().skipped, 0);
+    assert_eq!(entities[1].name, "Käse");
+    assert!(entities[2].text.contains("üü...\n"));
 }
 
 #[tokio::test]
