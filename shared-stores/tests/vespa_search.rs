@@ -178,7 +178,7 @@ async fn breadcrumbs_are_looked_at_one_by_one() {
     stage.put("c", |document| document.breadcrumbs = vec![]).await;
     let with = |tests: &[(BreadcrumbField, TextTest)]| Filter::Breadcrumb(tests.to_vec());
     let (one, docs) = ((BreadcrumbField::EntityId, is("1")), (BreadcrumbField::Name, is("docs")));
-    assert_eq!(stage.fitting(with(&[one.clone()])).await, set(&["a", "b"]));
+    assert_eq!(stage.fitting(with(std::slice::from_ref(&one))).await, set(&["a", "b"]));
     assert_eq!(stage.fitting(with(&[one, docs.clone()])).await, set(&["b"]));
     assert_eq!(stage.fitting(with(&[(BreadcrumbField::Name, contains("gine"))])).await, set(&["a"]));
     assert_eq!(stage.fitting(not(with(&[docs]))).await, set(&["c"]));

@@ -20,6 +20,7 @@ use shared_stores::arf::Manifest;
 use tokio_util::task::AbortOnDropHandle;
 
 mod batch;
+mod chunk;
 mod counts;
 mod embed;
 mod error;

@@ -1,0 +1,69 @@
+//! Text in chunks that a search can show and an embedder take.
+
+use text_splitter::TextSplitter;
+
+/// Longest chunk, in characters.
+pub const CHUNK_CHARS: usize = 1_500;
+
+/// Longest piece that is handed to the splitter at once, in bytes.
+const WINDOW_BYTES: usize = 8 * 1024;
+
+/// At least one chunk, even of nothing: an entity without text is found by its name and fields.
+pub fn split(text: &str) -> Vec<String> {
+    let splitter = TextSplitter::new(CHUNK_CHARS);
+    let chunks: Vec<String> =
+        windows(text).flat_map(|window| splitter.chunks(window).map(str::to_owned).collect::<Vec<_>>()).collect();
+    if chunks.is_empty() { vec![String::new()] } else { chunks }
+}
+
+/// The text in pieces of at most [`WINDOW_BYTES`], cut after a line, else after a blank, else anywhere: the splitter's time
+/// grows with the square of a line's length.
+fn windows(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = window_end(rest);
+        let (window, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        rest = after;
+        Some(window)
+    })
+}
+
+fn window_end(text: &str) -> usize {
+    if text.len() <= WINDOW_BYTES {
+        return text.len();
+    }
+    let longest = text.floor_char_boundary(WINDOW_BYTES);
+    let window = text.get(..longest).unwrap_or(text);
+    let after = |found: Option<(usize, &str)>| found.map(|(at, blank)| at + blank.len());
+    after(window.rmatch_indices('\n').next())
+        .or_else(|| after(window.rmatch_indices(char::is_whitespace).next()))
+        .unwrap_or(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_the_text_cut_where_it_hurts_least() {
+        let words = "zebra ".repeat(5_000);
+        let lines = format!("{}\n", "x".repeat(700)).repeat(40);
+        for text in ["", "short", &words, &lines, &"ü".repeat(20_000)] {
+            let pieces: Vec<&str> = windows(text).collect();
+            assert_eq!(pieces.concat(), text);
+            assert!(pieces.iter().all(|piece| !piece.is_empty() && piece.len() <= WINDOW_BYTES));
+        }
+        assert!(windows(&words).all(|piece| piece.ends_with(' ')));
+        assert!(windows(&lines).all(|piece| piece.ends_with('\n')));
+    }
+
+    #[test]
+    fn one_long_line_is_split_into_chunks_of_words() {
+        let chunks = split(&"zebra ".repeat(40_000));
+        assert!(chunks.len() > 100);
+        assert!(chunks.iter().all(|chunk| chunk.chars().count() <= CHUNK_CHARS && chunk.starts_with("zebra")));
+    }
+}
