@@ -56,7 +56,8 @@ def test_a_delete_in_mid_sync_leaves_nothing_to_find(connection: Connection, col
     assert [item.id for item in calls.list(collection=readable_id)] == [spared.id]
 
     path = re.fullmatch(r'<(/cleanups/[0-9a-f-]{36})>; rel="monitor"', answer.headers["link"])
-    wait_until("the cleanup is done", lambda: connection.get(path[1])["state"] == "done")
+    # Beside `make up` it settles for a minute.
+    wait_until("the cleanup is done", lambda: connection.get(path[1])["state"] == "done", bound=150)
 
 
 def test_what_is_being_deleted_cant_be_run(
