@@ -10,7 +10,7 @@ from gateway import call
 
 # The examples' collections, and some that may be deleted.
 COLLECTIONS = ["customer-support-x7k9m2", "old-support-p3q8zn", *(f"fuzzed-{number}" for number in range(4))]
-CONNECTIONS = 10
+CONNECTIONS = 30
 CLEANUPS = 2
 
 
@@ -20,7 +20,10 @@ def main() -> None:
         status, answer = call("POST", "/collections", {"name": "Fuzzed collection", "readable_id": readable_id})
         # 400: it is there from an earlier run.
         assert status in (200, 400), (status, answer)
-    ids = [connection() for _ in range(CONNECTIONS + CLEANUPS)]
+    # In a collection that nothing names, so that they aren't all deleted at once.
+    status, own = call("POST", "/collections", {"name": "Connections to fuzz"})
+    assert status == 200, (status, own)
+    ids = [connection(own["readable_id"]) for _ in range(CONNECTIONS + CLEANUPS)]
     status, keys = call("GET", "/api-keys")
     assert status == 200, (status, keys)
     made = {
@@ -31,11 +34,11 @@ def main() -> None:
     print(Template(Path(__file__).with_name("schemathesis.toml").read_text()).safe_substitute(made))
 
 
-def connection() -> str:
+def connection(collection: str) -> str:
     """Makes a connection that brings a few entities when it runs; its id."""
     body = {
         "short_name": "stub",
-        "readable_collection_id": COLLECTIONS[0],
+        "readable_collection_id": collection,
         "authentication": {"credentials": {"stub_key": "any"}},
         "sync_immediately": False,
     }
