@@ -8,8 +8,8 @@ use clap::{ArgAction, Args, Parser};
 use secrecy::SecretString;
 use shared_database::rate_limits::RateLimits;
 use shared_service::settings::{
-    AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings, ProtocolSettings, TelemetrySettings,
-    Validate, VespaSettings, secret,
+    AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings, ProtocolSettings,
+    TelemetrySettings, Validate, VespaSettings, secret,
 };
 
 use crate::deletion::CASCADE_MARGIN;
