@@ -1,8 +1,8 @@
 //! Where to go on from an answer: which of its values other operations take.
 
 use serde_json::Value;
-use utoipa::openapi::path::Operation;
 use utoipa::openapi::link::LinkBuilder;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi, RefOr};
 
 use super::common::operations;

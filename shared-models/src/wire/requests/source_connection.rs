@@ -28,8 +28,9 @@ pub struct OAuthTokenAuthentication {
     pub access_token: String,
     /// What a new token can be had for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
     pub refresh_token: Option<String>,
-    /// When the token expires.
+    /// When the token expires; not in the past.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
     /// Ignored: the form is told by its fields.
@@ -38,25 +39,30 @@ pub struct OAuthTokenAuthentication {
     pub kind: Option<Value>,
 }
 
-/// OAuth in a browser, perhaps with the customer's own client.
+/// OAuth in a browser, perhaps with the customer's own client: id and secret together, of OAuth 2 or of OAuth 1.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OAuthBrowserAuthentication {
     /// Where the browser goes afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
     pub redirect_uri: Option<String>,
     /// OAuth 2 client.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
     pub client_id: Option<String>,
     /// Its secret.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
     pub client_secret: Option<String>,
     /// OAuth 1 consumer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
     pub consumer_key: Option<String>,
     /// Its secret.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
     pub consumer_secret: Option<String>,
     /// Ignored: the form is told by its fields.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -70,6 +76,7 @@ pub struct OAuthBrowserAuthentication {
 #[serde(deny_unknown_fields)]
 pub struct AuthProviderAuthentication {
     /// The service.
+    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
     pub provider_readable_id: String,
     /// What it needs to find them.
     #[serde(skip_serializing_if = "Option::is_none")]
