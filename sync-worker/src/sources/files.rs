@@ -4,6 +4,8 @@
 //! (see [`beneath`]), so a link that is put there in the middle of a run yields no content either. Files are read on
 //! blocking threads, a few at a time; dropping the future ends the walk after the chunk in progress.
 //!
+//! Binary files hold nothing to search in: they are counted and left out, by content and not by name.
+//!
 //! A file or folder that can't be read is counted, and what is known of it stays until it can: only what the folder
 //! doesn't list any more is gone. If the root itself can't be read the run fails.
 //!

@@ -40,20 +40,22 @@ pub(super) fn id_of(path: &Path) -> String {
     names.join("/")
 }
 
-/// The entity of the file `path` (below its root). A binary file is found by its name and path.
-pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes: u64) -> SourceEntity {
+/// The entity of the file `path` (below its root); `None` if it is binary.
+pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes: u64) -> Option<SourceEntity> {
+    let text = match Content::of(file.bytes.get(..MAX_TEXT_BYTES).unwrap_or(&file.bytes)) {
+        Content::Text(text) => text,
+        Content::Binary(mime_type) => {
+            tracing::debug!(path = id_of(path), mime_type, "skip binary file");
+            return None;
+        }
+    };
     let id = id_of(path);
     let name = path.file_name().map(readable).unwrap_or_default();
     let facts = NameFacts::of(path);
-    let (text, mime_type) = match Content::of(file.bytes.get(..MAX_TEXT_BYTES).unwrap_or(&file.bytes)) {
-        Content::Text(text) => (Some(text), facts.mime_type.unwrap_or("text/plain")),
-        Content::Binary(told) => (None, told.or(facts.mime_type).unwrap_or("application/octet-stream")),
-    };
-    let is_cut = text.is_some() && file.size > u64::try_from(MAX_TEXT_BYTES).unwrap_or(u64::MAX);
+    let is_cut = file.size > u64::try_from(MAX_TEXT_BYTES).unwrap_or(u64::MAX);
     if is_cut {
         metrics::counter!("unweave_texts_cut_total", "source" => "files").increment(1);
     }
-    let language = facts.language.filter(|_| text.is_some());
     let modified = file.modified.map(DateTime::<Utc>::from);
 
     let mut fields = Map::new();
@@ -61,22 +63,23 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
     set("root", root.into());
     set("path", id.as_str().into());
     set("size", file.size.into());
-    set("mime_type", mime_type.into());
+    set("mime_type", facts.mime_type.unwrap_or("text/plain").into());
     set("extension", facts.extension.into());
-    set("language", language.into());
+    set("language", facts.language.into());
     set("modified", modified.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true)).into());
     set("truncated", is_cut.into());
     set("sha256", file.is_whole.then(|| hex::encode(Sha256::digest(&file.bytes))).into());
 
-    let (class, document_type) = match language {
+    let (class, document_type) = match facts.language {
         Some(_) => ("CodeFileEntity", DocumentType::CodeFile),
         None => ("FileEntity", DocumentType::File),
     };
     let is_kept = file.is_whole && file.size <= max_blob_bytes;
-    SourceEntity {
+    let text = if text.trim().is_empty() { format!("{name}\n{id}") } else { text };
+    Some(SourceEntity {
         class,
         document_type,
-        text: searchable(text.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| format!("{name}\n{id}"))),
+        text: searchable(text),
         fields,
         breadcrumbs: folders(path),
         created_at: None,
@@ -89,7 +92,7 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
         file: is_kept.then(|| RawFile { name: name.clone(), bytes: file.bytes }),
         id,
         name,
-    }
+    })
 }
 
 fn folders(path: &Path) -> Vec<Breadcrumb> {

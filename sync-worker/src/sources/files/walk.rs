@@ -61,7 +61,7 @@ impl Walk {
         self.open.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// What to say at the end: how many files and folders couldn't be read, and which.
+    /// What to say at the end: how many files and folders were left out, and which couldn't be read.
     pub(super) fn into_summary(self) -> ReadSummary {
         ReadSummary { skipped: self.skipped, seen: self.unread.into_seen(), cursor: None }
     }
@@ -98,7 +98,11 @@ impl Walk {
                 NameKind::File if self.patterns.takes(&path) => match self.read(&path, room) {
                     Ok(Some(file)) => {
                         bytes = bytes.saturating_add(file.bytes.len());
-                        chunk.push(entity::from_file(&self.root, &self.prefix.join(&path), file, self.max_blob_bytes));
+                        match entity::from_file(&self.root, &self.prefix.join(&path), file, self.max_blob_bytes) {
+                            Some(entity) => chunk.push(entity),
+                            // Nothing to search in. What was a text before and is none any more is gone.
+                            None => self.skipped = self.skipped.saturating_add(1),
+                        }
                     }
                     Ok(None) => {}
                     Err(error) => self.skip(Gap::File, &path, &error),
