@@ -23,8 +23,8 @@ pub use fields::Fields;
 pub use query::{Page, Query};
 pub use search::{LegacyForm, LegacyInput, SearchInput, agentic, classic, instant, legacy, legacy_query};
 pub use source_connection::{
-    ConnectionInput, ConnectionPatch, GivenSchedule, ScheduleInput, create_connection,
-    force_full_sync, update_connection,
+    ConnectionInput, ConnectionPatch, GivenSchedule, ScheduleInput, create_connection, force_full_sync,
+    update_connection,
 };
 
 /// Reads an id; `at` is where it stands.

@@ -47,7 +47,8 @@ async fn no_other_origin_may_call_unless_configured() {
 #[tokio::test]
 async fn configured_origins_may_call_and_read_our_headers() {
     let own = "https://app.example.com";
-    let gateway = Gateway::start_with(&[("CORS_ALLOWED_ORIGINS", "https://app.example.com,http://localhost:3000")]).await;
+    let gateway =
+        Gateway::start_with(&[("CORS_ALLOWED_ORIGINS", "https://app.example.com,http://localhost:3000")]).await;
     let allowed = answer(preflight(&gateway.api, own)).await;
     assert_eq!(allowed.status, 200, "{allowed:?}");
     let header = |name: &str| allowed.headers[name].to_str().unwrap().to_lowercase();

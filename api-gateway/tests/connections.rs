@@ -178,13 +178,11 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
     let hourly = json!({"schedule": {"cron": "0 * * * *"}});
     assert_eq!(api.patch(&path, hourly).await.ok()["schedule"]["cron"], "0 * * * *");
 
-    api.patch(&path, json!({"schedule": {"cron": "* * * * *"}}))
-        .await
-        .refuses(
-            400,
-            "Source 'stub' does not support continuous syncs. Minimum schedule interval is 1 hour (e.g., '0 * * * *' \
+    api.patch(&path, json!({"schedule": {"cron": "* * * * *"}})).await.refuses(
+        400,
+        "Source 'stub' does not support continuous syncs. Minimum schedule interval is 1 hour (e.g., '0 * * * *' \
              for hourly).",
-        );
+    );
     api.patch(&path, json!({"config": {"entity_count": 0}}))
         .await
         .refuses(422, "Invalid config fields: entity_count: Input should be greater than or equal to 1");

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use shared_service::settings::{
-    AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings, ProtocolSettings,
-    TelemetrySettings, Validate, VespaSettings,
+    AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings,
+    ProtocolSettings, TelemetrySettings, Validate, VespaSettings,
 };
 
 use crate::sources::{AllowedHosts, GithubApis, GithubLimits, SourceLimits};
