@@ -38,7 +38,8 @@ fn lengths(request: &Request, dimensions: usize) -> ResponseTemplate {
 }
 
 async fn server(answer: impl Fn(&Request) -> ResponseTemplate + Send + Sync + 'static) -> MockServer {
-    let server = MockServer::start().await;
+    // Of its own: a pooled one gets late requests of the test that had it before.
+    let server = MockServer::builder().start().await;
     Mock::given(method("POST"))
         .and(path("/v1/embeddings"))
         .and(header("authorization", format!("Bearer {KEY}")))

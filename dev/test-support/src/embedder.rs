@@ -34,7 +34,8 @@ struct Mood {
 impl TestEmbedder {
     /// Starts one.
     pub async fn start() -> Self {
-        let server = MockServer::start().await;
+        // Of its own: a pooled one gets late requests of the test that had it before.
+        let server = MockServer::builder().start().await;
         let mood = Arc::new(Mutex::new(Mood::default()));
         let current = mood.clone();
         let answer = move |request: &Request| {

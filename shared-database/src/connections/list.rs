@@ -62,25 +62,29 @@ impl Database {
         skip: i64,
         limit: i64,
     ) -> Result<Vec<ListedConnection>> {
-        // The page is cut first, so that only the entities of its connections are counted.
-        let listed = sql_query(
-            "SELECT p.*, j.status AS last_job, j.error_category,
-                    (SELECT count(*) FROM entity e WHERE e.sync_id = p.sync_id) AS entity_count
-             FROM (SELECT c.id, c.name, c.short_name, k.readable_id AS readable_collection_id, c.created_at,
-                          c.modified_at, c.is_authenticated, c.auth_method, s.id AS sync_id
-                   FROM source_connection c JOIN collection k ON k.id = c.collection_id
-                   JOIN sync s ON s.source_connection_id = c.id
-                   WHERE c.organization_id = $1 AND c.deletion_requested_at IS NULL
-                     AND ($2::text IS NULL OR k.readable_id = $2)
-                   ORDER BY c.created_at DESC, c.id OFFSET $3 LIMIT $4) p
-             LEFT JOIN LATERAL (SELECT status, error_category FROM sync_job WHERE sync_id = p.sync_id
+        // A text of its own for each case, so that each is planned for its own index.
+        let only = match collection {
+            Some(_) => "AND c.collection_id = (SELECT id FROM collection WHERE readable_id = $4)",
+            None => "AND $4::text IS NULL",
+        };
+        // The page is cut first: what is shown of its connections is read for these alone.
+        let listed = sql_query(format!(
+            "SELECT c.id, c.name, c.short_name, k.readable_id AS readable_collection_id, c.created_at, c.modified_at,
+                    c.is_authenticated, c.auth_method, j.status AS last_job, j.error_category,
+                    (SELECT count(*) FROM entity e WHERE e.sync_id = s.id) AS entity_count
+             FROM (SELECT c.* FROM source_connection c
+                   WHERE c.organization_id = $1 AND c.deletion_requested_at IS NULL {only}
+                   ORDER BY c.created_at DESC, c.id OFFSET $2 LIMIT $3) c
+             JOIN collection k ON k.id = c.collection_id
+             JOIN sync s ON s.source_connection_id = c.id
+             LEFT JOIN LATERAL (SELECT status, error_category FROM sync_job WHERE sync_id = s.id
                                 ORDER BY created_at DESC LIMIT 1) j ON true
-             ORDER BY p.created_at DESC, p.id",
-        )
+             ORDER BY c.created_at DESC, c.id"
+        ))
         .bind::<sql_types::Uuid, _>(organization)
-        .bind::<sql_types::Nullable<sql_types::Text>, _>(collection)
         .bind::<sql_types::BigInt, _>(skip)
         .bind::<sql_types::BigInt, _>(limit)
+        .bind::<sql_types::Nullable<sql_types::Text>, _>(collection)
         .load(&mut self.connection().await?)
         .await?;
         Ok(listed)

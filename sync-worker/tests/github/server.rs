@@ -58,7 +58,8 @@ impl GithubServer {
             faults: Vec::new(),
             asked: Vec::new(),
         }));
-        let server = MockServer::start().await;
+        // Of its own: a pooled one gets late requests of the test that had it before.
+        let server = MockServer::builder().start().await;
         Mock::given(any()).respond_with(Responder(state.clone())).mount(&server).await;
         Self { server, state }
     }
