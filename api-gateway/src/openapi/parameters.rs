@@ -31,7 +31,7 @@ pub struct Limit {
 #[into_params(parameter_in = Query)]
 pub struct CollectionSearch {
     /// Only those with this text in their name or readable id, in upper or lower case.
-    #[param(value_type = String, required = false, example = "support")]
+    #[param(value_type = String, required = false)]
     search: String,
 }
 
@@ -40,7 +40,7 @@ pub struct CollectionSearch {
 #[into_params(parameter_in = Query)]
 pub struct ConnectionFilter {
     /// Only those of the collection with this readable id.
-    #[param(value_type = String, required = false, example = "customer-support-x7k9m2")]
+    #[param(value_type = String, required = false)]
     collection: String,
 }
 

@@ -116,7 +116,7 @@ pub const POSTGRESQL: SourceDefinition = SourceDefinition {
         field(
             "sslmode",
             "TLS",
-            "require is an encrypted connection to a server whose certificate is checked; disable is a plain one.",
+            "require is an encrypted connection to a server whose certificate is checked; disable, the default, is a plain one.",
             FieldKind::Choice(&["disable", "require"]),
             FieldDefault::Text("disable"),
         ),

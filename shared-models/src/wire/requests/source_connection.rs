@@ -130,7 +130,7 @@ pub struct ScheduleConfig {
     "short_name": "postgresql",
     "readable_collection_id": "customer-support-x7k9m2",
     "authentication": {"credentials": {
-        "host": "db.example.com", "database": "orders", "user": "reader", "password": "secret"
+        "host": "db.example.com", "database": "orders", "user": "reader", "password": "secret", "sslmode": "require"
     }},
     "config": {"schema": "public", "tables": ["orders"]},
     "schedule": {"cron": "30 9 * * *"},
