@@ -54,6 +54,9 @@ pub async fn run(home: &Path, binaries: PathBuf, ignore_system: bool) -> Result<
     ports.save()?;
     let environment = caller
         .with("LISTEN", &format!("127.0.0.1:{gateway}"))
+        // The story is told over plain HTTP; an empty variable counts as none.
+        .with("TLS_CERTIFICATE", "")
+        .with("TLS_PRIVATE_KEY", "")
         .with("FILES_ROOTS", &format!("demo={}", files.display()))
         .with("SETTLE_DELAY", SETTLE_DELAY)
         .with("CLEANUP_DOCUMENTS_PER_SECOND", DOCUMENTS_PER_SECOND)

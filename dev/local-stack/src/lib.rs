@@ -6,6 +6,7 @@
 pub mod demo;
 pub mod environment;
 pub mod exec;
+pub mod given;
 pub mod http;
 pub mod launch;
 pub mod layout;

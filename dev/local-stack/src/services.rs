@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::Signal;
 
+use crate::given;
 use crate::http::Http;
 use crate::launch::{DeathSignal, Identity, Run};
 use crate::ports::{Ports, is_free};
@@ -105,8 +106,8 @@ fn listen(options: &Options) -> Result<SocketAddr> {
 /// # Errors
 /// When it does not come up.
 pub async fn start_vespa(run: &Run, processes: &Processes, options: &Options, ports: ServicePorts) -> Result<String> {
-    if let Some(url) = options.environment.get("VESPA_URL") {
-        return Ok(url.to_owned());
+    if let Some(url) = given::server(options, "VESPA_URL").await? {
+        return Ok(url);
     }
     let step = options.progress.begin("Vespa stand-in");
     let data = options.layout.data.join("vespa");
@@ -154,12 +155,12 @@ pub async fn start(
         command.env("ADMIN_LISTEN", format!("127.0.0.1:{admin_port}"));
         processes.spawn(name, command, &options.layout.log(name))?;
         processes.wait_ready(name, READY_WITHIN, async || http.ready(ready).await).await?;
-        step.done(&format!("on {}", ready.trim_start_matches("http://").trim_end_matches("/health/ready")));
+        step.done(&format!("on {}", ready.trim_end_matches("/health/ready").trim_start_matches("http://")));
         Ok(())
     };
 
     let listen = listen(options)?;
-    let gateway = format!("http://{}", reachable(listen));
+    let gateway = format!("{}://{}", scheme(options), reachable(listen));
     let admin = |port: u16| format!("http://127.0.0.1:{port}");
     let (sync, cleanup) = (admin(ports.sync_worker_admin), admin(ports.cleanup_worker_admin));
     begin(GATEWAY, GATEWAY_KNOWS, ports.gateway_admin, &format!("{gateway}/health/ready")).await?;
@@ -190,6 +191,11 @@ pub async fn stop(processes: &Processes) {
 /// An address at which a server that listens everywhere can be reached from here.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     if listen.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], listen.port())) } else { listen }
+}
+
+/// What the gateway speaks: HTTPS once the caller names a certificate.
+fn scheme(options: &Options) -> &'static str {
+    if options.environment.get("TLS_CERTIFICATE").is_some() { "https" } else { "http" }
 }
 
 /// The settings that are ours to give: the caller's value where there is one.

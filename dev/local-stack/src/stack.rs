@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::environment::Environment;
+use crate::given;
 use crate::launch::Run;
 use crate::layout::Layout;
 use crate::packages::Packages;
@@ -145,8 +146,8 @@ impl Stack {
     }
 
     async fn start_postgres(&self, port: u16) -> Result<String> {
-        if let Some(url) = self.options.environment.get("DATABASE_URL") {
-            return Ok(url.to_owned());
+        if let Some(url) = given::server(&self.options, "DATABASE_URL").await? {
+            return Ok(url);
         }
         let Options { layout, environment, durability, progress, .. } = &self.options;
         let installed = self.packages().postgres().await?;
@@ -159,8 +160,8 @@ impl Stack {
 
     async fn start_rabbitmq(&self, ports: BrokerPorts) -> Result<(String, Option<String>)> {
         let Options { layout, environment, progress, .. } = &self.options;
-        if let Some(url) = environment.get("AMQP_URL") {
-            return Ok((url.to_owned(), environment.get("RABBITMQ_MANAGEMENT_URL").map(str::to_owned)));
+        if let Some(url) = given::server(&self.options, "AMQP_URL").await? {
+            return Ok((url, environment.get("RABBITMQ_MANAGEMENT_URL").map(str::to_owned)));
         }
         let installed = self.packages().rabbitmq().await?;
         let step = progress.begin("RabbitMQ");

@@ -37,10 +37,30 @@ fn a_command_dies_with_its_supervisor_and_so_do_its_children() {
 #[test]
 fn servers_given_by_the_caller_are_used_and_none_are_started() {
     let home = Home::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let theirs = listener.local_addr().unwrap();
+    let urls = [format!("postgres://me:hunter2@{theirs}/d"), format!("amqp://me:hunter2@{theirs}/%2f")];
     let mut command = home.command(["exec", "--", "bash", "-c", "echo $DATABASE_URL $AMQP_URL"]);
-    let answer = command.env("DATABASE_URL", "postgres://theirs").env("AMQP_URL", "amqp://theirs").output().unwrap();
-    assert_eq!(String::from_utf8(answer.stdout).unwrap().trim(), "postgres://theirs amqp://theirs");
+    let answer = command.env("DATABASE_URL", &urls[0]).env("AMQP_URL", &urls[1]).output().unwrap();
+    drop(listener);
+    assert_eq!(String::from_utf8(answer.stdout).unwrap().trim(), urls.join(" "));
+    let words = String::from_utf8(answer.stderr).unwrap();
+    assert!(words.contains(&format!("using DATABASE_URL from your environment: postgres://me@{theirs}/d")), "{words}");
+    assert!(!words.contains("hunter2"), "{words}");
     assert!(!home.path().join("test/0/postgres").exists());
+}
+
+#[test]
+fn a_server_of_the_caller_at_which_nobody_listens_stops_the_start_by_its_variable() {
+    let home = Home::new();
+    let mut command = home.command(["up", "--servers-only"]);
+    // Nobody listens on the port of tcpmux.
+    let answer = command.env("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/d").output().unwrap();
+    assert!(!answer.status.success());
+    let words = String::from_utf8(answer.stderr).unwrap();
+    let why = "nobody listens at DATABASE_URL from your environment, postgres://me@127.0.0.1:1/d";
+    assert!(words.contains(why) && words.contains("`unset DATABASE_URL`"), "{words}");
+    home.assert_nothing_left();
 }
 
 #[test]
