@@ -206,14 +206,22 @@ fn checked_config(source: &SourceDefinition, given: &Map<String, Value>) -> Resu
     Ok(config)
 }
 
+/// Patterns are compiled in time and memory that grow with them.
+const MAX_PATTERN_BYTES: usize = 16 * 1024;
+
 /// What the catalogue can't say of the config of `files`.
 fn check_files(config: &ValidatedFields) -> Result<(), String> {
     if config.get("path").and_then(Value::as_str).is_some_and(|path| !stays_below_root(path)) {
         return Err("path: Input should be a relative path without '..'".to_owned());
     }
+    let mut length = 0_usize;
     for field in ["include", "exclude"] {
         let patterns = config.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         for pattern in patterns {
+            length = length.saturating_add(pattern.len());
+            if length > MAX_PATTERN_BYTES {
+                return Err(format!("{field}: Patterns can have at most {MAX_PATTERN_BYTES} bytes together"));
+            }
             globset::Glob::new(pattern)
                 .map_err(|error| format!("{field}: '{pattern}' is not a pattern: {}", error.kind()))?;
         }

@@ -11,6 +11,7 @@ use crate::problem::Problem;
 mod authentication;
 mod body;
 mod collection;
+mod faults;
 mod fields;
 mod query;
 mod search;
@@ -26,6 +27,14 @@ pub use source_connection::{
     ConnectionInput, ConnectionPatch, GivenSchedule, ScheduleInput, create_connection, force_full_sync,
     update_connection,
 };
+
+/// Most faults that are told at once: an answer must not grow with what was sent.
+const MAX_FAULTS: usize = 100;
+
+/// A name that the client sent, short enough to be told back.
+fn shortened(name: &str) -> String {
+    name.chars().take(64).collect()
+}
 
 /// Reads an id; `at` is where it stands.
 ///

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 use shared_models::wire::problem::{FieldProblem, Location};
 
+use super::{MAX_FAULTS, shortened};
 use crate::problem::Problem;
 
 /// The fields of one object; collects what is wrong with them.
@@ -31,12 +32,13 @@ impl<'a> Fields<'a> {
 
     /// Takes over what is wrong with a nested object.
     pub fn absorb(&mut self, nested: Self) {
-        self.problems.extend(nested.problems);
+        self.extend(nested.problems);
     }
 
     /// Takes over what is wrong inside of fields.
     pub fn extend(&mut self, problems: Vec<FieldProblem>) {
         self.problems.extend(problems);
+        self.problems.truncate(MAX_FAULTS);
     }
 
     /// Whether the field is there, null included.
@@ -51,11 +53,14 @@ impl<'a> Fields<'a> {
         self.given.get(name).filter(|value| !value.is_null())
     }
 
-    /// Adds a fault of the field; an empty name means the object itself.
+    /// Adds a fault of the field; an empty name means the object itself. Only so many are told.
     pub fn refuse(&mut self, name: &str, msg: impl Into<String>, kind: &str) {
+        if self.problems.len() >= MAX_FAULTS {
+            return;
+        }
         let mut loc = self.at.clone();
         if !name.is_empty() {
-            loc.push(Location::Name(name.to_owned()));
+            loc.push(Location::Name(shortened(name)));
         }
         self.problems.push(FieldProblem { loc, msg: msg.into(), kind: kind.to_owned() });
     }

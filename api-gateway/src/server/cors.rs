@@ -44,7 +44,7 @@ fn origin(text: &str) -> Result<String, String> {
 
 /// Answers preflights, and says on answers who may read them.
 pub fn middleware(origins: &AllowedOrigins) -> Cors {
-    let headers = ["x-api-key", "x-organization-id", "x-request-id"].map(HeaderName::from_static);
+    let headers = ["last-event-id", "x-api-key", "x-organization-id", "x-request-id"].map(HeaderName::from_static);
     let cors = Cors::default()
         .allowed_methods(["GET", "POST", "PATCH", "DELETE"])
         .allowed_headers([AUTHORIZATION, CONTENT_TYPE].into_iter().chain(headers))

@@ -1,11 +1,14 @@
-//! Nobody waits for ever: how long a request may take, from its head to its answer.
+//! Nobody waits for ever: how long a request may take, from its head to its answer. And nobody waits in vain: a handler
+//! that panics is answered too.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError as _, web};
+use futures::FutureExt as _;
 
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -21,10 +24,17 @@ pub async fn limit(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let (limit, kept) = (state.times.request, request.request().clone());
-    match tokio::time::timeout(limit, next.call(request)).await {
-        Ok(answered) => answered,
-        Err(_) => Ok(ServiceResponse::new(kept, Problem::TookTooLong(limit).error_response())),
-    }
+    let answering = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let problem = match tokio::time::timeout(limit, answering).await {
+        Ok(Ok(answered)) => return answered,
+        Ok(Err(_panic)) => {
+            metrics::counter!("unweave_task_panics_total", "task" => "request").increment(1);
+            Problem::Internal("a handler panicked")
+        }
+        Err(_) => Problem::TookTooLong(limit),
+    };
+    problem.log();
+    Ok(ServiceResponse::new(kept, problem.error_response()))
 }
 
 /// How long clients may take.

@@ -60,10 +60,10 @@ pub(super) async fn read(
         .get(&root)
         .cloned()
         .ok_or_else(|| SourceError::Misconfigured(format!("root '{root}' is not allowed on this worker")))?;
-    let patterns = Patterns::new(&config.include, &config.exclude)?;
     let max_blob_bytes = limits.max_blob_bytes;
 
     let mut walk = blocking(move || {
+        let patterns = Patterns::new(&config.include, &config.exclude)?;
         // The folder's path stays on this machine.
         let handle = Beneath::open_root(&folder)
             .map_err(|error| SourceError::Misconfigured(format!("root '{root}' cannot be opened: {error}")))?;

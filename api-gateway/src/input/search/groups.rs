@@ -24,6 +24,9 @@ pub fn groups(value: &Value, at: &Place, faults: &mut Faults) -> Option<Filter> 
 }
 
 fn read_group(group: &Value, at: &Place, reader: &mut Reader, faults: &mut Faults) -> Option<Filter> {
+    if !reader.has_part(at, faults) {
+        return None;
+    }
     let group = object(group, at, faults)?;
     let at = at.field("conditions");
     let given = match group.get("conditions") {
@@ -47,6 +50,9 @@ fn read_group(group: &Value, at: &Place, reader: &mut Reader, faults: &mut Fault
 }
 
 fn read_condition(given: &Value, at: &Place, reader: &mut Reader, faults: &mut Faults) -> Option<Filter> {
+    if !reader.has_part(at, faults) {
+        return None;
+    }
     let given = object(given, at, faults)?;
     let field = FilterableField::ALL.iter().copied();
     let field = choice(given, "field", field.map(|field| (field.as_str(), field)), at, faults);

@@ -11,6 +11,7 @@ use super::condition::{At, condition};
 use super::groups::object;
 use super::place::{Faults, Place};
 use super::value::Reader;
+use crate::input::shortened;
 
 const GROUPS: [&str; 3] = ["must", "should", "must_not"];
 const MAX_DEPTH: usize = 16;
@@ -37,8 +38,10 @@ impl LegacyFilter<'_> {
         if let Some(name) =
             given.keys().find(|name| !GROUPS.contains(&name.as_str()) && *name != "minimum_should_match")
         {
-            let why =
-                format!("a filter is made of lists of conditions named 'must', 'should' and 'must_not', not '{name}'");
+            let why = format!(
+                "a filter is made of lists of conditions named 'must', 'should' and 'must_not', not '{}'",
+                shortened(name)
+            );
             return self.refuse(&at.field(name), &why);
         }
         if given.get("minimum_should_match").is_some_and(|least| !least.is_null() && least.as_i64() != Some(1)) {
@@ -74,6 +77,9 @@ impl LegacyFilter<'_> {
     }
 
     fn condition(&mut self, given: &Value, at: &Place, depth: usize) -> Option<Filter> {
+        if !self.reader.has_part(at, self.faults) {
+            return None;
+        }
         let given = object(given, at, self.faults)?;
         if GROUPS.iter().any(|name| given.contains_key(*name)) {
             return self.group(given, at, depth + 1);
@@ -228,8 +234,4 @@ fn field(key: &str) -> Option<FilterableField> {
         Some(name) => name == bare,
         None => field.as_str() == key,
     })
-}
-
-fn shortened(name: &str) -> String {
-    name.chars().take(64).collect()
 }

@@ -2,6 +2,8 @@
 
 use shared_models::wire::problem::{FieldProblem, Location};
 
+use crate::input::{MAX_FAULTS, shortened};
+
 /// A place in the body, however deep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place(Vec<Location>);
@@ -14,7 +16,7 @@ impl Place {
 
     /// A field of the object here.
     pub fn field(&self, name: &str) -> Self {
-        self.with(Location::Name(name.to_owned()))
+        self.with(Location::Name(shortened(name)))
     }
 
     /// An item of the list here.
@@ -28,9 +30,6 @@ impl Place {
         Self(place)
     }
 }
-
-/// Most faults that are told at once.
-const MAX_FAULTS: usize = 100;
 
 /// What is wrong so far.
 #[derive(Debug, Default)]

@@ -6,6 +6,8 @@ use shared_stores::vespa::NumberField;
 
 use super::place::{Faults, Place};
 
+/// Most groups and conditions in one filter.
+const MAX_PARTS: usize = 2_000;
 /// Most values in one filter, those in lists counted one by one.
 const MAX_VALUES: usize = 2_000;
 /// Most characters of one text.
@@ -49,9 +51,19 @@ impl Point {
 #[derive(Debug, Default)]
 pub struct Reader {
     values: usize,
+    parts: usize,
 }
 
 impl Reader {
+    /// Whether there is room for one more group or condition.
+    pub fn has_part(&mut self, at: &Place, faults: &mut Faults) -> bool {
+        self.parts += 1;
+        if self.parts == MAX_PARTS + 1 {
+            faults.senseless(at, &format!("a filter can have at most {MAX_PARTS} groups and conditions"));
+        }
+        self.parts <= MAX_PARTS
+    }
+
     /// A single text. Whole numbers are taken for their digits.
     pub fn text(&mut self, value: &Value, at: &Place, faults: &mut Faults) -> Option<String> {
         if self.is_list(value, at, faults) || !self.has_room(at, faults) {

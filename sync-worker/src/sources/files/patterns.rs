@@ -19,7 +19,7 @@ impl Patterns {
     /// # Errors
     /// [`SourceError::Misconfigured`] that names the pattern.
     pub(super) fn new(include: &[String], exclude: &[String]) -> Result<Self, SourceError> {
-        Ok(Self { include: compile(include)?, exclude: compile(exclude)? })
+        Ok(Self { include: compile("include", include)?, exclude: compile("exclude", exclude)? })
     }
 
     /// Whether to take the file `path`.
@@ -33,7 +33,7 @@ impl Patterns {
     }
 }
 
-fn compile(patterns: &[String]) -> Result<GlobSet, SourceError> {
+fn compile(field: &str, patterns: &[String]) -> Result<GlobSet, SourceError> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         let plain = pattern.trim_end_matches('/');
@@ -46,7 +46,9 @@ fn compile(patterns: &[String]) -> Result<GlobSet, SourceError> {
             GlobBuilder::new(&anchored).literal_separator(true).build().map_err(|error| wrong(pattern, &error))?;
         set.add(glob);
     }
-    set.build().map_err(|error| wrong("", &error))
+    set.build().map_err(|error| {
+        SourceError::Misconfigured(format!("the patterns of {field} can't be used together: {}", error.kind()))
+    })
 }
 
 fn wrong(pattern: &str, error: &globset::Error) -> SourceError {
