@@ -11,7 +11,6 @@ use crate::problem::Problem;
 mod authentication;
 mod body;
 mod collection;
-mod faults;
 mod fields;
 mod query;
 mod search;
