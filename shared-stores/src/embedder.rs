@@ -253,7 +253,7 @@ impl Embedder {
                 end => return end,
             }
             let pause = last.retry_after().map_or(pause, |wanted| wanted.max(pause));
-            if Instant::now() + pause >= deadline {
+            if pause >= deadline.saturating_duration_since(Instant::now()) {
                 break;
             }
             tokio::time::sleep(pause).await;

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// Longest code that is taken over from an answer.
 const MAX_CODE: usize = 64;
+/// Longest time that a server can ask to be left alone for; nobody here waits that long.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// Texts could not be embedded. No variant holds a text, a key or a sentence of the server's: it may have echoed them.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -111,10 +113,10 @@ fn code_of(body: &[u8]) -> Option<String> {
     name("/error/code").filter(is_name).or_else(|| name("/error/type").filter(is_name)).map(str::to_owned)
 }
 
-/// The header in its usual form, seconds.
+/// The header in its usual form, seconds; at most [`LONGEST_RETRY_AFTER`], however large the number is.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: f64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+    Duration::try_from_secs_f64(seconds.clamp(f64::NEG_INFINITY, LONGEST_RETRY_AFTER.as_secs_f64())).ok()
 }
 
 #[cfg(test)]
@@ -133,6 +135,21 @@ mod tests {
             "hunter2",
         ] {
             assert_eq!(shown(secret), "the embedder refused the request with 401", "{secret}");
+        }
+    }
+
+    #[test]
+    fn a_time_to_wait_is_bounded_whatever_the_server_says() {
+        let read = |value: &str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            retry_after(&headers).map(|wait| wait.as_secs_f64())
+        };
+        assert_eq!(read(" 1.5 "), Some(1.5));
+        for endless in ["1e19", "1e300", "inf", "99999999999999999999999"] {
+            assert_eq!(read(endless), Some(86_400.0), "{endless}");
+        }
+        for nothing in ["-1", "-inf", "nan", "soon", "", "Wed, 21 Oct 2015 07:28:00 GMT"] {
+            assert_eq!(read(nothing), None, "{nothing}");
         }
     }
 
