@@ -12,6 +12,7 @@ use backon::BackoffBuilder as _;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, redirect, retry};
+use secrecy::{ExposeSecret as _, SecretString};
 use tracing::{debug, info};
 use url::Url;
 
@@ -68,6 +69,7 @@ impl Failure {
 #[derive(Debug)]
 pub(super) struct ApiClient {
     http: Client,
+    token: SecretString,
     pub(super) base: Url,
     /// For texts.
     pub(super) host: String,
@@ -102,6 +104,7 @@ impl ApiClient {
         let host = base.host_str().unwrap_or_default();
         Ok(Self {
             http,
+            token: token.trim().into(),
             base: base.clone(),
             host: base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
             pace: Pace::shared(base, token.trim()),
@@ -162,7 +165,7 @@ impl ApiClient {
             body.extend_from_slice(&part);
         }
         if !status.is_success() {
-            return Err(Refusal::of(&self.host, status, &headers, &body));
+            return Err(Refusal::of(&self.host, self.token.expose_secret(), status, &headers, &body));
         }
         match size {
             AnswerSize::Exactly(bytes) if body.len() != bytes => Err(Refusal::Unavailable(format!(

@@ -16,6 +16,8 @@ use crate::sources::SourceError;
 
 /// Longest part of a message of GitHub that is shown.
 const MAX_MESSAGE_CHARS: usize = 300;
+/// Longest wait that is believed, seconds; no job waits that long.
+const MAX_WAIT_SECONDS: u64 = 365 * 24 * 60 * 60;
 
 /// Why there is no content.
 #[derive(Debug)]
@@ -33,9 +35,9 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// What `status` with `headers` and `body` means, of the API at `host`.
-    pub(super) fn of(host: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        let message = message(body);
+    /// What `status` with `headers` and `body` means, of the API at `host` that was asked with `token`.
+    pub(super) fn of(host: &str, token: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let message = message(body, token);
         let said = format!("GitHub at {host} answered {status}{message}");
         match status.as_u16() {
             401 => Self::Final(SourceError::Refused {
@@ -71,7 +73,7 @@ fn is_limit(status: StatusCode, headers: &HeaderMap, message: &str) -> bool {
 /// How long the limit lasts.
 fn wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     if let Some(seconds) = number(headers, RETRY_AFTER.as_str()) {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds.min(MAX_WAIT_SECONDS)));
     }
     if number(headers, "x-ratelimit-remaining") != Some(0) {
         return None;
@@ -82,29 +84,62 @@ fn wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let now = date.map_or(now, Into::into).timestamp();
     let seconds = u64::try_from(reset.saturating_sub(now)).unwrap_or(0);
     // Both are cut to whole seconds.
-    Some(Duration::from_secs(seconds.saturating_add(1)))
+    Some(Duration::from_secs(seconds.saturating_add(1).min(MAX_WAIT_SECONDS)))
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// `: ` and what GitHub says, on one line; empty if it says nothing.
-fn message(body: &[u8]) -> String {
+/// `: ` and what GitHub says, on one line and without the token, which a server may echo; empty if it says nothing.
+fn message(body: &[u8], token: &str) -> String {
     let refusal: wire::Refusal = serde_json::from_slice(body).unwrap_or_default();
-    let text: String = refusal.message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let text: String = text.chars().filter(|one| !one.is_control()).take(MAX_MESSAGE_CHARS).collect();
+    // What is invisible goes first: it may stand in the middle of the token.
+    let visible: String = refusal.message.chars().filter(|one| one.is_whitespace() || !is_invisible(*one)).collect();
+    let text = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = if token.is_empty() { text } else { text.replace(token, "…") };
+    let text: String = text.chars().take(MAX_MESSAGE_CHARS).collect();
     if text.is_empty() { text } else { format!(": {text}") }
+}
+
+/// Whether a character shows nothing itself and may change how the text around it is shown: control characters and
+/// those of Unicode's format category.
+fn is_invisible(one: char) -> bool {
+    one.is_control()
+        || matches!(
+            one,
+            '\u{ad}'
+                | '\u{600}'..='\u{605}'
+                | '\u{61c}'
+                | '\u{6dd}'
+                | '\u{70f}'
+                | '\u{890}'..='\u{891}'
+                | '\u{8e2}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{110bd}'
+                | '\u{110cd}'
+                | '\u{13430}'..='\u{1343f}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TOKEN: &str = "github_pat_hunter2";
+
     fn refusal(status: u16, headers: &[(&'static str, &str)], message: &str) -> Refusal {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let body = serde_json::json!({"message": message}).to_string();
-        Refusal::of("api.test", StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
+        Refusal::of("api.test", TOKEN, StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
     }
 
     #[test]
@@ -115,12 +150,15 @@ mod tests {
         };
         assert_eq!(until(&[("retry-after", "30")], 403, ""), Some(30));
         assert_eq!(until(&[("retry-after", "30")], 429, ""), Some(30));
+        assert_eq!(until(&[("retry-after", "18446744073709551615")], 429, ""), Some(MAX_WAIT_SECONDS));
         let reset = [
             ("x-ratelimit-remaining", "0"),
             ("x-ratelimit-reset", "1700000060"),
             ("date", "Tue, 14 Nov 2023 22:13:20 GMT"),
         ];
         assert_eq!(until(&reset, 403, "API rate limit exceeded"), Some(61));
+        let endless = [reset[0], ("x-ratelimit-reset", "9223372036854775807"), reset[2]];
+        assert_eq!(until(&endless, 403, ""), Some(MAX_WAIT_SECONDS));
         let passed = [reset[0], ("x-ratelimit-reset", "1"), reset[2]];
         assert_eq!(until(&passed, 429, ""), Some(1));
         assert_eq!(until(&[], 403, "You have exceeded a secondary rate limit."), None);
@@ -157,7 +195,22 @@ mod tests {
 
     #[test]
     fn a_message_is_bounded_and_one_without_json_is_left_out() {
-        assert!(message(format!(r#"{{"message":"{}"}}"#, "x".repeat(1000)).as_bytes()).len() < 310);
-        assert_eq!(message(b"<html>Unicorn!</html>"), "");
+        assert!(message(format!(r#"{{"message":"{}"}}"#, "x".repeat(1000)).as_bytes(), TOKEN).len() < 310);
+        assert_eq!(message(b"<html>Unicorn!</html>", TOKEN), "");
+    }
+
+    #[test]
+    fn a_message_shows_neither_the_token_nor_what_turns_a_text_around() {
+        let shown = |text: &str| message(serde_json::json!({ "message": text }).to_string().as_bytes(), TOKEN);
+        assert_eq!(shown("token github_pat_hunter2 is bad, github_pat_hunter2!"), ": token … is bad, …!");
+        assert_eq!(shown("github_pat_\u{200b}hun\u{7}ter2 is bad"), ": … is bad");
+        assert_eq!(shown("\u{202e}dab\u{2066}\u{feff} one\n\ttwo\u{2028}three"), ": dab one two three");
+        // Cut only after the token is gone: no part of it is left at the end.
+        let long = shown(&format!("{}{TOKEN}", "x".repeat(MAX_MESSAGE_CHARS - 5)));
+        assert!(long.ends_with("x…"), "{long}");
+        match refusal(401, &[], &format!("no user for {TOKEN}")) {
+            Refusal::Final(error) => assert!(!error.to_string().contains(TOKEN), "{error}"),
+            other => panic!("{other:?}"),
+        }
     }
 }
