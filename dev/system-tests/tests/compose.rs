@@ -30,6 +30,24 @@ fn services(file: &Value) -> BTreeMap<String, Value> {
     services.iter().map(|(name, service)| (name.as_str().unwrap().to_owned(), service.clone())).collect()
 }
 
+/// What a user must make: `.env.example` leaves it empty.
+const SECRETS: [(&str, &str); 5] = [
+    ("POSTGRES_PASSWORD", "p1"),
+    ("RABBITMQ_PASSWORD", "p2"),
+    ("CREDENTIALS_KEYS", "test:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM="),
+    ("RECEIPT_SIGNING_KEY", "test:BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ="),
+    ("INITIAL_API_KEY", "BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU"),
+];
+
+/// What `.env.example` gives, with secrets filled in.
+fn filled_in() -> BTreeMap<String, String> {
+    let mut variables = example();
+    for (name, value) in SECRETS {
+        assert_eq!(variables.insert(name.to_owned(), value.to_owned()).as_deref(), Some(""), "{name} is published");
+    }
+    variables
+}
+
 /// What `.env.example` gives.
 fn example() -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(root().join(".env.example")).unwrap();
@@ -62,7 +80,7 @@ fn interpolate(text: &str, variables: &BTreeMap<String, String>) -> String {
 }
 
 fn environment(service: &str) -> BTreeMap<String, String> {
-    let example = example();
+    let example = filled_in();
     let file = compose();
     let given = file["services"][service]["environment"].as_mapping().unwrap().clone();
     given
