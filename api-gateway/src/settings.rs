@@ -24,7 +24,7 @@ use crate::server::tls::TlsFiles;
     name = "api-gateway",
     version,
     about = "Unweave's HTTP API: source connections that are deleted for real.",
-    after_help = "Operations: api-gateway create-organization | set-plan | create-api-key, each with --help"
+    after_help = "Operations: api-gateway create-organization | list-organizations | set-plan | create-api-key | openapi, each with --help"
 )]
 pub struct Settings {
     /// The HTTP server.
@@ -129,7 +129,7 @@ impl HttpSettings {
             let least = humantime::format_duration(least);
             return Err(format!("REQUEST_TIMEOUT must be at least {least}: CANCEL_WAIT and what follows it"));
         }
-        Ok(())
+        self.tls_files().map_or(Ok(()), |files| files.check())
     }
 }
 

@@ -75,10 +75,15 @@ async fn a_certificate_that_cannot_be_used_ends_the_start_with_its_reason() {
     let files = Files { folder: tempfile::tempdir().unwrap() };
     let database = TestDatabase::create().await;
     let (first, second) = (certificate(), certificate());
+    let (crt, key) = (files.path("tls.crt"), files.path("tls.key"));
+    let settings = environment(&database, &[("TLS_CERTIFICATE", crt.as_str()), ("TLS_PRIVATE_KEY", key.as_str())]);
     let expect = async |why: &str| {
-        let mut service = start(&files, &database).await;
-        assert!(!service.exited(START).await.success());
-        assert!(service.tail().contains(why), "{}", service.tail());
+        for arguments in [&[][..], &["--check-config"]] {
+            let mut service = Service::spawn_with("api-gateway", arguments, settings.clone());
+            assert_eq!(service.exited(START).await.code(), Some(2), "{}", service.tail());
+            let log = service.log();
+            assert!(log.lines().count() == 1 && log.contains(why), "{log}");
+        }
     };
     expect("read TLS_CERTIFICATE").await;
     files.write(&first);

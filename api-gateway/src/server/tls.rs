@@ -36,6 +36,14 @@ struct Pems {
 }
 
 impl TlsFiles {
+    /// Whether they can be used as they are now.
+    ///
+    /// # Errors
+    /// One line that names the setting: a file can't be read or isn't PEM, or the two don't belong together.
+    pub fn check(&self) -> Result<(), String> {
+        self.read().and_then(|pems| pems.certified_key()).map(drop).map_err(|error| format!("{error:#}"))
+    }
+
     fn read(&self) -> anyhow::Result<Pems> {
         let read = |name: &str, path: &Path| fs::read(path).with_context(|| format!("read {name} {}", path.display()));
         Ok(Pems {
