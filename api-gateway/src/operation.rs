@@ -4,11 +4,13 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
+use chrono::SecondsFormat;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
-use shared_database::Database;
+use shared_database::organizations::OrganizationSummary;
+use shared_database::{Database, DatabaseError};
 use shared_models::{OrganizationId, Plan};
 use shared_service::settings::{DatabaseSettings, Validate, load};
 
@@ -32,6 +34,8 @@ enum Command {
     SetPlan(SetPlan),
     /// Makes another API key for an organization, for one that has lost its last, and prints it
     CreateApiKey(CreateApiKey),
+    /// Lists the organizations, oldest first: id, plan, number of API keys, when made, name
+    ListOrganizations(ListOrganizations),
     /// Prints the OpenAPI document of the API
     Openapi,
 }
@@ -75,6 +79,13 @@ struct CreateApiKey {
     database: DatabaseSettings,
 }
 
+#[derive(Debug, Clone, Args)]
+struct ListOrganizations {
+    /// PostgreSQL.
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
 fn plan() -> impl TypedValueParser<Value = Plan> {
     PossibleValuesParser::new(Plan::ALL.iter().map(|plan| plan.as_str())).try_map(|name| name.parse::<Plan>())
 }
@@ -85,6 +96,7 @@ impl Command {
             Self::CreateOrganization(given) => Some(&given.database),
             Self::SetPlan(given) => Some(&given.database),
             Self::CreateApiKey(given) => Some(&given.database),
+            Self::ListOrganizations(given) => Some(&given.database),
             Self::Openapi => None,
         }
     }
@@ -132,10 +144,15 @@ pub async fn run() -> anyhow::Result<()> {
             let (key, hash) = new_key();
             let database = connect(&given.database)?;
             let lifetime = DAY.saturating_mul(given.expiration_days);
-            let made = database.create_api_key(given.organization, hash, lifetime).await.context("make the key")?;
+            let made = match database.create_api_key(given.organization, hash, lifetime).await {
+                // The only row that a key refers to.
+                Err(DatabaseError::ForeignKey { .. }) => bail!("there is no organization {}", given.organization),
+                made => made.context("make the key")?,
+            };
             eprintln!("API key {} of organization {}, shown only this once:", made.id, given.organization);
             show(&key);
         }
+        Command::ListOrganizations(given) => list(&connect(&given.database)?).await?,
         Command::Openapi => print_openapi()?,
     }
     Ok(())
@@ -149,6 +166,19 @@ fn new_key() -> (SecretString, shared_database::api_keys::KeyHash) {
     let key = keys::generate();
     let hash = keys::hash(key.expose_secret());
     (key, hash)
+}
+
+/// One line each, the parts separated by tabs, for scripts.
+#[expect(clippy::print_stdout, reason = "speaks to an operator")]
+async fn list(database: &Database) -> anyhow::Result<()> {
+    for OrganizationSummary { id, name, plan, created_at, keys } in
+        database.list_organizations().await.context("list the organizations")?
+    {
+        // A name may hold any character.
+        let name = name.replace(char::is_control, " ");
+        println!("{id}\t{plan}\t{keys}\t{}\t{name}", created_at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    }
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "what docs/openapi.json is written from")]

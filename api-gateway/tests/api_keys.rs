@@ -150,11 +150,17 @@ async fn an_operator_helps_an_organization_that_has_lost_its_last_key() {
     let client = gateway.api.with_key(key_in(&said));
     assert_eq!(client.get("/api-keys").await.ok()[0]["organization_id"], json!(organization));
 
-    let mut unknown = test_support::Service::spawn_with(
-        "api-gateway",
-        &["set-plan", "--organization", "0f0e0d0c-0b0a-4908-8706-050403020100", "--plan", "pro"],
-        [("DATABASE_URL", gateway.database.url.as_str())],
-    );
-    assert!(!unknown.exited(crate::gateway::START).await.success());
-    assert!(unknown.log().contains("there is no organization 0f0e0d0c"), "{}", unknown.tail());
+    let listed = gateway.operation(&["list-organizations"]).await;
+    assert!(listed.starts_with(&format!("{organization}\tenterprise\t1\t")), "{listed}");
+
+    for operation in [&["set-plan", "--plan", "pro"][..], &["create-api-key"]] {
+        let unknown = ["--organization", "0f0e0d0c-0b0a-4908-8706-050403020100"];
+        let mut unknown = test_support::Service::spawn_with(
+            "api-gateway",
+            &[operation, &unknown].concat(),
+            [("DATABASE_URL", gateway.database.url.as_str())],
+        );
+        assert!(!unknown.exited(crate::gateway::START).await.success());
+        assert!(unknown.log().contains("there is no organization 0f0e0d0c"), "{}", unknown.tail());
+    }
 }

@@ -1,5 +1,6 @@
 //! Organizations: the tenants. An empty database gets its first one, with its first key, from the first gateway.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -14,6 +15,26 @@ use crate::statement::sql_query;
 
 /// Advisory lock under which the first organization is made: several gateways may start at once. ASCII "unwvorg".
 const FIRST_ORGANIZATION_LOCK: i64 = 0x75_6e_77_76_6f_72_67;
+
+/// An organization, for its operator.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct OrganizationSummary {
+    /// Its id.
+    #[diesel(sql_type = sql_types::Uuid)]
+    pub id: OrganizationId,
+    /// Its name.
+    #[diesel(sql_type = sql_types::Text)]
+    pub name: String,
+    /// Its plan.
+    #[diesel(sql_type = sql_types::Text)]
+    pub plan: Plan,
+    /// When it was made.
+    #[diesel(sql_type = sql_types::Timestamptz)]
+    pub created_at: DateTime<Utc>,
+    /// How many API keys it has, expired ones included.
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub keys: i64,
+}
 
 impl Database {
     /// Makes an organization with one key that doesn't expire.
@@ -40,6 +61,21 @@ impl Database {
             .execute(&mut self.connection().await?)
             .await?;
         Ok(rows == 1)
+    }
+
+    /// Every organization, oldest first.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn list_organizations(&self) -> Result<Vec<OrganizationSummary>> {
+        let organizations = sql_query(
+            "SELECT id, name, plan, created_at,
+                    (SELECT count(*) FROM api_key WHERE organization_id = organization.id) AS keys
+             FROM organization ORDER BY created_at, id",
+        )
+        .load(&mut self.connection().await?)
+        .await?;
+        Ok(organizations)
     }
 
     /// Makes the first organization, without a limit, if there is none yet; `None` if there is one. Run twice, or by
