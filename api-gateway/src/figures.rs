@@ -20,15 +20,31 @@ pub const DESCRIPTIONS: &[Description] = &[
         "unweave_cleanup_oldest_open_age_seconds",
         "Age of the oldest cleanup with work left; 0 if there is none",
     ),
-    (Kind::Gauge, "cleanup_oldest_pending_age_seconds", "The same, by the name that stands in for a queue's age"),
+    (
+        Kind::Gauge,
+        "cleanup_oldest_pending_age_seconds",
+        "Age of the oldest cleanup with work left, as unweave_cleanup_oldest_open_age_seconds",
+    ),
     (
         Kind::Gauge,
         "unweave_schedule_overdue_seconds",
         "How long the oldest due schedule has been waiting for a sync-worker; 0 if none is due",
     ),
     (Kind::Gauge, "unweave_outbox_messages", "Messages in the outbox that aren't published yet"),
-    (Kind::Gauge, "unweave_outbox_oldest_age_seconds", "Age of the oldest of them; 0 if there is none"),
+    (
+        Kind::Gauge,
+        "unweave_outbox_oldest_age_seconds",
+        "Age of the oldest message in the outbox that isn't published yet; 0 if there is none",
+    ),
 ];
+
+/// Makes the counters that alarms watch exist before their first event.
+pub fn start_at_zero() {
+    metrics::counter!("unweave_search_fallbacks_total").increment(0);
+    for outcome in ["taken", "refused"] {
+        metrics::counter!("unweave_tls_certificates_total", "outcome" => outcome).increment(0);
+    }
+}
 
 /// Reads the figures and sets their gauges; what can't be read stays as it was.
 pub async fn collect(database: Database) {

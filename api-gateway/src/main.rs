@@ -69,6 +69,7 @@ async fn start() -> anyhow::Result<()> {
     telemetry::init(SERVICE, &settings.telemetry)?;
     let recorder = metrics::install()?;
     metrics::describe(figures::DESCRIPTIONS);
+    figures::start_at_zero();
     deletion::start_figures_at_zero();
     rate_limit::start_figures_at_zero();
     let outcome = Box::pin(serve(settings, recorder)).await;

@@ -44,6 +44,9 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    /// What [`PublishError::reason`] may give.
+    pub(crate) const REASONS: [&'static str; 5] = ["unavailable", "unroutable", "refused", "not_requested", "unknown"];
+
     /// The label of `unweave_publish_failures_total`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {

@@ -227,6 +227,10 @@ impl Link {
 
 /// Keeps a link up until it is aborted.
 async fn supervise(address: Address, link: watch::Sender<Option<Arc<Link>>>, suspect: Arc<Notify>) {
+    metrics::counter!("unweave_broker_reconnects_total", "connection" => "publisher").increment(0);
+    for reason in PublishError::REASONS {
+        metrics::counter!("unweave_publish_failures_total", "reason" => reason).increment(0);
+    }
     let mut backoff = Backoff::new();
     loop {
         match connection::open(&address, "publisher").await {

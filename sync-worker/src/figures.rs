@@ -1,5 +1,6 @@
 //! The metrics of this service.
 
+use shared_models::schedule::SkipReason;
 use shared_service::metrics::{Description, Kind};
 
 /// What each metric means.
@@ -27,4 +28,8 @@ pub const DESCRIPTIONS: &[Description] = &[
 pub fn start_at_zero() {
     metrics::counter!("unweave_late_writes_total").increment(0);
     metrics::counter!("unweave_schedules_fired_total").increment(0);
+    metrics::counter!("unweave_chunks_without_vector_total").increment(0);
+    for reason in SkipReason::ALL {
+        metrics::counter!("unweave_schedules_skipped_total", "reason" => reason.as_str()).increment(0);
+    }
 }

@@ -55,6 +55,7 @@ impl<H: Handler> Supervisor<H> {
         let queue = self.subscription.label();
         let shutdown = self.shutdown.clone();
         let mut backoff = Backoff::new();
+        metrics::counter!("unweave_broker_reconnects_total", "connection" => queue).increment(0);
         while !shutdown.is_cancelled() {
             let ended = Box::pin(self.on_one_connection()).await;
             self.connected.store(false, Ordering::Release);
