@@ -229,13 +229,29 @@ fn amqp_url(text: &str) -> Result<SecretString, &'static str> {
 fn http_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        _ => Err("not a URL of the form http://host:8081"),
+        _ => Err("not a URL of the form http://host:port/path or https://host/path"),
     }
 }
 
 fn arf_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "file" | "s3" | "gs" | "az" | "abfs" | "abfss") => Ok(url),
+        Ok(url) if url.scheme() == "file" => Ok(url),
+        Ok(url) if matches!(url.scheme(), "s3" | "gs" | "az" | "abfs" | "abfss") && url.has_host() => Ok(url),
         _ => Err("not a URL of the form file:///directory or s3://bucket/prefix"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::arf_url;
+
+    #[test]
+    fn an_object_store_has_a_bucket() {
+        for good in ["file:///var/arf", "s3://bucket", "gs://bucket/prefix", "az://container/prefix"] {
+            assert!(arf_url(good).is_ok(), "{good}");
+        }
+        for bad in ["s3://", "s3:///prefix", "gs:bucket", "http://bucket", "/var/arf"] {
+            assert!(arf_url(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -96,7 +96,7 @@ fn a_missing_setting_is_named_in_one_line() {
 #[test]
 fn a_bad_value_is_named_in_one_line_without_secrets() {
     let cases = [
-        ("LEASE_TTL", "soon", "LEASE_TTL is \"soon\": expected number at 0"),
+        ("LEASE_TTL", "soon", "LEASE_TTL is \"soon\": not a duration such as 500ms, 30s, 5m or 1h 30m"),
         ("LEASE_TTL", "12s", "LEASE_TTL + LEASE_GUARD + 1s is 17s, more than CANCEL_WAIT 15s"),
         ("LEASE_RENEWAL", "4s", "2 * LEASE_RENEWAL + STORE_TIMEOUT is 11s, not less than LEASE_TTL 10s"),
         ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE must be at least 1"),
@@ -114,12 +114,17 @@ fn a_bad_value_is_named_in_one_line_without_secrets() {
         ),
         ("CREDENTIALS_KEYS", "a:hunter2", "CREDENTIALS_KEYS: a key is not base64"),
         ("AMQP_URL", "http://u:hunter2@h", "AMQP_URL: not a URL of the form amqp://user:password@host:5672/vhost"),
-        ("ADMIN_LISTEN", "9001", "ADMIN_LISTEN is \"9001\": invalid socket address syntax"),
+        (
+            "ADMIN_LISTEN",
+            "localhost:9001",
+            "ADMIN_LISTEN is \"localhost:9001\": not of the form IP:port, such as 127.0.0.1:8001 or [::1]:8001",
+        ),
     ];
     for (name, value, line) in cases {
         assert_eq!(refused(&with(name, value), &[]), line);
     }
     assert_eq!(refused(&GOOD, &["--no-such"]), "unknown option --no-such");
+    assert_eq!(refused(&GOOD, &["frob"]), "unknown command frob: see --help");
 }
 
 #[test]
@@ -161,8 +166,8 @@ fn an_embedder_is_set_as_a_whole_or_not_at_all() {
     assert_eq!((endpoint.model.as_str(), endpoint.dimensions, endpoint.api_key.is_some()), ("m", 1536, true));
 
     let with = |more: &[(&'static str, &'static str)]| refused(&[&GOOD[..], more].concat(), &[]);
-    assert_eq!(with(&[url]), "EMBEDDER_MODEL is not set");
-    assert_eq!(with(&[model]), "EMBEDDER_URL is not set");
+    assert_eq!(with(&[url]), "EMBEDDER_MODEL is not set, and another EMBEDDER_… setting needs it");
+    assert_eq!(with(&[model]), "EMBEDDER_URL is not set, and another EMBEDDER_… setting needs it");
     assert!(with(&[("EMBEDDER_API_KEY", "hunter2")]).contains("EMBEDDER_URL"));
     assert!(with(&[("EMBEDDER_DIMENSIONS", "768")]).contains("EMBEDDER_URL"));
     let line = with(&[("EMBEDDER_URL", "ftp://hunter2"), model]);
