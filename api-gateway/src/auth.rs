@@ -7,13 +7,14 @@
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use shared_database::deletion::Requester;
 use shared_database::rate_limits::FoundKey;
 use shared_models::{ApiKeyId, OrganizationId, RequestId};
 use shared_service::clock;
 use subtle::ConstantTimeEq as _;
+use url::{Host, Url};
 
 use crate::input;
 use crate::keys;
@@ -56,6 +57,7 @@ impl Caller {
             let found = find(state, key, named.as_ref().ok().copied().flatten()).await?;
             (found.organization_id, Some(found.id), found.decision)
         } else {
+            check_is_local(request)?;
             let first = state.database.first_organization().await?;
             (first.ok_or(Problem::Internal("there is no organization"))?, None, None)
         };
@@ -85,6 +87,26 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move { Self::of(&request).await })
+    }
+}
+
+/// Without keys, what a request comes from must do: a page of any site could have a browser on this machine send it.
+fn check_is_local(request: &HttpRequest) -> Result<(), Problem> {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let hosts = host.into_iter().chain(request.uri().authority().map(|authority| authority.as_str()));
+    let hosts = hosts.map(|host| format!("http://{host}"));
+    // A page without an origin of its own says "null".
+    let origin = request.headers().get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default().to_owned());
+    let is_local = hosts.chain(origin).all(|url| is_loopback(&url));
+    if is_local { Ok(()) } else { Err(Problem::NotLocal) }
+}
+
+fn is_loopback(url: &str) -> bool {
+    match Url::parse(url).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
@@ -132,11 +154,30 @@ fn named_organization(headers: &HeaderMap) -> Result<Option<OrganizationId>, Pro
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::test::TestRequest;
 
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn without_keys_only_this_machine_may_ask() {
+        let asked = |headers: &[(&'static str, &str)]| {
+            let request = headers.iter().fold(TestRequest::default(), |request, header| request.insert_header(*header));
+            check_is_local(&request.to_http_request()).is_ok()
+        };
+        for host in ["localhost", "localhost:8001", "127.0.0.1:8001", "[::1]:8001", "app.localhost"] {
+            assert!(asked(&[("host", host)]), "{host}");
+            assert!(asked(&[("host", host), ("origin", "http://localhost:3000")]), "{host}");
+            for origin in ["https://evil.example", "null", "http://127.0.0.1.evil.example", ""] {
+                assert!(!asked(&[("host", host), ("origin", origin)]), "{host} {origin}");
+            }
+        }
+        for host in ["evil.example", "evil.example:8001", "localhost.evil.example", "10.0.0.1", "user@evil.example"] {
+            assert!(!asked(&[("host", host)]), "{host}");
+        }
     }
 
     #[test]

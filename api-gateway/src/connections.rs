@@ -251,6 +251,9 @@ mod tests {
         let pattern = json!({"include": ["["]});
         let problem = checked_config(&FILES, pattern.as_object().unwrap()).unwrap_err().to_string();
         assert!(problem.starts_with("Invalid config fields: include: '['"), "{problem}");
+        let many = json!({"include": ["x".repeat(1_000)], "exclude": vec!["y".repeat(1_000); 16]});
+        let problem = checked_config(&FILES, many.as_object().unwrap()).unwrap_err().to_string();
+        assert_eq!(problem, "Invalid config fields: exclude: Patterns can have at most 16384 bytes together");
         let config = json!({"path": "../x"});
         let problem = checked_config(&FILES, config.as_object().unwrap()).unwrap_err().to_string();
         assert!(problem.starts_with("Invalid config fields: path: "), "{problem}");

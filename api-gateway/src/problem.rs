@@ -29,6 +29,9 @@ pub enum Problem {
     /// A key that isn't ours, or was once.
     #[error("Invalid or expired API key")]
     BadKey,
+    /// Without keys only this machine is served.
+    #[error("Authentication is switched off: only pages and addresses of this machine are served")]
+    NotLocal,
     /// `X-Organization-ID` names another organization than the key's.
     #[error("API key does not have access to organization {0}")]
     OtherOrganization(OrganizationId),
@@ -164,7 +167,7 @@ impl Problem {
     fn answer(&self) -> (StatusCode, String) {
         let status = match self {
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
-            Self::BadKey | Self::OtherOrganization(_) => StatusCode::FORBIDDEN,
+            Self::BadKey | Self::NotLocal | Self::OtherOrganization(_) => StatusCode::FORBIDDEN,
             Self::RateLimited(_) | Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
             Self::NoRoute
             | Self::NoSourceConnection

@@ -61,3 +61,16 @@ async fn a_source_that_needs_a_token_alone_takes_one() {
     let expired = github(json!({"access_token": "t", "expires_at": "2020-01-01T00:00:00Z"})).await;
     expired.faults("body.authentication.expires_at", "Value error, The token has expired");
 }
+
+#[tokio::test]
+async fn unknown_keys_without_number_make_no_answer_without_bound() {
+    let gateway = Gateway::start().await;
+    let mut given: serde_json::Map<_, _> = (0..100_000).map(|n| (n.to_string(), json!(0))).collect();
+    given.insert("credentials".to_owned(), json!({"stub_key": "k"}));
+    given.insert("x".repeat(100_000), json!(0));
+    let body = json!({"short_name": "stub", "readable_collection_id": "c", "authentication": given});
+    let refused = gateway.api.post("/source-connections", body).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.text.len() < 64 * 1024, "{}", refused.text.len());
+    assert_eq!(refused.json()["detail"].as_array().unwrap().len(), 100);
+}

@@ -118,3 +118,18 @@ async fn sources_for_tests_are_offered_only_when_asked_for() {
     let create = api.post("/source-connections", crate::gateway::stub_body(&id, json!({}))).await;
     create.refuses(404, "Source 'stub' not found");
 }
+
+#[tokio::test]
+async fn the_settings_of_a_collection_are_bounded() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    // `{"a":""}` are 8 bytes.
+    let of_bytes = |bytes: usize| json!({"a": "x".repeat(bytes - 8)});
+    let body = |bytes: usize| json!({"name": "Bounded", "sync_config": of_bytes(bytes)});
+    let fault = "Value error, sync_config can have at most 16384 bytes as JSON";
+    api.post("/collections", body(16_385)).await.faults("body.sync_config", fault);
+    let made = api.post("/collections", body(16_384)).await.ok();
+    let path = format!("/collections/{}", text(&made, "readable_id"));
+    api.patch(&path, body(16_385)).await.faults("body.sync_config", fault);
+    assert_eq!(api.patch(&path, body(16_384)).await.ok()["sync_config"], of_bytes(16_384));
+}

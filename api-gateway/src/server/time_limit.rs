@@ -23,18 +23,26 @@ pub async fn limit(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let (limit, kept) = (state.times.request, request.request().clone());
-    let answering = AssertUnwindSafe(next.call(request)).catch_unwind();
-    let problem = match tokio::time::timeout(limit, answering).await {
-        Ok(Ok(answered)) => return answered,
+    let kept = request.request().clone();
+    match finished(state.times.request, async { next.call(request).await }).await {
+        Ok(answered) => answered,
+        Err(problem) => {
+            problem.log();
+            Ok(ServiceResponse::new(kept, problem.error_response()))
+        }
+    }
+}
+
+/// What `answering` comes to, if it comes to anything in time.
+async fn finished<T>(limit: Duration, answering: impl Future<Output = T>) -> Result<T, Problem> {
+    match tokio::time::timeout(limit, AssertUnwindSafe(answering).catch_unwind()).await {
+        Ok(Ok(answered)) => Ok(answered),
         Ok(Err(_panic)) => {
             metrics::counter!("unweave_task_panics_total", "task" => "request").increment(1);
-            Problem::Internal("a handler panicked")
+            Err(Problem::Internal("a handler panicked"))
         }
-        Err(_) => Problem::TookTooLong(limit),
-    };
-    problem.log();
-    Ok(ServiceResponse::new(kept, problem.error_response()))
+        Err(_) => Err(Problem::TookTooLong(limit)),
+    }
 }
 
 /// How long clients may take.
@@ -51,5 +59,20 @@ impl ClientTimes {
     #[must_use]
     pub const fn body(self) -> Duration {
         self.client.saturating_mul(3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_or_never_ends_is_answered_too() {
+        let limit = Duration::from_secs(60);
+        assert!(matches!(finished(limit, async { 7 }).await, Ok(7)));
+        let panicking = async { if limit.is_zero() { 7 } else { panic!("on purpose") } };
+        assert_eq!(finished(limit, panicking).await.unwrap_err().status_code(), 500);
+        let problem = finished(Duration::from_millis(1), std::future::pending::<()>()).await.unwrap_err();
+        assert_eq!(problem.status_code(), 504);
     }
 }

@@ -171,6 +171,23 @@ fn a_filter_is_of_bounded_size() {
 }
 
 #[test]
+fn groups_and_conditions_are_counted_even_if_they_hold_no_value() {
+    let too_many = "a filter can have at most 2000 groups and conditions";
+    let empty_list = json!({"field": "name", "operator": "in", "value": []});
+    let filter = |conditions: usize| json!([{"conditions": vec![empty_list.clone(); conditions]}]);
+    assert!(read_instant(json!({"query": "q", "filter": filter(1_999)})).is_ok());
+    let refused = read_instant(json!({"query": "q", "filter": filter(2_000)})).unwrap_err();
+    assert!(refused.contains(too_many) && refused.len() < 200, "{refused}");
+    for part in [json!({"must": []}), json!({"has_id": []}), json!({"key": "name", "match": {"any": []}})] {
+        let refused = legacy_filter_of(json!({"must_not": vec![part.clone(); 50_000]})).unwrap_err();
+        assert!(refused.contains(too_many) && refused.len() < 200, "{part}: {refused}");
+    }
+    let long = "x".repeat(1_000_000);
+    let refused = legacy_filter_of(json!({long: 1})).unwrap_err();
+    assert!(refused.len() < 500, "{}", refused.len());
+}
+
+#[test]
 fn older_filters_are_groups_of_must_should_and_must_not() {
     let filter = json!({
         "must": [

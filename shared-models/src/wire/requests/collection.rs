@@ -14,7 +14,7 @@ pub struct CollectionCreate {
     /// Its name in URLs; unique over all organizations. Made from the name if not given, with six random characters.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
     pub readable_id: Option<String>,
-    /// Settings for syncs into it, kept as they are given.
+    /// Settings for syncs into it, kept as they are given; at most 16 KiB as JSON.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub sync_config: Option<Map<String, Value>>,
 }
@@ -28,7 +28,7 @@ pub struct CollectionUpdate {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(min_length = 4, max_length = 64))]
     pub name: Option<String>,
-    /// Its new settings for syncs; null removes them.
+    /// Its new settings for syncs, at most 16 KiB as JSON; null removes them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub sync_config: Option<Map<String, Value>>,
