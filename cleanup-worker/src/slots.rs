@@ -17,6 +17,10 @@ use crate::work::Worker;
 
 /// The next due time is never waited for more finely than this.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
+/// While somebody holds the lock on what is due, this loop looks again after this time.
+const LOCKED_WAIT: Duration = Duration::from_millis(100);
+/// After PostgreSQL failed to answer, this loop looks again after this time.
+const FAILED_WAIT: Duration = Duration::from_secs(1);
 
 /// Wakes the loop, and says whether PostgreSQL answered it the last time.
 #[derive(Debug, Default)]
@@ -60,7 +64,7 @@ pub async fn fill(worker: Arc<Worker>, slots: usize, poll: Duration, bell: Arc<B
             Err(error) => {
                 drop(slot);
                 tracing::warn!(%error, "claim the next cleanup");
-                wait_for(&bell, poll, &shutdown).await;
+                wait_for(&bell, poll.min(FAILED_WAIT), &shutdown).await;
             }
         }
     }
@@ -89,14 +93,15 @@ impl Worker {
         self.database.claim_next_cleanup(self.policy.claim.ttl, KNOWN, &self.policy.allowed_hours).await
     }
 
-    /// Until the next due time, or the poll if that is sooner or PostgreSQL can't say.
+    /// Until the next due time, or the poll if that is sooner.
     async fn wait_at_most(&self, poll: Duration) -> Duration {
-        match self.database.next_cleanup_due(KNOWN).await {
-            Ok(Some(due)) => due.clamp(SHORTEST_WAIT, poll.max(SHORTEST_WAIT)),
+        match self.database.next_cleanup_due(KNOWN, &self.policy.allowed_hours).await {
+            Ok(Some(Duration::ZERO)) => poll.min(LOCKED_WAIT),
+            Ok(Some(due)) => due.max(SHORTEST_WAIT).min(poll),
             Ok(None) => poll,
             Err(error) => {
                 tracing::warn!(%error, "ask for the next due time");
-                poll
+                poll.min(FAILED_WAIT)
             }
         }
     }

@@ -29,7 +29,7 @@ async fn the_row_that_is_due_the_longest_comes_first_and_each_row_once() {
         claimed.push(cleanup.claim.cleanup_id);
     }
     assert_eq!(claimed, [old, young]);
-    let wait = rows.database.next_cleanup_due(KNOWN).await.unwrap().unwrap();
+    let wait = rows.database.next_cleanup_due(KNOWN, &always()).await.unwrap().unwrap();
     assert!(wait <= TTL, "the claims run out before the later row is due: {wait:?}");
 }
 
@@ -104,13 +104,37 @@ async fn outside_of_the_allowed_hours_only_settle_checks_are_handed_out() {
 }
 
 #[tokio::test]
+async fn a_row_that_became_due_since_the_last_claim_is_not_waited_for() {
+    let rows = Rows::new().await;
+    let (open, closed) = (always(), window(&rows, 3_600, 7_200).await);
+    let wait = async |hours| rows.database.next_cleanup_due(KNOWN, hours).await.unwrap();
+    assert_eq!(wait(&open).await, None);
+    let id = rows.cleanup_of(SyncId::random()).await;
+    for (assignments, in_the_closed_hours) in [
+        ("state = 'settling'", Some(Duration::ZERO)),
+        ("state = 'scheduled'", None),
+        ("state = 'purging', claim_expires_at = clock_timestamp() - interval '1 second'", None),
+        ("state = 'done', check_again_at = clock_timestamp() - interval '1 second'", None),
+    ] {
+        rows.set(id, assignments).await;
+        assert_eq!(wait(&open).await, Some(Duration::ZERO), "{assignments}");
+        assert_eq!(wait(&closed).await, in_the_closed_hours, "{assignments}");
+    }
+    // Nor is a later one, beside one that is due.
+    let later = rows.cleanup_of(SyncId::random()).await;
+    rows.set(later, "next_attempt_at = clock_timestamp() + interval '1 hour'").await;
+    assert_eq!(wait(&open).await, Some(Duration::ZERO));
+    assert!(wait(&closed).await.is_some_and(|wait| wait > Duration::from_secs(3_500)));
+}
+
+#[tokio::test]
 async fn a_later_check_that_is_due_reopens_its_row() {
     let rows = Rows::new().await;
     let id = rows.cleanup_of(SyncId::random()).await;
     let done = "state = 'done', writer_end = 'lease', claim = 3, completed_at = clock_timestamp()";
     rows.set(id, &format!("{done}, check_again_at = clock_timestamp() + interval '1 hour'")).await;
     assert!(rows.database.claim_next_cleanup(TTL, KNOWN, &always()).await.unwrap().is_none());
-    let wait = rows.database.next_cleanup_due(KNOWN).await.unwrap().unwrap();
+    let wait = rows.database.next_cleanup_due(KNOWN, &always()).await.unwrap().unwrap();
     assert!(wait > Duration::from_secs(3_500) && wait <= Duration::from_secs(3_600), "{wait:?}");
     rows.set(id, "check_again_at = clock_timestamp() - interval '1 second'").await;
     let claimed = rows.database.claim_next_cleanup(TTL, KNOWN, &always()).await.unwrap().unwrap();

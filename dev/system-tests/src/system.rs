@@ -242,7 +242,7 @@ impl System {
 
     /// Waits until every cleanup is done.
     pub async fn wait_for_cleanups(&self, expected: i64) {
-        wait_until(&format!("{expected} cleanups are done"), CLEANUPS_BOUND, async || {
+        wait_until(&format!("{expected} cleanups are done"), BOUND, async || {
             self.count("cleanup WHERE state = 'done'").await == expected
         })
         .await;
@@ -250,10 +250,8 @@ impl System {
     }
 }
 
-/// The longest that anything but cleanups may take in these tests.
+/// The longest that anything in these tests may take.
 const BOUND: Duration = Duration::from_secs(90);
-/// After a broker's absence the longest pauses of relay, publisher and consumers add up to 70 s, before anything is done.
-const CLEANUPS_BOUND: Duration = Duration::from_secs(180);
 
 /// A worker process.
 pub struct Worker {

@@ -87,26 +87,31 @@ impl Database {
         Ok(())
     }
 
-    /// How long until a cleanup that isn't due yet becomes due, if there is one.
+    /// How long until a cleanup can be claimed, if there is one: zero for one that was locked at the last look, or has
+    /// become due since. Outside of the allowed hours only settle checks count as due.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn next_cleanup_due(&self, known: &[PurgeTarget]) -> Result<Option<Duration>> {
+    pub async fn next_cleanup_due(&self, known: &[PurgeTarget], allowed: &AllowedHours) -> Result<Option<Duration>> {
         #[derive(QueryableByName)]
         struct Wait {
             #[diesel(sql_type = sql_types::Nullable<sql_types::Double>)]
             seconds: Option<f64>,
         }
-        let wait: Wait = sql_query(
-            "SELECT extract(epoch FROM min(due_at) - statement_timestamp())::float8 AS seconds
-             FROM (SELECT greatest(next_attempt_at, claim_expires_at) AS due_at FROM cleanup
-                   WHERE state IN ('scheduled', 'purging', 'settling') AND targets <@ $1
+        let (from, to) = allowed.bounds();
+        let hours = AllowedHours::sql(2, 3);
+        let wait: Wait = sql_query(format!(
+            "SELECT extract(epoch FROM min(greatest(due_at - statement_timestamp(), interval '0')))::float8 AS seconds
+             FROM (SELECT greatest(next_attempt_at, claim_expires_at) AS due_at, state = 'settling' AS at_any_hour
+                   FROM cleanup WHERE state IN ('scheduled', 'purging', 'settling') AND targets <@ $1
                    UNION ALL
-                   SELECT check_again_at FROM cleanup
+                   SELECT check_again_at, false FROM cleanup
                    WHERE state = 'done' AND check_again_at IS NOT NULL AND targets <@ $1) AS open
-             WHERE due_at > statement_timestamp()",
-        )
+             WHERE due_at > statement_timestamp() OR at_any_hour OR {hours}"
+        ))
         .bind::<sql_types::Array<sql_types::Text>, _>(names(known))
+        .bind::<sql_types::Array<sql_types::Integer>, _>(from)
+        .bind::<sql_types::Array<sql_types::Integer>, _>(to)
         .get_result(&mut self.connection().await?)
         .await?;
         Ok(wait.seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
