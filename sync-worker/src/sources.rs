@@ -18,6 +18,7 @@ use shared_models::job::ErrorCategory;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+mod breadcrumbs;
 mod exception_stub;
 mod files;
 mod github;

@@ -11,8 +11,8 @@
 //! single wait without an answer is longer than the operator allows ([`GithubLimits`]).
 //!
 //! **Nothing is taken for removed by mistake.** A file or folder that the tree names and that can't be read ends the
-//! run with an error, as does a list that GitHub cuts. Binary files, files of more than 10 MiB and Git LFS pointers are
-//! skipped and counted; symbolic links are never followed, and submodules belong to another repository: neither counts.
+//! run with an error, as does a list that GitHub cuts. Binary files, files of more than 10 MiB, Git LFS pointers and
+//! paths of more than 4 095 bytes are skipped and counted; symbolic links are never followed, and submodules belong to another repository: neither counts.
 //!
 //! Not guaranteed: times of files; asking for each one's last commit would double the requests.
 
@@ -26,6 +26,7 @@ use tracing::{debug, info};
 
 use self::api::{Api, Head};
 use self::client::ApiClient;
+use self::content::{MAX_PATH_BYTES, Skip};
 use self::entity::Origin;
 use self::tree::{Found, Walk};
 use self::wire::{Commit, EntryKind};
@@ -39,6 +40,9 @@ mod limits;
 mod pace;
 mod page;
 mod refusal;
+mod shown;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod wire;
 
@@ -118,7 +122,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     async fn read_commit(&self, commit: Commit) -> Result<(), SourceError> {
-        info!(repository = %self.origin.asked, branch = self.origin.branch, commit = commit.sha.as_str(), "reading a commit");
+        info!(repository = %self.origin.asked, branch = self.api.shown(&self.origin.branch), commit = commit.sha.as_str(), "reading a commit");
         let walk = Walk::new(&self.api, commit.content.tree.sha);
         let found = stream::try_unfold(walk, |mut walk| async {
             let found = walk.next().await?;
@@ -130,9 +134,13 @@ impl Reading<'_> {
 
     async fn take(&self, found: Found) -> Result<(), SourceError> {
         let entity = match found.kind {
+            EntryKind::Link | EntryKind::Submodule => None,
+            EntryKind::Folder | EntryKind::File if found.path.len() > MAX_PATH_BYTES => {
+                self.skip(&found, Skip::LongPath);
+                None
+            }
             EntryKind::Folder => Some(self.origin.directory(&found.path)),
             EntryKind::File => self.file(&found).await?,
-            EntryKind::Link | EntryKind::Submodule => None,
         };
         match entity {
             Some(entity) => self.sink.send(entity).await,
@@ -143,7 +151,8 @@ impl Reading<'_> {
     /// The entity of a file; `None` if it isn't taken.
     async fn file(&self, found: &Found) -> Result<Option<SourceEntity>, SourceError> {
         let facts = entity::facts(&found.path);
-        let size = found.size.ok_or_else(|| SourceError::Failed(format!("'{}' has no size", found.path)))?;
+        let size =
+            found.size.ok_or_else(|| SourceError::Failed(format!("'{}' has no size", self.api.shown(&found.path))))?;
         let skip = match content::skipped_unread(&facts, size) {
             Some(skip) => skip,
             None => {
@@ -154,16 +163,22 @@ impl Reading<'_> {
                 }
             }
         };
-        debug!(path = found.path, ?skip, "a file is not taken");
-        self.skipped.fetch_add(1, Ordering::Relaxed);
+        self.skip(found, skip);
         Ok(None)
+    }
+
+    fn skip(&self, found: &Found, skip: Skip) {
+        debug!(path = self.api.shown(&found.path), ?skip, "a file or folder is not taken");
+        self.skipped.fetch_add(1, Ordering::Relaxed);
     }
 
     async fn content(&self, found: &Found, size: u64) -> Result<Bytes, SourceError> {
         match usize::try_from(size) {
             Ok(0) => Ok(Bytes::new()),
             Ok(size) => self.api.blob(&found.sha, size).await,
-            Err(_) => Err(SourceError::Failed(format!("'{}' is too large for this machine", found.path))),
+            Err(_) => {
+                Err(SourceError::Failed(format!("'{}' is too large for this machine", self.api.shown(&found.path))))
+            }
         }
     }
 }

@@ -4,6 +4,8 @@
 //! memory there is. Room is reserved before the reading, as a whole: nobody waits for more while holding some that only
 //! it could give back.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -11,7 +13,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const ROOM_KIB: u32 = 128 * 1024;
 const KIB: usize = 1024;
 
-static ROOM: Semaphore = Semaphore::const_new(128 * 1024);
+static ROOM: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(usize::try_from(ROOM_KIB).unwrap_or(Semaphore::MAX_PERMITS)));
 
 /// Room that is kept for what is going to be read; what isn't taken is given back.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ use shared_models::DocumentType;
 
 use super::content::Content;
 use super::kinds::NameFacts;
+use crate::sources::breadcrumbs::breadcrumbs;
 use crate::sources::text::{MAX_TEXT_BYTES, searchable};
 use crate::sources::{Breadcrumb, RawFile, SourceEntity};
 
@@ -96,16 +97,14 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
 }
 
 fn folders(path: &Path) -> Vec<Breadcrumb> {
-    let mut folders: Vec<Breadcrumb> = path
-        .ancestors()
-        .skip(1)
-        .filter_map(|folder| {
-            let name = readable(folder.file_name()?);
-            Some(Breadcrumb { entity_id: id_of(folder), name, entity_type: "Folder" })
-        })
-        .collect();
+    let mut folders: Vec<(&Path, &OsStr)> =
+        path.ancestors().skip(1).filter_map(|folder| Some((folder, folder.file_name()?))).collect();
     folders.reverse();
-    folders
+    breadcrumbs(folders, |(folder, name)| Breadcrumb {
+        entity_id: id_of(folder),
+        name: readable(name),
+        entity_type: "Folder",
+    })
 }
 
 /// The name as it is if it is UTF-8, otherwise with its other bytes as `%XX`. No two names become one: `%` is escaped

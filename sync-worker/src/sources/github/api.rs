@@ -15,6 +15,8 @@ const RAW: &str = "application/vnd.github.raw+json";
 const MAX_JSON_BYTES: usize = 64 << 20;
 /// Names in the text about a branch that isn't there.
 const MAX_BRANCH_NAMES: usize = 20;
+/// Pages of names that are asked for: a server that gives no name may still say that there is a next page.
+const MAX_BRANCH_PAGES: usize = 10;
 
 /// One repository at one API.
 #[derive(Debug)]
@@ -67,9 +69,10 @@ impl Api {
                     return self.empty(repository);
                 }
                 Err(SourceError::Misconfigured(format!(
-                    "the repository '{}' has no branch '{name}'; it has {}",
+                    "the repository '{}' has no branch '{}'; it has {}",
                     self.asked,
-                    listed(&names)
+                    self.shown(name),
+                    self.listed(&names)
                 )))
             }
         }
@@ -77,21 +80,23 @@ impl Api {
 
     /// An empty repository means that everything in it is gone, so all that GitHub says of it must fit together.
     fn empty(&self, repository: &Repository) -> Result<Head, SourceError> {
-        if repository.size.unwrap_or(0) == 0 {
-            return Ok(Head::Empty);
-        }
+        let said = match repository.size {
+            Some(0) => return Ok(Head::Empty),
+            Some(_) => "has content but no branch",
+            None => "has no branch, but not that it is empty",
+        };
         Err(SourceError::Unreachable(format!(
-            "GitHub at {} says that the repository '{}' has content but no branch; nothing is taken for removed",
+            "GitHub at {} says that the repository '{}' {said}; nothing is taken for removed",
             self.client.host, self.asked
         )))
     }
 
-    /// The names of all branches, page by page; more than can be shown aren't asked for.
+    /// The names of all branches, page by page; more than can be shown aren't asked for. None means that there are none.
     async fn branch_names(&self) -> Result<Vec<String>, SourceError> {
         let mut url = self.url(&["branches"]);
         url.set_query(Some("per_page=100"));
         let mut names = Vec::new();
-        loop {
+        for _ in 0..MAX_BRANCH_PAGES {
             let (branches, answer) = match self.json::<Vec<BranchName>>(&url).await {
                 Ok(page) => page,
                 Err(Failure::Empty) => return Ok(Vec::new()),
@@ -103,6 +108,11 @@ impl Api {
                 Some(_) | None => return Ok(names),
             }
         }
+        if names.is_empty() {
+            let text = format!("GitHub at {} lists the branches of '{}' without end", self.client.host, self.asked);
+            return Err(SourceError::Failed(text));
+        }
+        Ok(names)
     }
 
     /// What is in a folder, or with `is_recursive` in it and below it.
@@ -130,10 +140,30 @@ impl Api {
     async fn json<T: DeserializeOwned>(&self, url: &Url) -> Result<(T, Answer), Failure> {
         let answer = self.client.get(url, JSON, AnswerSize::AtMost(MAX_JSON_BYTES)).await?;
         let value = serde_json::from_slice(&answer.body).map_err(|error| {
-            let text = format!("an answer of GitHub at {} can't be understood: {error}", self.client.host);
+            // The parser's own text would quote what the server sent.
+            let text = format!(
+                "an answer of GitHub at {} can't be understood (line {}, column {})",
+                self.client.host,
+                error.line(),
+                error.column()
+            );
             Failure::Source(SourceError::Failed(text))
         })?;
         Ok((value, answer))
+    }
+
+    /// A name or path of the server as it may be shown.
+    pub(super) fn shown(&self, name: &str) -> String {
+        self.client.shown(name)
+    }
+
+    fn listed(&self, names: &[String]) -> String {
+        let shown: Vec<String> = names.iter().take(MAX_BRANCH_NAMES).map(|name| self.shown(name)).collect();
+        match names.len() {
+            0 => "none yet".to_owned(),
+            all if all <= MAX_BRANCH_NAMES => shown.join(", "),
+            _ => format!("{} and others", shown.join(", ")),
+        }
     }
 
     /// The URL of `parts` below the repository.
@@ -143,17 +173,6 @@ impl Api {
             path.pop_if_empty().extend(["repos", &self.current.owner, &self.current.name]).extend(parts);
         }
         url
-    }
-}
-
-fn listed(names: &[String]) -> String {
-    match names {
-        [] => "none yet".to_owned(),
-        names if names.len() <= MAX_BRANCH_NAMES => names.join(", "),
-        names => {
-            let shown: Vec<&str> = names.iter().take(MAX_BRANCH_NAMES).map(String::as_str).collect();
-            format!("{} and others", shown.join(", "))
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::BackoffBuilder as _;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, redirect, retry};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -20,7 +20,9 @@ use super::GithubLimits;
 use super::limits::is_loopback;
 use super::pace::Pace;
 use super::refusal::Refusal;
+use super::shown::shown;
 use crate::sources::SourceError;
+use crate::sources::memory::{self, Reserved};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest silence in the middle of an answer.
@@ -33,6 +35,8 @@ const MAX_PAUSE: Duration = Duration::from_mins(1);
 const MAX_REDIRECTS: usize = 5;
 /// Longest answer that says why there is no content, bytes.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+/// Longest part of a name or path that is shown.
+const MAX_SHOWN_CHARS: usize = 200;
 
 const API_VERSION: (&str, &str) = ("x-github-api-version", "2022-11-28");
 
@@ -121,7 +125,9 @@ impl ApiClient {
         let mut refusal_pauses = pauses_without_end(self.limits.refusal_delay);
         loop {
             self.pace.turn(self.limits.request_interval).await;
-            let outcome = self.try_get(url, accept, size).await;
+            // Only now, and anew for each attempt: nobody holds room while the rate limit lasts.
+            let room = size.room().await;
+            let outcome = self.try_get(url, accept, size, room).await;
             if !matches!(outcome, Err(Refusal::Limited(_) | Refusal::Unavailable(_))) {
                 self.pace.answered();
             }
@@ -140,20 +146,57 @@ impl ApiClient {
                             "{why}; tried {RETRIES} times more"
                         ))));
                     };
-                    debug!(%url, why, "GitHub did not answer; trying again");
+                    debug!(path = self.shown(url.path()), why, "GitHub did not answer; trying again");
                     tokio::time::sleep(pause).await;
                 }
             }
         }
     }
 
-    async fn try_get(&self, url: &Url, accept: &'static str, size: AnswerSize) -> Result<Answer, Refusal> {
+    /// A name or path of the server as it may be shown.
+    pub(super) fn shown(&self, name: &str) -> String {
+        shown(name, self.token.expose_secret(), MAX_SHOWN_CHARS)
+    }
+
+    async fn try_get(
+        &self,
+        url: &Url,
+        accept: &'static str,
+        size: AnswerSize,
+        room: Option<Reserved>,
+    ) -> Result<Answer, Refusal> {
         let sent = self.http.get(url.clone()).header(ACCEPT, accept).send().await;
-        let mut response = sent.map_err(|error| self.unreachable(&error))?;
+        let response = sent.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let headers = response.headers().clone();
+        let body = self.body(response, size).await?;
+        if !status.is_success() {
+            return Err(Refusal::of(&self.host, self.token.expose_secret(), status, &headers, &body));
+        }
+        match size {
+            AnswerSize::Exactly(bytes) if body.len() != bytes => Err(Refusal::Unavailable(format!(
+                "GitHub at {} sent {} bytes of a file of {bytes}",
+                self.host,
+                body.len()
+            ))),
+            AnswerSize::Exactly(_) | AnswerSize::AtMost(_) => {
+                let body = match room {
+                    Some(mut room) => room.hold(body),
+                    None => body.into(),
+                };
+                Ok(Answer { headers, body })
+            }
+        }
+    }
+
+    /// The body, or of a refusal its beginning.
+    async fn body(&self, mut response: reqwest::Response, size: AnswerSize) -> Result<Vec<u8>, Refusal> {
+        let status = response.status();
         let max_bytes = if status.is_success() { size.max_bytes() } else { MAX_REFUSAL_BYTES };
-        let mut body = BytesMut::new();
+        let mut body = match size {
+            AnswerSize::Exactly(bytes) if status.is_success() => Vec::with_capacity(bytes),
+            AnswerSize::Exactly(_) | AnswerSize::AtMost(_) => Vec::new(),
+        };
         while let Some(part) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
             if body.len().saturating_add(part.len()) > max_bytes {
                 if status.is_success() {
@@ -164,17 +207,7 @@ impl ApiClient {
             }
             body.extend_from_slice(&part);
         }
-        if !status.is_success() {
-            return Err(Refusal::of(&self.host, self.token.expose_secret(), status, &headers, &body));
-        }
-        match size {
-            AnswerSize::Exactly(bytes) if body.len() != bytes => Err(Refusal::Unavailable(format!(
-                "GitHub at {} sent {} bytes of a file of {bytes}",
-                self.host,
-                body.len()
-            ))),
-            AnswerSize::Exactly(_) | AnswerSize::AtMost(_) => Ok(Answer { headers, body: body.freeze() }),
-        }
+        Ok(body)
     }
 
     fn hold(&self, wait: Duration) -> Result<(), SourceError> {
@@ -206,6 +239,14 @@ impl AnswerSize {
     const fn max_bytes(self) -> usize {
         match self {
             Self::Exactly(bytes) | Self::AtMost(bytes) => bytes,
+        }
+    }
+
+    /// Waits for room for a file; what isn't kept needs none.
+    async fn room(self) -> Option<Reserved> {
+        match self {
+            Self::Exactly(bytes) => Some(memory::reserve(bytes).await),
+            Self::AtMost(_) => None,
         }
     }
 }

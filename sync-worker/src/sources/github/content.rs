@@ -9,6 +9,9 @@ use crate::sources::text::MAX_TEXT_BYTES;
 /// Largest file that is read, bytes; the search covers its first [`MAX_TEXT_BYTES`].
 pub(super) const MAX_FILE_BYTES: u64 = 10 << 20;
 
+/// Longest path that is taken, bytes: the longest that a file system has.
+pub(super) const MAX_PATH_BYTES: usize = 4095;
+
 /// How the files begin that stand for content in Git LFS.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 const MAX_LFS_POINTER_BYTES: usize = 1024;
@@ -16,6 +19,8 @@ const MAX_LFS_POINTER_BYTES: usize = 1024;
 /// Why a file isn't taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Skip {
+    /// A path of more than [`MAX_PATH_BYTES`].
+    LongPath,
     /// Pictures, archives, programs.
     Binary,
     /// More than [`MAX_FILE_BYTES`].

@@ -10,6 +10,7 @@ use shared_models::source::RepositoryName;
 use super::page::{Shown, page};
 use super::tree::Found;
 use super::wire::Repository;
+use crate::sources::breadcrumbs::breadcrumbs;
 use crate::sources::files::kinds::NameFacts;
 use crate::sources::text::{MAX_TEXT_BYTES, searchable, without_nul};
 use crate::sources::{Breadcrumb, RawFile, SourceEntity};
@@ -128,17 +129,17 @@ impl Origin {
 
     /// The repository and the folders above `path`.
     fn breadcrumbs(&self, path: &str) -> Vec<Breadcrumb> {
-        let repository = Breadcrumb {
-            entity_id: self.repository.id.to_string(),
-            name: self.repository.name.clone(),
-            entity_type: REPOSITORY,
-        };
-        let folders = path.match_indices('/').filter_map(|(end, _)| path.get(..end)).map(|folder| Breadcrumb {
-            entity_id: self.id_of(folder),
-            name: last_part(folder).to_owned(),
-            entity_type: DIRECTORY,
-        });
-        std::iter::once(repository).chain(folders).collect()
+        let folders = path.match_indices('/').map(|(end, _)| path.get(..end));
+        breadcrumbs(std::iter::once(None).chain(folders).collect(), |container| match container {
+            None => Breadcrumb {
+                entity_id: self.repository.id.to_string(),
+                name: self.repository.name.clone(),
+                entity_type: REPOSITORY,
+            },
+            Some(folder) => {
+                Breadcrumb { entity_id: self.id_of(folder), name: last_part(folder).to_owned(), entity_type: DIRECTORY }
+            }
+        })
     }
 }
 

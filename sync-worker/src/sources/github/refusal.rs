@@ -11,6 +11,7 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use shared_models::job::ErrorCategory;
 use shared_service::clock::utc_now;
 
+use super::shown::shown;
 use super::wire;
 use crate::sources::SourceError;
 
@@ -94,40 +95,8 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 /// `: ` and what GitHub says, on one line and without the token, which a server may echo; empty if it says nothing.
 fn message(body: &[u8], token: &str) -> String {
     let refusal: wire::Refusal = serde_json::from_slice(body).unwrap_or_default();
-    // What is invisible goes first: it may stand in the middle of the token.
-    let visible: String = refusal.message.chars().filter(|one| one.is_whitespace() || !is_invisible(*one)).collect();
-    let text = visible.split_whitespace().collect::<Vec<_>>().join(" ");
-    let text = if token.is_empty() { text } else { text.replace(token, "…") };
-    let text: String = text.chars().take(MAX_MESSAGE_CHARS).collect();
+    let text = shown(&refusal.message, token, MAX_MESSAGE_CHARS);
     if text.is_empty() { text } else { format!(": {text}") }
-}
-
-/// Whether a character shows nothing itself and may change how the text around it is shown: control characters and
-/// those of Unicode's format category.
-fn is_invisible(one: char) -> bool {
-    one.is_control()
-        || matches!(
-            one,
-            '\u{ad}'
-                | '\u{600}'..='\u{605}'
-                | '\u{61c}'
-                | '\u{6dd}'
-                | '\u{70f}'
-                | '\u{890}'..='\u{891}'
-                | '\u{8e2}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{110bd}'
-                | '\u{110cd}'
-                | '\u{13430}'..='\u{1343f}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 #[cfg(test)]

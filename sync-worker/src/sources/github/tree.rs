@@ -64,6 +64,7 @@ impl<'a> Walk<'a> {
             };
             let path = format!("{}{}", listing.prefix, entry.path);
             let Some(kind) = entry.kind() else {
+                let path = self.api.shown(&path);
                 return Err(SourceError::Failed(format!("'{path}' is neither file, folder, link nor submodule")));
             };
             if kind == EntryKind::Folder && !listing.is_recursive {
@@ -89,6 +90,7 @@ impl<'a> Walk<'a> {
         drop(everything);
         let folder = self.api.tree(sha, false).await?;
         if folder.truncated {
+            let prefix = self.api.shown(&prefix);
             return Err(SourceError::Failed(format!("the folder '/{prefix}' has more entries than GitHub lists")));
         }
         Ok(listing(folder, false))
