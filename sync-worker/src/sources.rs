@@ -35,6 +35,7 @@ mod timed;
 pub use github::{GithubApis, GithubLimits};
 pub use postgresql::AllowedHosts;
 pub use seen::{Seen, Unread};
+pub(crate) use text::fields_bytes;
 
 /// One thing that a source yields; becomes an entity row, documents and blobs.
 #[derive(Debug, Clone)]

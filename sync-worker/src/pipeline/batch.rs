@@ -7,7 +7,7 @@ use shared_models::EntityKey;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::sources::SourceEntity;
+use crate::sources::{SourceEntity, fields_bytes};
 
 const MAX_ENTITIES: usize = 64;
 const MAX_BYTES: usize = 4 << 20;
@@ -64,13 +64,16 @@ impl Batches {
 
 /// About what an entity takes in memory.
 fn size(entity: &SourceEntity) -> usize {
-    entity.text.len() + entity.file.as_ref().map_or(0, |file| file.bytes.len())
+    let crumbs = entity.breadcrumbs.iter().map(|crumb| crumb.entity_id.len().saturating_add(crumb.name.len()));
+    let file = entity.file.as_ref().map_or(0, |file| file.bytes.len());
+    [entity.text.len(), file, fields_bytes(&entity.fields)].into_iter().chain(crumbs).fold(0, usize::saturating_add)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::entity;
     use super::*;
+    use crate::sources::Breadcrumb;
 
     fn channel() -> (mpsc::Sender<SourceEntity>, Batches) {
         let (sender, receiver) = mpsc::channel(1000);
@@ -94,6 +97,26 @@ mod tests {
         let (sender, mut batches) = channel();
         for id in 0..3 {
             sender.send(entity(&id.to_string(), &"x".repeat(MAX_BYTES / 2))).await.unwrap();
+        }
+        drop(sender);
+        assert_eq!(batches.next().await.unwrap().len(), 2);
+        assert_eq!(batches.next().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn fields_and_breadcrumbs_count_as_well() {
+        let (sender, mut batches) = channel();
+        let long = "x".repeat(MAX_BYTES / 2);
+        for id in ["fields", "breadcrumbs", "next"] {
+            let mut entity = entity(id, "text");
+            match id {
+                "fields" => drop(entity.fields.insert("nested".to_owned(), serde_json::json!([{"long": long}]))),
+                _ => {
+                    let (entity_id, name) = (long.clone(), String::new());
+                    entity.breadcrumbs.push(Breadcrumb { entity_id, name, entity_type: "Folder" });
+                }
+            }
+            sender.send(entity).await.unwrap();
         }
         drop(sender);
         assert_eq!(batches.next().await.unwrap().len(), 2);

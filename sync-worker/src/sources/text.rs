@@ -16,13 +16,56 @@ const MAX_VALUE_BYTES: usize = 8 * 1024;
 /// Where there are more bytes of fields than this, or of text, which makes many chunks, values are shorter.
 const MANY_BYTES: usize = 128 * 1024;
 const SHORT_VALUE_BYTES: usize = 512;
+/// Shorter than this no value is cut.
+const SHORTEST_VALUE_BYTES: usize = 32;
 
 /// The fields of an entity with a text of `text_bytes`, long values cut, which an ellipsis tells; what is no text but
-/// long becomes the beginning of its JSON.
+/// long becomes the beginning of its JSON. Of fields that are too many even so, the last ones are left out.
 pub(super) fn bounded(fields: Map<String, Value>, text_bytes: usize) -> Map<String, Value> {
-    let bounded = with_values_of(fields, MAX_VALUE_BYTES);
-    let size: usize = bounded.iter().map(|(name, value)| name.len() + value_size(value)).sum();
-    if size > MANY_BYTES || text_bytes > MANY_BYTES { with_values_of(bounded, SHORT_VALUE_BYTES) } else { bounded }
+    let mut bounded = with_values_of(fields, MAX_VALUE_BYTES);
+    if text_bytes > MANY_BYTES {
+        bounded = with_values_of(bounded, SHORT_VALUE_BYTES);
+    }
+    let mut max_bytes = SHORT_VALUE_BYTES;
+    while fields_bytes(&bounded) > MANY_BYTES && max_bytes >= SHORTEST_VALUE_BYTES {
+        bounded = with_values_of(bounded, max_bytes);
+        max_bytes /= 2;
+    }
+    first_of(bounded, MANY_BYTES)
+}
+
+/// As many fields as take no more than `max_bytes`.
+fn first_of(fields: Map<String, Value>, max_bytes: usize) -> Map<String, Value> {
+    let mut taken = 0_usize;
+    let fits = |(name, value): &(String, Value)| {
+        taken = taken.saturating_add(field_bytes(name, value));
+        taken <= max_bytes
+    };
+    fields.into_iter().take_while(fits).collect()
+}
+
+/// About what `fields` take as JSON.
+pub(crate) fn fields_bytes(fields: &Map<String, Value>) -> usize {
+    fields.iter().map(|(name, value)| field_bytes(name, value)).fold(0, usize::saturating_add)
+}
+
+fn field_bytes(name: &str, value: &Value) -> usize {
+    name.len().saturating_add(value_bytes(value)).saturating_add(FIELD_MARKS)
+}
+
+/// Quotes, colon and comma of a field.
+const FIELD_MARKS: usize = 4;
+
+fn value_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len().saturating_add(2),
+        Value::Array(items) => {
+            items.iter().map(|item| value_bytes(item).saturating_add(1)).fold(2, usize::saturating_add)
+        }
+        Value::Object(fields) => fields_bytes(fields).saturating_add(2),
+        Value::Number(_) => 20,
+        Value::Null | Value::Bool(_) => 4,
+    }
 }
 
 fn with_values_of(fields: Map<String, Value>, max_bytes: usize) -> Map<String, Value> {
@@ -46,10 +89,6 @@ fn beginning(mut text: String, max_bytes: usize) -> String {
         text.push('…');
     }
     text
-}
-
-fn value_size(value: &Value) -> usize {
-    value.as_str().map_or_else(|| value.to_string().len(), str::len)
 }
 
 /// Takes NUL out of every key and text of `fields`: `jsonb` doesn't take it.
@@ -103,6 +142,25 @@ mod tests {
         assert_eq!(of_a_long_text["long"].as_str().unwrap().len(), SHORT_VALUE_BYTES + "…".len());
         let many = (0..100).map(|number| (number.to_string(), json!("x".repeat(5_000)))).collect();
         assert_eq!(of(Value::Object(many))["99"].as_str().unwrap().len(), SHORT_VALUE_BYTES + "…".len());
+    }
+
+    #[test]
+    fn fields_are_bounded_in_sum() {
+        let of = |count: usize, name: usize, value: &Value| {
+            let fields = (0..count).map(|number| (format!("{number:0name$}"), value.clone())).collect();
+            let bounded = bounded(fields, 1_000);
+            assert!(serde_json::to_vec(&bounded).unwrap().len() <= MANY_BYTES + 1_000);
+            bounded
+        };
+        // As many columns as a table can have: none is left out, all are cut more.
+        let wide = of(1_600, 8, &json!("x".repeat(2_500)));
+        assert_eq!((wide.len(), wide["00000000"].as_str().unwrap().len()), (1_600, 64 + "…".len()));
+        // Cut more won't do.
+        for value in [json!("x".repeat(2_500)), json!(123_456_789), Value::Null] {
+            let named = of(1_600, 200, &value);
+            assert!(named.len() > 400 && named.len() < 700, "{}", named.len());
+        }
+        assert_eq!(of(1_600, 8, &Value::Null).len(), 1_600);
     }
 
     #[test]
