@@ -69,7 +69,7 @@ pub struct WrittenEntity {
 }
 
 /// The condition under which a job's statement changes anything: `$1` is the job, `$2` its holder.
-const HELD: &str = "EXISTS (SELECT 1 FROM sync_job j WHERE j.id = $1 AND j.lease_owner = $2)";
+pub(crate) const HELD: &str = "EXISTS (SELECT 1 FROM sync_job j WHERE j.id = $1 AND j.lease_owner = $2)";
 
 #[derive(QueryableByName)]
 struct Row {

@@ -20,9 +20,11 @@ use crate::pool::Database;
 use crate::schema::sync_job;
 use crate::statement::sql_query;
 
+mod cursor;
 mod end;
 
-pub use end::{Cursor, JobOutcome};
+pub use cursor::Cursor;
+pub use end::JobOutcome;
 
 /// A row of `sync_job`, as shown to clients.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -115,7 +117,7 @@ pub struct ClaimedJob {
     #[diesel(sql_type = sql_types::Nullable<sql_types::Jsonb>)]
     pub cursor: Option<serde_json::Value>,
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
-    pub cursor_vectors: Option<String>,
+    pub cursor_form: Option<String>,
     /// The job before this one was lost with its worker: it may have left writes half-way.
     #[diesel(sql_type = sql_types::Bool)]
     pub follows_lost_worker: bool,
@@ -184,7 +186,7 @@ impl Database {
             WHERE s.id = j.sync_id AND j.status = 'pending' AND j.id =";
         const RETURNING: &str = "RETURNING j.id AS job_id, j.sync_id, j.force_full_sync, j.request_id,
                 c.id AS source_connection_id, c.organization_id, c.collection_id,
-                k.readable_id AS collection_readable_id, c.short_name, c.config, s.cursor, s.cursor_vectors,
+                k.readable_id AS collection_readable_id, c.short_name, c.config, s.cursor, s.cursor_form,
                 coalesce((SELECT p.job_end = 'lease' FROM sync_job p
                           WHERE p.sync_id = j.sync_id AND p.id <> j.id AND p.job_end <> 'never_started'
                           ORDER BY p.created_at DESC LIMIT 1), false) AS follows_lost_worker";

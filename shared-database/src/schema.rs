@@ -91,7 +91,7 @@ diesel::table! {
         id -> Uuid,
         source_connection_id -> Uuid,
         cursor -> Nullable<Jsonb>,
-        cursor_vectors -> Nullable<Text>,
+        cursor_form -> Nullable<Text>,
         created_at -> Timestamptz,
     }
 }

@@ -1,15 +1,16 @@
-//! The cursor of a sync: kept exactly when its job completes under its lease.
+//! The cursor of a sync: kept exactly when its job completes under its lease, forgotten when its job reads everything.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shared_database::entities::EntityWriter;
 use shared_database::jobs::{Claim, Cursor, JobCounts, JobOutcome};
 use shared_models::{JobStatus, LeaseOwner, SourceConnectionId};
 
 use crate::fixture::{Fixture, TTL};
 
 fn completed(cursor: Option<Value>) -> JobOutcome {
-    JobOutcome::Completed { cursor: cursor.map(Cursor::from) }
+    JobOutcome::Completed { cursor: cursor.map(|value| Cursor { value, form: "1".to_owned() }) }
 }
 
 /// What the next job would be given. It is cancelled.
@@ -71,6 +72,30 @@ async fn a_job_that_was_cancelled_reaped_or_lost_leaves_the_cursor() {
     let failed = JobOutcome::Failed { error: "no".to_owned(), category: None };
     fixture.database.end_job(job, owner, failed, JobCounts::default()).await.unwrap();
     assert_eq!(cursor(&fixture, connection).await, Some(json!(1)));
+}
+
+#[tokio::test]
+async fn only_who_holds_the_lease_forgets_the_cursor() {
+    let fixture = Fixture::new().await;
+    let (connection, sync) = fixture.connection().await;
+    let (job, owner) = fixture.running_job(connection).await;
+    fixture.database.end_job(job, owner, completed(Some(json!(1))), JobCounts::default()).await.unwrap();
+
+    let (job, owner) = fixture.running_job(connection).await;
+    let stranger = EntityWriter { sync, job, owner: LeaseOwner::random() };
+    assert!(!fixture.database.forget_cursor(stranger).await.unwrap());
+    fixture.database.end_job(job, owner, completed(None), JobCounts::default()).await.unwrap();
+    assert!(!fixture.database.forget_cursor(EntityWriter { sync, job, owner }).await.unwrap());
+    assert_eq!(cursor(&fixture, connection).await, Some(json!(1)));
+
+    let (job, owner) = fixture.running_job(connection).await;
+    let writer = EntityWriter { sync, job, owner };
+    // As often as it has to be asked.
+    assert!(fixture.database.forget_cursor(writer).await.unwrap());
+    assert!(fixture.database.forget_cursor(writer).await.unwrap());
+    let failed = JobOutcome::Failed { error: "no".to_owned(), category: None };
+    fixture.database.end_job(job, owner, failed, JobCounts::default()).await.unwrap();
+    assert_eq!(cursor(&fixture, connection).await, None);
 }
 
 /// The end of a job locks sync and job in the order in which the cascade of a deletion does.

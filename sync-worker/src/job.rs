@@ -11,7 +11,6 @@ use serde_json::Value;
 use shared_database::entities::EntityWriter;
 use shared_database::jobs::{ClaimedJob, Cursor, JobCounts, JobOutcome};
 use shared_models::{Envelope, JobStatus, Message};
-use shared_stores::embedder::EmbedderIdentity;
 use tokio_util::sync::CancellationToken;
 
 use crate::late_write;
@@ -90,8 +89,8 @@ impl JobRun {
         self.lease.all_writes_closed().await;
         match outcome {
             Ok(cursor) => {
-                let vectors = self.vectors();
-                JobOutcome::Completed { cursor: cursor.map(|value| Cursor { value, vectors }) }
+                let form = self.form();
+                JobOutcome::Completed { cursor: cursor.map(|value| Cursor { value, form }) }
             }
             Err(error) => {
                 tracing::warn!(%error, "the job ends early");
@@ -132,16 +131,19 @@ impl JobRun {
         };
         let (worker, connection) = (&self.worker, self.job.source_connection_id);
         let credentials = writer.read_rows(|| worker.database.credentials(&worker.cipher, connection)).await?;
-        // What lies behind a cursor of another embedder's time would never get its vectors.
-        let goes_on = !self.job.force_full_sync && self.job.cursor_vectors == self.vectors();
+        // What lies before a cursor of another form's time would never be written in this one.
+        let goes_on = !self.job.force_full_sync && self.job.cursor_form.as_ref() == Some(&self.form());
         let cursor = self.job.cursor.clone().filter(|_| goes_on);
+        if self.job.cursor.is_some() && cursor.is_none() {
+            writer.change_rows(|| worker.database.forget_cursor(writer.rows)).await?;
+        }
         Ok(Reading { config, credentials: credentials.unwrap_or_default(), limits: worker.limits.clone(), cursor })
     }
 
-    /// Whose vectors the documents get.
-    fn vectors(&self) -> Option<String> {
-        let EmbedderIdentity { model, dimensions } = self.worker.embedding.as_ref()?.embedder.identity();
-        Some(format!("{model} {dimensions}"))
+    /// In which form the entities are written.
+    fn form(&self) -> String {
+        let embedder = self.worker.embedding.as_ref().map(|embedding| embedding.embedder.identity());
+        pipeline::form(embedder.as_ref())
     }
 
     fn stop_reason(&self) -> Stop {

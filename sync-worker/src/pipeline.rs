@@ -34,6 +34,7 @@ mod writer;
 pub use counts::{Counted, Counts};
 pub use embed::Embedding;
 pub use error::JobError;
+pub use hash::form;
 pub use limiter::Limiter;
 pub use writer::{Stores, Writer};
 
@@ -86,10 +87,10 @@ pub async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<Option<Va
     }));
     write_all(run, Batches::new(entities)).await?;
     let ReadSummary { skipped, seen, cursor } = source.await.map_err(|_| JobError::SourceCrashed)??;
+    remove::remove_vanished(run, &seen).await?;
     // The source would not yield what a store has refused again: the next job must start where this one did.
     let all_taken = run.counts.now().failed == 0;
     run.counts.add(Counted::Failed, skipped);
-    remove::remove_vanished(run, &seen).await?;
     Ok(cursor.filter(|_| all_taken))
 }
 

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 use shared_database::jobs::{NewJob, SyncJob};
-use shared_models::JobStatus;
 use shared_models::job::ErrorCategory;
+use shared_models::{JobStatus, SyncJobId};
 use url::Url;
+use wiremock::matchers::{any, method};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::stage::{Connection, Stage};
 
@@ -13,12 +15,17 @@ fn counts(job: &SyncJob) -> [i64; 5] {
     [job.entities_inserted, job.entities_updated, job.entities_deleted, job.entities_kept, job.entities_failed]
 }
 
-async fn forced(stage: &Stage, connection: Connection) -> SyncJob {
+/// Runs a job that reads everything.
+async fn force(stage: &Stage, connection: Connection) -> SyncJobId {
     let NewJob::Created(job) = stage.database.run_connection(connection.id, true, None).await.unwrap() else {
         panic!()
     };
     stage.send_run(job).await;
-    let ended = stage.ended(job).await;
+    job
+}
+
+async fn forced(stage: &Stage, connection: Connection) -> SyncJob {
+    let ended = stage.ended(force(stage, connection).await).await;
     assert_eq!((ended.status, ended.error.as_deref()), (JobStatus::Completed, None));
     ended
 }
@@ -120,6 +127,51 @@ async fn a_job_that_does_not_complete_leaves_the_cursor() {
     let next = stage.sync(connection).await;
     assert_eq!(next.entities_inserted + next.entities_updated, 5);
     assert_eq!(cursor(&stage, connection).await, 8);
+    stage.assert_consistent(connection).await;
+}
+
+#[tokio::test]
+async fn after_a_full_sync_that_does_not_complete_the_next_one_is_full_too() {
+    let mut stage = Stage::new().await;
+    let _worker = stage.worker().await;
+    let connection = stage.connection("incremental_stub", json!({"entity_count": 5})).await;
+    stage.sync(connection).await;
+    // Every entity is another one now, and all of them lie before the cursor.
+    change_config(&stage, connection, json!({"seed": 7})).await;
+    stage.standin.service().kill();
+    assert_eq!(stage.ended(force(&stage, connection).await).await.status, JobStatus::Failed);
+    assert_eq!(cursor(&stage, connection).await, -1);
+
+    stage.standin.restart().await;
+    let next = stage.sync(connection).await;
+    assert_eq!((next.entities_inserted + next.entities_updated, next.entities_deleted), (6, 6));
+    assert_eq!(cursor(&stage, connection).await, 4);
+    stage.assert_consistent(connection).await;
+}
+
+#[tokio::test]
+async fn after_a_full_sync_with_a_refused_removal_the_next_one_is_full_too() {
+    let stage = Stage::new().await;
+    let connection = stage.connection("incremental_stub", json!({"entity_count": 5})).await;
+    let worker = stage.worker().await;
+    stage.sync(connection).await;
+    drop(worker);
+
+    // A Vespa that takes everything but removals.
+    let vespa = MockServer::builder().start().await;
+    let taken = ResponseTemplate::new(200).set_body_json(json!({"status": {"code": "up"}}));
+    Mock::given(any()).respond_with(taken).mount(&vespa).await;
+    let refused = ResponseTemplate::new(400).set_body_json(json!({"message": "no"}));
+    Mock::given(method("DELETE")).respond_with(refused).with_priority(1).mount(&vespa).await;
+    let worker = stage.worker_with(&[("VESPA_URL", &vespa.uri())]).await;
+    change_config(&stage, connection, json!({"entity_count": 3})).await;
+    assert_eq!(counts(&forced(&stage, connection).await), [0, 1, 0, 3, 2]);
+    assert_eq!(cursor(&stage, connection).await, -1);
+    drop(worker);
+
+    let _worker = stage.worker().await;
+    assert_eq!(counts(&stage.sync(connection).await), [0, 0, 2, 4, 0]);
+    assert_eq!(cursor(&stage, connection).await, 2);
     stage.assert_consistent(connection).await;
 }
 

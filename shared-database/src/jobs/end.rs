@@ -1,34 +1,18 @@
 //! The end of a job, by its worker.
 //!
 //! Keeps DEL-2: the job ends in the same statement that clears its lease. That statement also keeps the cursor, so a job
-//! that is cancelled, failed, reaped or gone leaves the cursor of the last one that completed.
+//! that is cancelled, failed, reaped or gone gives none.
 
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
-use serde_json::Value;
 use shared_models::job::ErrorCategory;
 use shared_models::{JobStatus, LeaseOwner, SyncJobId};
 
-use super::{JobCounts, StatusRow};
+use super::{Cursor, JobCounts, StatusRow};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::statement::sql_query;
-
-/// Where the next job of a sync goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor {
-    /// What the source gave.
-    pub value: Value,
-    /// Whose vectors the documents of the sync carry; none if there is no embedder.
-    pub vectors: Option<String>,
-}
-
-impl From<Value> for Cursor {
-    fn from(value: Value) -> Self {
-        Self { value, vectors: None }
-    }
-}
 
 /// How a worker wants to end its job.
 #[derive(Debug, Clone)]
@@ -68,7 +52,7 @@ const END: &str = "
         WHERE j.id = $1 AND j.sync_id = held.id AND j.lease_owner = $2 AND j.status IN ('running', 'cancelling')
         RETURNING j.sync_id, j.status
     ), kept AS (
-        UPDATE sync s SET cursor = $11, cursor_vectors = $12 FROM ended
+        UPDATE sync s SET cursor = $11, cursor_form = $12 FROM ended
         WHERE s.id = ended.sync_id AND ended.status = 'completed' AND $11 IS NOT NULL
     )
     SELECT status FROM ended";
@@ -94,7 +78,7 @@ impl Database {
             }
             JobOutcome::Failed { error, category } => (JobStatus::Failed, Some(error), category, None),
         };
-        let (cursor, vectors) = cursor.map_or((None, None), |Cursor { value, vectors }| (Some(value), vectors));
+        let (cursor, form) = cursor.map_or((None, None), |Cursor { value, form }| (Some(value), Some(form)));
         let row: Option<StatusRow> = sql_query(END)
             .bind::<sql_types::Uuid, _>(job)
             .bind::<sql_types::Uuid, _>(owner)
@@ -107,7 +91,7 @@ impl Database {
             .bind::<sql_types::BigInt, _>(counts.kept)
             .bind::<sql_types::BigInt, _>(counts.failed)
             .bind::<sql_types::Nullable<sql_types::Jsonb>, _>(cursor)
-            .bind::<sql_types::Nullable<sql_types::Text>, _>(vectors)
+            .bind::<sql_types::Nullable<sql_types::Text>, _>(form)
             .get_result(&mut self.connection().await?)
             .await
             .optional()?;

@@ -6,10 +6,19 @@ use shared_stores::embedder::EmbedderIdentity;
 
 use crate::sources::{RawFile, SourceEntity};
 
-/// Part of every hash: a change in how entities are written changes it, and the next sync writes them all again.
+/// Changes with how entities are written: the next sync then writes them all again, and no cursor outlives it.
 const FORM: &str = "unweave entity 1";
-/// The same for entities whose documents carry vectors: a change in what is embedded changes it.
-const EMBEDDED_FORM: &str = "unweave entity 1, embedded 1";
+/// Changes with what is embedded of an entity, and how.
+const EMBEDDED_FORM: &str = "embedded 1";
+
+/// In which form entities are written, with vectors of `embedder` if there is one. Part of every hash.
+#[must_use]
+pub fn form(embedder: Option<&EmbedderIdentity>) -> String {
+    match embedder {
+        None => FORM.to_owned(),
+        Some(EmbedderIdentity { model, dimensions }) => format!("{FORM}, {EMBEDDED_FORM}, {dimensions} {model}"),
+    }
+}
 
 /// The hash of `entity`, whose documents carry vectors of `embedder` if there is one: another embedder, or none any more,
 /// makes every entity a changed one.
@@ -30,14 +39,7 @@ pub fn content_hash(entity: &SourceEntity, embedder: Option<&EmbedderIdentity>) 
         file,
     } = entity;
     let mut hasher = Canonical::default();
-    match embedder {
-        None => hasher.text(FORM),
-        Some(EmbedderIdentity { model, dimensions }) => {
-            hasher.text(EMBEDDED_FORM);
-            hasher.text(model);
-            hasher.length(usize::try_from(*dimensions).unwrap_or(usize::MAX));
-        }
-    }
+    hasher.text(&form(embedder));
     for part in [*class, id, name, document_type.as_str(), text, web_url] {
         hasher.text(part);
     }

@@ -1,0 +1,1 @@
+ALTER TABLE sync RENAME COLUMN cursor_form TO cursor_vectors;

@@ -1,0 +1,3 @@
+-- In which form the documents are written that the cursor leaves behind it, vectors included. A job that writes another form
+-- starts over: what lies behind the cursor would never get it.
+ALTER TABLE sync RENAME COLUMN cursor_vectors TO cursor_form;
