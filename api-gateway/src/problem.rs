@@ -145,7 +145,7 @@ pub enum Problem {
     Search(#[source] VespaError),
     /// The embedder can't be asked, and the search was to go by meaning alone.
     #[error(
-        "Semantic search is temporarily unavailable: the embedder doesn't answer. 'hybrid' and 'keyword' go without it"
+        "Semantic search is unavailable: the embedder gives no vector for the query. 'hybrid' and 'keyword' go without it"
     )]
     Embedder(#[source] EmbedderError),
     /// PostgreSQL failed, for a while or for good.

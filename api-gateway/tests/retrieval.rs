@@ -142,7 +142,7 @@ async fn without_the_embedder_hybrid_goes_on_by_keywords_and_semantic_says_so() 
         let (found, used) = stage.instant("automobile", "hybrid", Value::Null).await;
         assert_eq!((found, used.as_str()), (vec!["street".to_owned()], "keyword"), "{status}");
         let refused = stage.post("/instant", json!({"query": "car", "retrieval_strategy": "semantic"})).await;
-        let text = "Semantic search is temporarily unavailable: the embedder doesn't answer. 'hybrid' and 'keyword' go without it";
+        let text = "Semantic search is unavailable: the embedder gives no vector for the query. 'hybrid' and 'keyword' go without it";
         refused.refuses(503, text);
         assert!(refused.headers.contains_key("retry-after"));
     }

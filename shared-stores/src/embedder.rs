@@ -195,7 +195,8 @@ impl Embedder {
         request: Duration,
     ) -> Result<Vec<Option<Embedding>>, EmbedderError> {
         match self.ask_patiently(texts, deadline, request).await {
-            Err(error) if error.may_be_the_input() => {
+            // With no time left to find out whether it is, the refusal is what there is to tell.
+            Err(error) if error.may_be_the_input() && Instant::now() < deadline => {
                 match self.ask_patiently(&[HARMLESS], deadline, request).await {
                     Ok(_) => self.halve(texts, deadline, request).await,
                     // It refuses this as well, so it isn't the input.
@@ -248,7 +249,7 @@ impl Embedder {
             if left.is_zero() {
                 break;
             }
-            match self.ask(texts, request.min(left)).await {
+            match self.ask(texts, deadline.min(Instant::now() + request)).await {
                 Err(error) if error.is_retryable() => last = error,
                 end => return end,
             }
@@ -261,12 +262,13 @@ impl Embedder {
         Err(last)
     }
 
-    /// Asks once; twice if the vectors turn out too long and `dimensions` may help.
-    async fn ask(&self, texts: &[&str], timeout: Duration) -> Result<Vec<Option<Embedding>>, EmbedderError> {
+    /// Asks once; twice if the vectors turn out too long and `dimensions` may help. Both within `until`.
+    async fn ask(&self, texts: &[&str], until: Instant) -> Result<Vec<Option<Embedding>>, EmbedderError> {
+        let left = || until.saturating_duration_since(Instant::now());
         let sends_dimensions = self.sends_dimensions.load(Ordering::Relaxed);
-        match self.exchange(texts, sends_dimensions, timeout).await {
+        match self.exchange(texts, sends_dimensions, left()).await {
             Err(EmbedderError::WrongDimensions { given, expected }) if given > expected && !sends_dimensions => {
-                match self.exchange(texts, true, timeout).await {
+                match self.exchange(texts, true, left()).await {
                     Ok(vectors) => {
                         self.sends_dimensions.store(true, Ordering::Relaxed);
                         Ok(vectors)

@@ -1,10 +1,12 @@
 //! The embedder's client against a server that behaves as OpenAI-compatible ones do, well and badly.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use shared_stores::embedder::{Embedder, EmbedderConfig, EmbedderError, Patience};
+use tokio::sync::Notify;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -15,9 +17,13 @@ const HASTE: Patience = Patience { request: Duration::from_millis(300), total: D
 const KEY: &str = "hunter2";
 
 fn embedder(server: &MockServer, dimensions: u32) -> Embedder {
+    embedder_of(server, dimensions, 2)
+}
+
+fn embedder_of(server: &MockServer, dimensions: u32, in_flight: u16) -> Embedder {
     install_tls();
     let url = format!("{}/v1", server.uri()).parse().unwrap();
-    Embedder::new(&EmbedderConfig { url, model: "m".to_owned(), dimensions, api_key: Some(KEY.into()), in_flight: 2 })
+    Embedder::new(&EmbedderConfig { url, model: "m".to_owned(), dimensions, api_key: Some(KEY.into()), in_flight })
         .unwrap()
 }
 
@@ -182,9 +188,29 @@ async fn an_answer_that_is_no_answer_is_an_error() {
 #[tokio::test]
 async fn embedding_can_be_dropped_and_moved_between_threads() {
     fn is_send<T: Send>(_: &T) {}
-    let server = server(|request| lengths(request, 2).set_delay(Duration::from_secs(60))).await;
-    let client = embedder(&server, 2);
+    let asked = Arc::new(Notify::new());
+    let (asks, slow) = (asked.clone(), AtomicBool::new(true));
+    let server = server(move |request| {
+        asks.notify_one();
+        let seconds = if slow.swap(false, Ordering::SeqCst) { 60 } else { 0 };
+        lengths(request, 2).set_delay(Duration::from_secs(seconds))
+    })
+    .await;
+    let client = embedder_of(&server, 2, 1);
     let embedding = client.embed(&["word"], PATIENCE);
     is_send(&embedding);
-    assert!(tokio::time::timeout(Duration::from_millis(200), embedding).await.is_err());
+    tokio::select! {
+        answered = embedding => panic!("{answered:?}"),
+        () = asked.notified() => {}
+    }
+    // What was dropped gave its place back.
+    assert_eq!(client.embed(&["word"], PATIENCE).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn learning_that_dimensions_must_be_asked_for_takes_no_longer_than_the_patience() {
+    let server = server(|request| lengths(request, 3).set_delay(Duration::from_millis(400))).await;
+    let patience = Patience { request: Duration::from_millis(600), total: Duration::from_millis(1_500) };
+    let error = embedder(&server, 2).embed(&["word"], patience).await.unwrap_err();
+    assert!(error.is_retryable(), "the second request of the two is cut short: {error}");
 }

@@ -1,16 +1,16 @@
 //! What a worker does when it finds that a write of its own may have ended after its lease: the process or the machine
 //! stood still meanwhile, and the cleanup may have looked before the write landed.
 //!
-//! Reopens the cleanup (DEL-2, DEL-5). If the process dies before that succeeded, the settle check or the orphan sweep
-//! finds what the write left.
+//! Reopens the cleanup (DEL-2, DEL-5). If the process dies before that succeeded, the receipt's later check
+//! (`LATE_WRITE_CHECK`) finds what the write left.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::BackoffBuilder as _;
 use shared_models::SyncId;
 use tracing::Instrument as _;
 
+use crate::pauses::pauses;
 use crate::worker::Worker;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -22,13 +22,7 @@ pub fn reopen_cleanup(worker: &Arc<Worker>, sync: SyncId) {
     tracing::warn!("a write may have ended after the lease; reopening the cleanup, if there is one");
     let (database, shutdown) = (worker.control.clone(), worker.tasks.shutdown().clone());
     let reopening = async move {
-        let pauses = backon::ExponentialBuilder::default()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LONGEST_PAUSE)
-            .with_jitter()
-            .without_max_times()
-            .build();
-        for pause in pauses {
+        for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE) {
             match database.reopen_cleanup(sync).await {
                 Ok(reopened) => {
                     tracing::info!(reopened, "looked for a cleanup to reopen");

@@ -7,6 +7,7 @@ pub mod figures;
 mod job;
 mod late_write;
 pub mod lease;
+mod pauses;
 pub mod pipeline;
 pub mod reaper;
 pub mod scheduler;

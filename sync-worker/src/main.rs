@@ -62,7 +62,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         settings.sync.reaper_interval,
         &tasks,
     );
-    scheduler::start(&worker.control, settings.sync.scheduler_interval, &worker.freed, &tasks);
+    scheduler::start(&worker.control, settings.sync.scheduler_interval, &worker.look_now, &tasks);
     tasks.spawn("look_for_jobs", worker.clone().look_for_jobs());
 
     let health = health(Health::new(&tasks, metrics), &worker, control, publisher);
@@ -100,7 +100,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
         has_internal_sources: settings.sync.enable_internal_sources,
         running: Arc::new(RunningJobs::default()),
         slots: Arc::new(Semaphore::new(max_jobs)),
-        freed: Arc::new(Notify::new()),
+        look_now: Arc::new(Notify::new()),
         tasks: tasks.clone(),
     })
 }

@@ -5,7 +5,7 @@
 //! messages, or nothing does: the jobs are pending rows, and every worker looks for those.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared_database::schedules::{Firing, Review};
@@ -25,7 +25,7 @@ const REVIEW_INTERVAL: Duration = Duration::from_secs(600);
 const REVIEW_BATCH: usize = 500;
 
 /// Starts the scheduler; it looks every `interval`, and sooner if it knows that something is due. `fired` is notified
-/// when there are new pending jobs.
+/// when there are new pending jobs: it is what the worker waits on that looks for them, `Worker::look_now`.
 pub fn start(database: &Database, interval: Duration, fired: &Arc<Notify>, tasks: &Tasks) {
     let scheduler = Scheduler {
         database: database.clone(),
@@ -48,7 +48,7 @@ struct Scheduler {
     database: Database,
     fired: Arc<Notify>,
     shutdown: CancellationToken,
-    /// Those that have been logged.
+    /// Those that have been logged, as of the last review.
     unreadable: Arc<Mutex<HashSet<SourceConnectionId>>>,
 }
 
@@ -93,21 +93,35 @@ impl Scheduler {
 
     async fn review(self) -> Result<(), DatabaseError> {
         let mut after = None;
+        let mut still = HashSet::new();
         loop {
             let Review { planned, unreadable, next } = self.database.review_schedules(after, REVIEW_BATCH).await?;
             if planned > 0 {
                 tracing::info!(planned, "schedules without a next run have one now");
             }
-            unreadable.into_iter().for_each(|connection| self.warn_once(connection));
+            for connection in unreadable {
+                self.warn_once(connection);
+                still.insert(connection);
+            }
             after = next;
-            if after.is_none() || self.shutdown.is_cancelled() {
+            if self.shutdown.is_cancelled() {
                 return Ok(());
             }
+            if after.is_none() {
+                break;
+            }
         }
+        // One that is mended or gone is logged again if it comes back.
+        self.logged().retain(|connection| still.contains(connection));
+        Ok(())
+    }
+
+    fn logged(&self) -> MutexGuard<'_, HashSet<SourceConnectionId>> {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn warn_once(&self, connection: SourceConnectionId) {
-        if self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).insert(connection) {
+        if self.logged().insert(connection) {
             tracing::warn!(source_connection_id = %connection, "the cron expression can't be read; it never runs");
         }
     }

@@ -55,7 +55,7 @@ pub struct Worker {
     /// One permit for each job that may run.
     pub slots: Arc<Semaphore>,
     /// Notified when a slot becomes free, and when the scheduler has made jobs.
-    pub freed: Arc<Notify>,
+    pub look_now: Arc<Notify>,
     /// Tasks of this process.
     pub tasks: Tasks,
 }
@@ -77,7 +77,7 @@ impl Worker {
             "job",
             async move {
                 // Given back in this order, also by a panic: the freed slot finds the job gone.
-                let _freed = FreedSlot(worker.freed.clone());
+                let _freed = FreedSlot(worker.look_now.clone());
                 let _slot = slot;
                 let _registered = registered;
                 Box::pin(run.run()).await;
@@ -104,7 +104,7 @@ impl Worker {
             let grace = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                () = self.freed.notified() => Duration::ZERO,
+                () = self.look_now.notified() => Duration::ZERO,
                 () = tokio::time::sleep(LOOK_INTERVAL) => MESSAGE_GRACE,
             };
             if let Err(error) = self.claim_pending(grace).await {
@@ -156,7 +156,7 @@ impl Handler for RunMessages {
         let has_slot = slot.is_ok();
         drop(slot);
         // The look for pending jobs may have found the slot taken by this question.
-        self.0.freed.notify_one();
+        self.0.look_now.notify_one();
         has_slot && self.0.control.ping().await.is_ok()
     }
 }

@@ -137,9 +137,10 @@ async fn set_due(stage: &Stage, connection: Connection, cron: &str, when: &str) 
 async fn a_schedule_fires_on_time_and_its_job_runs_without_gateway_and_broker() {
     let stage = Stage::new().await;
     let connection = stage.connection("stub", json!({"entity_count": 5})).await;
-    set_due(&stage, connection, "0 3 29 2 *", "3 seconds").await;
+    set_due(&stage, connection, "0 3 29 2 *", "10 seconds").await;
     // Longer than this test may take: the worker must know by itself when to look.
     let worker = stage.worker_with(&[("SCHEDULER_INTERVAL", "1m")]).await;
+    assert_eq!(stage.rows.count("SELECT count(*) FROM sync_job").await, 0, "the worker started before it was due");
     stage.broker.delete_queue("sync.jobs").await;
     let completed = "SELECT count(*) FROM sync_job WHERE status = 'completed' AND entities_inserted = 5";
     wait_until("the scheduled job has completed", BOUND, async || stage.rows.count(completed).await == 1).await;

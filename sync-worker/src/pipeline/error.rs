@@ -7,6 +7,17 @@ use shared_stores::{ArfError, EmbedderError, VespaError};
 use crate::lease::Stop;
 use crate::sources::SourceError;
 
+/// Longest text of an error that is kept, bytes: parts of it are other people's.
+const MAX_ERROR_BYTES: usize = 2_000;
+
+fn bounded(mut text: String) -> String {
+    if text.len() > MAX_ERROR_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_ERROR_BYTES));
+        text.push('…');
+    }
+    text
+}
+
 /// Why a job ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
@@ -67,6 +78,22 @@ impl JobError {
             | Self::GivenUp
             | Self::PrepareCrashed => None,
         };
-        JobOutcome::Failed { error: self.to_string(), category }
+        JobOutcome::Failed { error: bounded(self.to_string()), category }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_of_others_are_cut() {
+        let cut = |text: String| match JobError::Source(SourceError::Failed(text)).outcome() {
+            JobOutcome::Failed { error, .. } => error,
+            other => panic!("{other:?}"),
+        };
+        assert!(cut("short".to_owned()).ends_with("short"));
+        let error = cut("é".repeat(1_000_000));
+        assert!(error.ends_with("é…") && error.len() <= MAX_ERROR_BYTES + '…'.len_utf8(), "{}", error.len());
     }
 }

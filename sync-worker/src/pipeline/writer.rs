@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use backon::BackoffBuilder as _;
 use bytes::Bytes;
 use shared_database::entities::EntityWriter;
 use shared_database::{Database, DatabaseError};
@@ -21,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::JobError;
 use super::limiter::Limiter;
 use crate::lease::{Lease, StartRefused, Stop, WriteKind, WriteTicket};
+use crate::pauses::pauses;
 
 /// Attempts at one write, refusals for overload not counted.
 const ATTEMPTS: u32 = 5;
@@ -99,7 +99,7 @@ impl Writer {
     /// # Errors
     /// [`NotWritten`].
     pub async fn store(&self, write: StoreWrite) -> Result<(), NotWritten> {
-        let mut pauses = pauses();
+        let mut pauses = pauses(FIRST_PAUSE, LONGEST_PAUSE);
         let mut attempt = 1;
         loop {
             match self.try_store(&write).await? {
@@ -173,7 +173,7 @@ impl Writer {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<bool, DatabaseError>>,
     {
-        let mut pauses = pauses();
+        let mut pauses = pauses(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             self.lease.writable().await?;
             let ticket = match self.lease.start_write() {
@@ -216,7 +216,7 @@ impl Writer {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, DatabaseError>>,
     {
-        let mut pauses = pauses();
+        let mut pauses = pauses(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             match statement().await {
                 Ok(rows) => return Ok(rows),
@@ -330,15 +330,6 @@ async fn arf_answer(put: PutHandle, ticket: WriteTicket) -> Result<(), StoreErro
         Ok(()) | Err(_) => ticket.answered(),
     }
     Ok(answer?)
-}
-
-fn pauses() -> backon::ExponentialBackoff {
-    backon::ExponentialBuilder::default()
-        .with_min_delay(FIRST_PAUSE)
-        .with_max_delay(LONGEST_PAUSE)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }
 
 #[cfg(test)]

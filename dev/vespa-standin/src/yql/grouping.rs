@@ -24,11 +24,9 @@ impl Parser<'_> {
                 }
                 self.expect_sign(")")?;
             } else {
-                for (word, open) in [("each", true), ("output", true), ("count", true)] {
+                for word in ["each", "output", "count"] {
                     self.expect_word(word)?;
-                    if open {
-                        self.expect_sign("(")?;
-                    }
+                    self.expect_sign("(")?;
                 }
                 for _ in 0..3 {
                     self.expect_sign(")")?;
