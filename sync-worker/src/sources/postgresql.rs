@@ -10,7 +10,8 @@
 //! Servers from version 11 on are understood.
 //!
 //! What is not read is bounded and told: a text beyond 1 MiB is cut, a row beyond 4 MiB counts as failed and leaves the
-//! index, a table that may not be read counts as failed and what is known of it stays. Views and foreign tables are read
+//! index, a table that may not be read, or of which row-level security may hide rows, counts as failed and what is known of it
+//! stays. Views and foreign tables are read
 //! only if they are named: they repeat or fetch what is elsewhere.
 //!
 //! A row is known by its primary key. Without one it is known by a hash of its content and, among equal rows, by number:
@@ -35,6 +36,8 @@ mod tls;
 
 pub use hosts::AllowedHosts;
 
+/// How long the server may sort, join or wait for a lock before it sends an answer or the next row.
+const SILENCE: Duration = Duration::from_mins(15);
 /// Bound of a polite goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -83,12 +86,17 @@ pub(super) async fn read(
     tokio::select! {
         biased;
         () = sink.closed() => Err(SourceError::Stopped),
-        outcome = Box::pin(read_all(&config, &credentials, sink)) => outcome,
+        outcome = Box::pin(read_all(&config, &credentials, SILENCE, sink)) => outcome,
     }
 }
 
-async fn read_all(config: &Config, credentials: &Credentials, sink: &EntitySink) -> Result<ReadSummary, SourceError> {
-    let place = Place::new(credentials, config)?;
+async fn read_all(
+    config: &Config,
+    credentials: &Credentials,
+    silence: Duration,
+    sink: &EntitySink,
+) -> Result<ReadSummary, SourceError> {
+    let place = Place::new(credentials, config, silence)?;
     let (client, mut link) = connect::connect(credentials, &place).await?;
     // The connection is driven here, not by a task of its own: nothing outlives this future.
     let summary = tokio::select! {

@@ -83,6 +83,11 @@ fn bounded_value(value: Value, max_bytes: usize) -> Value {
     }
 }
 
+/// `text` cut as the value of a field.
+pub(super) fn bounded_text(text: String) -> String {
+    beginning(text, MAX_VALUE_BYTES)
+}
+
 fn beginning(mut text: String, max_bytes: usize) -> String {
     if text.len() > max_bytes {
         text.truncate(text.floor_char_boundary(max_bytes));

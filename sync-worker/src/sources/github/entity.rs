@@ -12,7 +12,7 @@ use super::tree::Found;
 use super::wire::Repository;
 use crate::sources::breadcrumbs::breadcrumbs;
 use crate::sources::files::kinds::NameFacts;
-use crate::sources::text::{MAX_TEXT_BYTES, searchable, without_nul};
+use crate::sources::text::{MAX_TEXT_BYTES, bounded_text, searchable, without_nul};
 use crate::sources::{Breadcrumb, RawFile, SourceEntity};
 
 const REPOSITORY: &str = "GitHubRepositoryEntity";
@@ -41,7 +41,7 @@ impl Origin {
             json!({
                 "repo_id": repository.id,
                 "full_name": full_name.to_string(),
-                "description": description,
+                "description": description.clone().map(bounded_text),
                 "default_branch": default_branch,
                 "language": language,
                 "fork": repository.fork,

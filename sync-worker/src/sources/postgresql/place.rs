@@ -1,6 +1,7 @@
 //! Where the data is: in texts, ids, URLs and errors. None of them ever holds the password.
 
 use std::error::Error as _;
+use std::future::Future;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -24,12 +25,14 @@ pub(super) struct Place {
     pub(super) database: String,
     pub(super) schema: String,
     pub(super) user: String,
+    /// Longest time that the server may send nothing.
+    silence: Duration,
 }
 
 impl Place {
     /// # Errors
     /// [`SourceError::Misconfigured`] if the host is none.
-    pub(super) fn new(credentials: &Credentials, config: &Config) -> Result<Self, SourceError> {
+    pub(super) fn new(credentials: &Credentials, config: &Config, silence: Duration) -> Result<Self, SourceError> {
         let Credentials { host, port, database, user, .. } = credentials;
         // A path would mean a socket of the worker's own machine, whose server may trust everyone on it.
         if host.contains('/') || host.starts_with('@') {
@@ -43,6 +46,7 @@ impl Place {
             database: database.clone(),
             schema: config.schema.clone(),
             user: user.clone(),
+            silence,
         })
     }
 
@@ -97,10 +101,28 @@ impl Place {
         }
     }
 
-    /// The server is there but sends nothing.
-    pub(super) fn silence(&self, table: &str, time: Duration) -> SourceError {
-        let (server, minutes) = (&self.server, time.as_secs() / 60);
-        SourceError::Unreachable(format!("PostgreSQL at {server} sent no row of table '{table}' for {minutes} minutes"))
+    /// What the server answers `about` something.
+    ///
+    /// # Errors
+    /// What a failed read means, or [`SourceError::Unreachable`] if nothing comes in time.
+    pub(super) async fn within<T>(
+        &self,
+        about: &str,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, SourceError> {
+        self.in_time(about, answer).await?.map_err(|error| self.read_error(&error))
+    }
+
+    /// What the server answers `about` something, be it an error: without a bound a server that is there but sends
+    /// nothing would keep the job for ever.
+    ///
+    /// # Errors
+    /// [`SourceError::Unreachable`] if nothing comes in time.
+    pub(super) async fn in_time<T>(&self, about: &str, answer: impl Future<Output = T>) -> Result<T, SourceError> {
+        tokio::time::timeout(self.silence, answer).await.map_err(|_| {
+            let (server, silence) = (&self.server, humantime::format_duration(self.silence));
+            SourceError::Unreachable(format!("PostgreSQL at {server} sent nothing about {about} for {silence}"))
+        })
     }
 
     /// What a failed read means.

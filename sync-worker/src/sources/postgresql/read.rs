@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::pin::pin;
-use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use tokio_postgres::Client;
@@ -22,20 +21,18 @@ const MAX_VALUE_BYTES: usize = 1024 * 1024;
 /// The beginning, in characters: of four bytes each they are as much.
 const BEGINNING_CHARS: usize = MAX_VALUE_BYTES / 4;
 
-/// How long the server may sort and join before it sends a first or next row.
-const SILENCE: Duration = Duration::from_secs(15 * 60);
-
 /// Settings that not every version has: a dropped connection is noticed while a query runs; no limit on the whole read.
 const OPTIONAL_SETTINGS: &str = "
     SELECT set_config(s.name, v.value, false)
     FROM (VALUES ('client_connection_check_interval', '5s'), ('transaction_timeout', '0')) AS v(name, value)
     JOIN pg_catalog.pg_settings s ON s.name = v.name";
 
-/// One state for the whole run; texts of values don't depend on the role's or the database's settings, and no name
+/// One state for the whole run, and no row of it hidden by a policy: such a query fails. Texts of values don't depend on the role's or the database's settings, and no name
 /// resolves to something that the owner's database defines.
 const BEGIN: &str = "
     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL search_path = pg_catalog;
+    SET LOCAL row_security = off;
     SET LOCAL statement_timeout = 0;
     SET LOCAL lock_timeout = '1min';
     SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -54,35 +51,38 @@ pub(super) async fn read_tables(
     wanted: &[String],
     sink: &EntitySink,
 ) -> Result<ReadSummary, SourceError> {
-    if let Err(error) = client.batch_execute(OPTIONAL_SETTINGS).await {
+    if let Err(error) = place.in_time("settings", client.batch_execute(OPTIONAL_SETTINGS)).await? {
         debug!(server = place.server, %error, "go on without optional settings");
     }
-    client.batch_execute(BEGIN).await.map_err(|error| place.read_error(&error))?;
+    place.within("the beginning of a transaction", client.batch_execute(BEGIN)).await?;
     let found = find_tables(client, place, wanted).await?;
     let mut unread = Unread::default();
     for table in &found.unreadable {
-        unread.add(place.table_id(table));
-        unread.add_below(format!("{}/", place.table_id(table)));
+        debug!(table = table.name, why = ?table.why, "keep what is known of an unreadable table");
+        unread.add(place.table_id(&table.name));
+        unread.add_below(format!("{}/", place.table_id(&table.name)));
     }
     let mut skipped = i64::try_from(found.unreadable.len()).unwrap_or(i64::MAX);
     for table in &found.tables {
         sink.send(table.entity(place)).await?;
         skipped = skipped.saturating_add(read_rows(client, place, table, sink).await?);
     }
-    client.batch_execute("COMMIT").await.map_err(|error| place.read_error(&error))?;
+    place.within("the end of the transaction", client.batch_execute("COMMIT")).await?;
     Ok(ReadSummary { skipped, seen: unread.into_seen(), cursor: None })
 }
 
 /// Returns the number of rows that were skipped.
 async fn read_rows(client: &Client, place: &Place, table: &Table, sink: &EntitySink) -> Result<i64, SourceError> {
-    let nothing: [&(dyn ToSql + Sync); 0] = [];
     let failed = |error: tokio_postgres::Error| place.table_error(&table.name, &error);
-    let mut rows = pin!(client.query_raw(&query(place, table), nothing).await.map_err(failed)?);
+    let about = format!("the rows of table '{}'", table.name);
+    let nothing: [&(dyn ToSql + Sync); 0] = [];
+    let query = query(place, table);
+    let mut rows = pin!(place.in_time(&about, client.query_raw(&query, nothing)).await?.map_err(failed)?);
     let web_url = place.table_url(&table.name);
     let mut skipped = 0_i64;
     loop {
-        let next = tokio::time::timeout(SILENCE, rows.try_next()).await;
-        let Some(found) = next.map_err(|_| place.silence(&table.name, SILENCE))?.map_err(failed)? else { break };
+        let next = place.in_time(&about, rows.try_next()).await?;
+        let Some(found) = next.map_err(failed)? else { break };
         let copies: i64 = found.try_get(1).map_err(failed)?;
         let json = found.try_get::<_, Option<&str>>(0).map_err(failed)?;
         let Some(row) = json.and_then(|json| row::Row::parse(table, json)) else {

@@ -14,6 +14,7 @@ use crate::sources::{EntitySink, ReadSummary, SourceEntity, SourceError, SourceL
 mod bounds;
 mod failures;
 mod rows;
+mod silence;
 mod tls;
 
 type Outcome = Result<ReadSummary, SourceError>;
