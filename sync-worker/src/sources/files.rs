@@ -99,6 +99,7 @@ pub(super) async fn read(
 fn wrong_path(path: &str, problem: &PathProblem) -> SourceError {
     SourceError::Misconfigured(match problem {
         PathProblem::Outside => format!("path '{path}' is outside of its root"),
+        PathProblem::Link => format!("path '{path}' leads over a symbolic link; links are not followed"),
         PathProblem::Other(error) => format!("path '{path}' cannot be opened: {error}"),
     })
 }

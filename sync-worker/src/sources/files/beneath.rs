@@ -20,13 +20,14 @@ const FILE: OFlags =
 const NO_LINKS: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS);
 /// Names are sorted, so all of a folder's are in memory at once.
 pub(super) const MAX_NAMES: usize = 1_000_000;
-const INNER_LINKS: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 
 /// Why a configured path can't be used.
 #[derive(Debug)]
 pub(super) enum PathProblem {
     /// It leads out of the root.
     Outside,
+    /// It leads over a link, wherever that points to.
+    Link,
     /// It isn't there, isn't a folder or may not be read.
     Other(io::Error),
 }
@@ -84,9 +85,10 @@ impl Beneath {
         if normal.as_os_str().is_empty() {
             return Ok((self, normal));
         }
-        match self.open(&normal, FOLDER, INNER_LINKS) {
+        match self.open(&normal, FOLDER, NO_LINKS) {
             Ok(handle) => Ok((Self { handle, has_openat2: self.has_openat2 }, normal)),
-            Err(Errno::XDEV | Errno::LOOP) => Err(PathProblem::Outside),
+            Err(Errno::XDEV) => Err(PathProblem::Outside),
+            Err(Errno::LOOP) => Err(PathProblem::Link),
             Err(error) => Err(PathProblem::Other(error.into())),
         }
     }

@@ -46,12 +46,16 @@ impl Folders {
     }
 
     async fn read(&self, config: Value) -> Result<(Vec<SourceEntity>, ReadSummary), SourceError> {
-        let limits = SourceLimits {
-            file_roots: BTreeMap::from([("docs".to_owned(), self.root())]),
-            max_blob_bytes: MIB,
-            ..SourceLimits::default()
-        };
-        read(&limits, "docs", config).await
+        read(&limits_of(&self.root()), "docs", config).await
+    }
+}
+
+/// `folder` is the root `docs`.
+fn limits_of(folder: &Path) -> SourceLimits {
+    SourceLimits {
+        file_roots: BTreeMap::from([("docs".to_owned(), folder.to_owned())]),
+        max_blob_bytes: MIB,
+        ..SourceLimits::default()
     }
 }
 
@@ -190,6 +194,17 @@ async fn names_that_are_not_utf8_are_escaped() {
 }
 
 #[tokio::test]
+async fn of_a_deep_path_the_outermost_and_the_innermost_folders_are_told() {
+    let folders = Folders::new();
+    let path = (0..50).map(|depth| depth.to_string()).collect::<Vec<_>>().join("/");
+    folders.write(format!("{path}/a.txt"), "deep");
+    let (entities, _) = folders.read(json!({})).await.unwrap();
+    let names: Vec<_> = entities[0].breadcrumbs.iter().map(|crumb| crumb.name.as_str()).collect();
+    assert_eq!((names.len(), names[0], names[1], names[31]), (32, "0", "19", "49"));
+    assert_eq!(entities[0].breadcrumbs[31].entity_id, path);
+}
+
+#[tokio::test]
 async fn a_chunk_is_bounded() {
     let folders = Folders::new();
     for number in 0..40 {
@@ -213,11 +228,7 @@ async fn reading_stops_when_nobody_takes_entities() {
     for number in 0..100 {
         folders.write(format!("{number}.txt"), "x");
     }
-    let limits = SourceLimits {
-        file_roots: BTreeMap::from([("docs".to_owned(), folders.root())]),
-        max_blob_bytes: MIB,
-        ..SourceLimits::default()
-    };
+    let limits = limits_of(&folders.root());
     let config = json!({"path": null, "include": [], "exclude": []});
     let credentials = json!({"root": "docs"});
     let (sink, mut entities) = EntitySink::new(1);

@@ -1,31 +1,12 @@
 //! What can't be read for now.
 
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 
 use super::*;
 use crate::sources::Seen;
-
-#[tokio::test]
-async fn an_unreadable_file_is_counted_and_the_rest_goes_on() {
-    let folders = Folders::new();
-    folders.write("a.txt", "a");
-    folders.write("locked.txt", "b");
-    fs::set_permissions(folders.root().join("locked.txt"), fs::Permissions::from_mode(0o0)).unwrap();
-    folders.write("z.txt", "z");
-    let (entities, summary) = folders.read(json!({})).await.unwrap();
-    if rustix::process::geteuid().is_root() {
-        // Nothing is locked for root; the next tests cover it.
-        assert_eq!(entities.len(), 3);
-    } else {
-        assert_eq!(ids(&entities), ["a.txt", "z.txt"]);
-        assert_eq!(summary.skipped, 1);
-        assert!(!summary.seen.means_gone("locked.txt") && summary.seen.means_gone("other.txt"));
-    }
-}
 
 /// A chain of folders with names of 250 characters; returns their path and the handle of the last.
 fn chain(folders: &Folders, length: usize) -> (String, OwnedFd) {
