@@ -30,6 +30,9 @@ macro_rules! text_enum {
             /// Every variant, in the order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
+            /// The names of all of them, in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($text,)+];
+
             /// The one spelling used in SQL, JSON, metrics and logs.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

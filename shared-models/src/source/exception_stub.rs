@@ -147,7 +147,7 @@ impl ExceptionStub {
 mod tests {
     use serde_json::json;
 
-    use super::super::{EXCEPTION_STUB, FieldKind, SourceDefinition, config_rejection, validate};
+    use super::super::{EXCEPTION_STUB, SourceDefinition, config_rejection, validate};
     use super::*;
 
     fn config(given: Value) -> ValidatedFields {
@@ -156,21 +156,6 @@ mod tests {
 
     fn stub(given: Value) -> ExceptionStub {
         ExceptionStub::deserialize(&Value::Object(config(given))).unwrap()
-    }
-
-    #[test]
-    fn the_catalogue_offers_exactly_what_is_known() {
-        let choices = |name: &str| {
-            let field = EXCEPTION_STUB.config_fields.iter().find(|field| field.name == name).unwrap();
-            match field.kind {
-                FieldKind::Choice(choices) => choices,
-                _ => panic!("{name} is no choice"),
-            }
-        };
-        let types: Vec<_> = ExceptionType::ALL.iter().map(|kind| kind.as_str()).collect();
-        assert_eq!(choices("exception_type"), types);
-        let kinds: Vec<_> = AuthProviderKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        assert_eq!(choices("auth_provider_kind"), kinds);
     }
 
     #[test]

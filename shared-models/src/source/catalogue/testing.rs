@@ -1,6 +1,7 @@
 //! The sources for tests.
 
 use super::{field, free_text, integer};
+use crate::source::exception_stub::{AuthProviderKind, ExceptionType};
 use crate::source::{Field, FieldDefault, FieldKind, SourceDefinition};
 
 const LABELS: &[&str] = &["Internal", "Testing"];
@@ -150,29 +151,15 @@ pub const EXCEPTION_STUB: SourceDefinition = SourceDefinition {
             "exception_type",
             "Exception Type",
             "What goes wrong.",
-            FieldKind::Choice(&[
-                "runtime_error",
-                "source_auth_error",
-                "source_token_refresh_error",
-                "source_server_error",
-                "source_rate_limit_error",
-                "source_entity_not_found",
-                "source_entity_forbidden",
-                "token_expired",
-                "token_credentials_invalid",
-                "token_provider_config_error",
-                "token_provider_server_error",
-                "timeout",
-                "cancelled",
-            ]),
-            FieldDefault::Text("runtime_error"),
+            FieldKind::Choice(ExceptionType::NAMES),
+            FieldDefault::Text(ExceptionType::RuntimeError.as_str()),
         ),
         field(
             "auth_provider_kind",
             "Auth Provider Kind",
             "Where refused credentials are said to come from; decides the error category.",
-            FieldKind::Choice(&["oauth", "static", "auth_provider", "credential"]),
-            FieldDefault::Text("oauth"),
+            FieldKind::Choice(AuthProviderKind::NAMES),
+            FieldDefault::Text(AuthProviderKind::Oauth.as_str()),
         ),
         integer(
             "trigger_after",
