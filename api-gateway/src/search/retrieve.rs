@@ -4,6 +4,7 @@
 //! names the strategy that was really used. A client that asked for meaning alone gets an error instead of something else,
 //! unless this installation has no embedder at all.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use shared_models::SyncId;
@@ -11,18 +12,13 @@ use shared_models::wire::search::RetrievalStrategy;
 use shared_stores::embedder::{Embedder, EmbedderError, Embedding, Patience};
 use shared_stores::vespa::{Filter, Hit, Hits, Ranking, SearchRequest, VespaClient, VespaError};
 
-use super::fusion::fuse;
+use super::fusion::{depth_of, fuse};
 use crate::input::SearchInput;
 use crate::problem::Problem;
 
 const VESPA_TIMEOUT: Duration = Duration::from_secs(8);
 /// A person waits for the answer.
 const PATIENCE: Patience = Patience { request: Duration::from_secs(3), total: Duration::from_secs(4) };
-
-/// How far a hybrid search looks into each ranking at least: a hit that is in the middle of both belongs on the first page.
-const LEAST_DEPTH: u32 = 100;
-/// And at most: whole documents are fetched for both rankings. Pages beyond what these hold are empty.
-const MOST_DEPTH: u32 = 2_000;
 
 /// What was found, and how.
 pub struct Retrieved {
@@ -86,20 +82,22 @@ impl Retrieval<'_> {
 
     async fn by_both(self, embedder: &Embedder) -> Result<Retrieved, Problem> {
         let (limit, offset) = (self.input.limit, self.input.offset);
-        let depth = limit.saturating_add(offset).clamp(LEAST_DEPTH, MOST_DEPTH);
+        let wanted = limit.saturating_add(offset);
+        let depth = depth_of(wanted);
         let (words, meaning) = tokio::join!(self.ask(self.words(), depth, 0), self.near(embedder, depth, 0));
         let words = words.map_err(Problem::Search)?;
         let meaning = match meaning {
             Ok(meaning) => meaning,
             Err(error) => {
-                metrics::counter!("unweave_search_fallbacks_total").increment(1);
-                tracing::warn!(%error, "a hybrid search is answered by keywords alone");
-                return self.by_keywords().await;
+                note_fallback(&error);
+                if wanted > depth {
+                    return self.by_keywords().await;
+                }
+                let hits = page(whole(words).into_iter(), limit, offset);
+                return Ok(Retrieved { hits, ranked_by: RetrievalStrategy::Keyword });
             }
         };
-        let fused = fuse([whole(words), whole(meaning)], |hit| hit.id.to_string());
-        let page = fused.into_iter().skip(index(offset)).take(index(limit));
-        let hits = page.map(|(hit, score)| Hit { relevance: score, ..hit }).collect();
+        let hits = fuse_hits(whole(words), whole(meaning), limit, offset);
         Ok(Retrieved { hits, ranked_by: RetrievalStrategy::Hybrid })
     }
 
@@ -128,6 +126,33 @@ impl Retrieval<'_> {
 /// What is done for this strategy here: without an embedder everything is ranked by keywords.
 pub fn strategy(wanted: RetrievalStrategy, embedder: Option<&Embedder>) -> RetrievalStrategy {
     if embedder.is_some() { wanted } else { RetrievalStrategy::Keyword }
+}
+
+/// A question without a vector is no fault of anybody's.
+fn note_fallback(error: &NoMeaning) {
+    match error {
+        NoMeaning::NoVector => tracing::debug!("the question has no vector; the search goes by keywords alone"),
+        NoMeaning::Embedder(_) | NoMeaning::Vespa(_) => {
+            metrics::counter!("unweave_search_fallbacks_total").increment(1);
+            tracing::warn!(%error, "a hybrid search is answered by keywords alone");
+        }
+    }
+}
+
+fn fuse_hits(words: Vec<Hit>, meaning: Vec<Hit>, limit: u32, offset: u32) -> Vec<Hit> {
+    let ids = |hits: &[Hit]| hits.iter().map(|hit| hit.id.to_string()).collect::<Vec<String>>();
+    let (by_words, by_meaning) = (ids(&words), ids(&meaning));
+    let mut hits: HashMap<String, Hit> =
+        by_words.iter().chain(&by_meaning).cloned().zip(words.into_iter().chain(meaning)).collect();
+    let order = fuse([&by_words, &by_meaning]).into_iter();
+    page(order, limit, offset)
+        .into_iter()
+        .filter_map(|(id, score)| hits.remove(id).map(|hit| Hit { relevance: score, ..hit }))
+        .collect()
+}
+
+fn page<T>(order: impl Iterator<Item = T>, limit: u32, offset: u32) -> Vec<T> {
+    order.skip(index(offset)).take(index(limit)).collect()
 }
 
 fn whole(found: Hits) -> Vec<Hit> {
