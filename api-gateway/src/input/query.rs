@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use shared_models::wire::problem::FieldProblem;
 
 use super::fields::{boolean, within};
-use super::problem;
+use super::{MAX_FAULTS, problem, shortened};
 use crate::problem::Problem;
 
 /// Which part of a list is asked for.
@@ -36,8 +36,9 @@ impl Query {
         let given: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let with_null = given.iter().filter(|(name, value)| name.contains('\0') || value.contains('\0'));
         let msg = "Value error, text must not contain null characters";
-        let problems = with_null.map(|(name, _)| problem(&["query", &name.replace('\0', "")], msg, "value_error"));
-        Self { problems: problems.collect(), given }
+        let name = |name: &str| shortened(&name.replace('\0', ""));
+        let problems = with_null.map(|(given, _)| problem(&["query", &name(given)], msg, "value_error"));
+        Self { problems: problems.take(MAX_FAULTS).collect(), given }
     }
 
     /// The last value of a parameter.
@@ -87,7 +88,9 @@ impl Query {
 
     /// Adds a fault of a parameter.
     pub fn refuse(&mut self, name: &str, msg: &str, kind: &str) {
-        self.problems.push(problem(&["query", name], msg, kind));
+        if self.problems.len() < MAX_FAULTS {
+            self.problems.push(problem(&["query", name], msg, kind));
+        }
     }
 
     /// Ends the reading.
@@ -122,5 +125,7 @@ mod tests {
     #[test]
     fn null_characters_never_reach_the_database() {
         assert!(fault("collection=a%00b").starts_with("query.collection: "));
+        assert!(fault(&"%00x&".repeat(10_000)).len() < 10_000, "not all are told");
+        assert!(fault(&format!("{}=%00", "x".repeat(10_000))).len() < 200, "nor the whole of a name");
     }
 }

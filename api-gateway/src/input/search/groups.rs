@@ -15,6 +15,9 @@ pub fn groups(value: &Value, at: &Place, faults: &mut Faults) -> Option<Filter> 
         return None;
     };
     let mut reader = Reader::default();
+    if !reader.has_parts(given, at, faults) {
+        return None;
+    }
     let groups = given.iter().enumerate().map(|(index, group)| read_group(group, &at.item(index), &mut reader, faults));
     let groups: Vec<Option<Filter>> = groups.collect();
     if groups.is_empty() {
@@ -24,9 +27,6 @@ pub fn groups(value: &Value, at: &Place, faults: &mut Faults) -> Option<Filter> 
 }
 
 fn read_group(group: &Value, at: &Place, reader: &mut Reader, faults: &mut Faults) -> Option<Filter> {
-    if !reader.has_part(at, faults) {
-        return None;
-    }
     let group = object(group, at, faults)?;
     let at = at.field("conditions");
     let given = match group.get("conditions") {
@@ -44,15 +44,15 @@ fn read_group(group: &Value, at: &Place, reader: &mut Reader, faults: &mut Fault
         faults.add(&at, "List should have at least 1 item after validation, not 0", "too_short");
         return None;
     }
+    if !reader.has_parts(given, &at, faults) {
+        return None;
+    }
     let read = |(index, given)| read_condition(given, &at.item(index), reader, faults);
     let conditions: Vec<Option<Filter>> = given.iter().enumerate().map(read).collect();
     conditions.into_iter().collect::<Option<Vec<_>>>().map(Filter::All)
 }
 
 fn read_condition(given: &Value, at: &Place, reader: &mut Reader, faults: &mut Faults) -> Option<Filter> {
-    if !reader.has_part(at, faults) {
-        return None;
-    }
     let given = object(given, at, faults)?;
     let field = FilterableField::ALL.iter().copied();
     let field = choice(given, "field", field.map(|field| (field.as_str(), field)), at, faults);

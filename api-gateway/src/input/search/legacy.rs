@@ -31,6 +31,9 @@ pub enum LegacyForm {
     Older(ResponseType),
 }
 
+/// Most connections that a search can name.
+const MAX_CONNECTIONS: usize = 10_000;
+
 const NEWER: &[&str] = &[
     "retrieval_strategy",
     "source_connection_ids",
@@ -169,8 +172,13 @@ fn number(
 }
 
 fn connections(fields: &mut Fields<'_>) -> Option<Vec<SourceConnectionId>> {
-    let given = fields.value("source_connection_ids")?;
-    let ids = given.as_array().map(|ids| ids.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<Vec<_>>>());
+    let given = fields.value("source_connection_ids")?.as_array();
+    if given.is_some_and(|ids| ids.len() > MAX_CONNECTIONS) {
+        let msg = format!("List should have at most {MAX_CONNECTIONS} items after validation");
+        fields.refuse("source_connection_ids", msg, "too_long");
+        return None;
+    }
+    let ids = given.map(|ids| ids.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<Vec<_>>>());
     match ids {
         Some(Some(ids)) => Some(ids),
         Some(None) | None => {

@@ -65,6 +65,9 @@ impl LegacyFilter<'_> {
         match given.get(name) {
             None | Some(Value::Null) => Some(Vec::new()),
             Some(Value::Array(conditions)) => {
+                if !self.reader.has_parts(conditions, &at, self.faults) {
+                    return None;
+                }
                 let read = |(index, given)| self.condition(given, &at.item(index), depth);
                 let read: Vec<Option<Filter>> = conditions.iter().enumerate().map(read).collect();
                 read.into_iter().collect()
@@ -77,9 +80,6 @@ impl LegacyFilter<'_> {
     }
 
     fn condition(&mut self, given: &Value, at: &Place, depth: usize) -> Option<Filter> {
-        if !self.reader.has_part(at, self.faults) {
-            return None;
-        }
         let given = object(given, at, self.faults)?;
         if GROUPS.iter().any(|name| given.contains_key(*name)) {
             return self.group(given, at, depth + 1);
@@ -113,10 +113,10 @@ impl LegacyFilter<'_> {
             return self.refuse(&key_at, &format!("this server can't filter by '{}'", shortened(key)));
         };
         let mut parts = Vec::new();
-        if let Some(matched) = given.get("match") {
+        if let Some(matched) = given.get("match").filter(|matched| !matched.is_null()) {
             parts.push(self.matched(field, matched, &at.field("match"))?);
         }
-        if let Some(range) = given.get("range") {
+        if let Some(range) = given.get("range").filter(|range| !range.is_null()) {
             parts.push(self.range(field, range, &at.field("range"))?);
         }
         if parts.is_empty() {
@@ -129,12 +129,11 @@ impl LegacyFilter<'_> {
         let Value::Object(matched) = matched else {
             return self.compare(field, FilterOperator::Equals, matched, at);
         };
-        let mut entries = matched.iter();
-        let (Some((name, value)), None) = (entries.next(), entries.next()) else {
+        let Some((name, value)) = only_entry(matched) else {
             return self.refuse(at, "'match' has one of 'value', 'any', 'except' and 'text'");
         };
         let at = at.field(name);
-        match name.as_str() {
+        match name {
             "value" => self.compare(field, FilterOperator::Equals, value, &at),
             "any" => self.compare(field, FilterOperator::In, value, &at),
             "except" => self.compare(field, FilterOperator::NotIn, value, &at),
@@ -174,14 +173,19 @@ impl LegacyFilter<'_> {
     /// `{"key": "breadcrumbs", "filter": {"must": [{"key": "name", "match": {"value": …}}]}}`: all in one breadcrumb.
     fn nested(&mut self, nested: &Value, at: &Place) -> Option<Filter> {
         let nested = object(nested, at, self.faults)?;
-        let conditions = nested.get("filter").and_then(Value::as_object).filter(|filter| filter.len() == 1);
-        let conditions = conditions.and_then(|filter| filter.get("must")).and_then(Value::as_array);
+        let filter = nested.get("filter").and_then(Value::as_object).filter(|filter| filter.len() == 1);
+        let conditions = filter.filter(|_| nested.len() == 2).and_then(|filter| filter.get("must"));
+        let conditions = conditions.and_then(Value::as_array);
         let (Some("breadcrumbs"), Some(conditions)) = (nested.get("key").and_then(Value::as_str), conditions) else {
             return self.refuse(at, "a nested filter must have the key 'breadcrumbs' and a filter of 'must' alone");
         };
+        let at = at.field("filter").field("must");
+        if !self.reader.has_parts(conditions, &at, self.faults) {
+            return None;
+        }
         let mut tests = Vec::new();
         for (index, condition) in conditions.iter().enumerate() {
-            tests.push(self.crumb(condition, &at.field("filter").field("must").item(index))?);
+            tests.push(self.crumb(condition, &at.item(index))?);
         }
         Some(Filter::Breadcrumb(tests))
     }
@@ -198,11 +202,11 @@ impl LegacyFilter<'_> {
         };
         let matched = condition.get("match").filter(|_| condition.as_object().is_some_and(|given| given.len() == 2));
         let at = at.field("match");
-        let (value, contains) = match (matched.and_then(|m| m.get("value")), matched.and_then(|m| m.get("text"))) {
-            (Some(value), None) => (value, false),
-            (None, Some(value)) => (value, true),
-            (None, None) | (Some(_), Some(_)) => {
-                self.faults.senseless(&at, "a breadcrumb's filter must have 'match' with 'value' or 'text'");
+        let (value, contains) = match matched.and_then(Value::as_object).and_then(only_entry) {
+            Some(("value", value)) => (value, false),
+            Some(("text", value)) => (value, true),
+            Some(_) | None => {
+                self.faults.senseless(&at, "a breadcrumb's filter must have 'match' with 'value' or 'text' alone");
                 return None;
             }
         };
@@ -223,6 +227,12 @@ impl LegacyFilter<'_> {
         self.faults.senseless(at, why);
         None
     }
+}
+
+fn only_entry(given: &Map<String, Value>) -> Option<(&str, &Value)> {
+    let mut entries = given.iter();
+    let first = entries.next()?;
+    entries.next().is_none().then_some((first.0.as_str(), first.1))
 }
 
 /// Keys may name what the contract's fields name, with and without the part before the dot.

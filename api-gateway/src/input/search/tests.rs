@@ -182,6 +182,10 @@ fn groups_and_conditions_are_counted_even_if_they_hold_no_value() {
         let refused = legacy_filter_of(json!({"must_not": vec![part.clone(); 50_000]})).unwrap_err();
         assert!(refused.contains(too_many) && refused.len() < 200, "{part}: {refused}");
     }
+    for many in [json!([{"conditions": vec![1; 50_000]}]), json!(vec![1; 50_000])] {
+        let refused = read_instant(json!({"query": "q", "filter": many})).unwrap_err();
+        assert!(refused.contains(too_many) && refused.len() < 200, "nothing of the list is looked at: {refused}");
+    }
     let long = "x".repeat(1_000_000);
     let refused = legacy_filter_of(json!({long: 1})).unwrap_err();
     assert!(refused.len() < 500, "{}", refused.len());
@@ -227,6 +231,8 @@ fn older_filters_are_groups_of_must_should_and_must_not() {
 
 #[test]
 fn an_older_filter_that_does_not_map_is_refused_never_ignored() {
+    let crumb =
+        |condition: Value| json!({"must": [{"nested": {"key": "breadcrumbs", "filter": {"must": [condition]}}}]});
     let deep = (0..40).fold(json!({"must": []}), |inner, _| json!({"must": [inner]}));
     for (filter, place) in [
         (json!({"key": "source_name", "match": {"value": "stub"}}), "key"),
@@ -240,6 +246,12 @@ fn an_older_filter_that_does_not_map_is_refused_never_ignored() {
         (json!({"must": [{"key": "name", "range": {"gt": "x"}}]}), "must.0.range.gt"),
         (json!({"must": [{"key": "created_at", "range": {"from": "2024-01-01"}}]}), "must.0.range.from"),
         (json!({"should": [{"nested": {"key": "breadcrumbs", "filter": {"should": []}}}]}), "should.0.nested"),
+        (json!({"should": [{"nested": {"key": "breadcrumbs", "filter": {"must": []}, "x": 1}}]}), "should.0.nested"),
+        (crumb(json!({"key": "name", "match": {"value": "x", "except": ["y"]}})), "must.0.nested.filter.must.0.match"),
+        (crumb(json!({"key": "name", "match": "x"})), "must.0.nested.filter.must.0.match"),
+        (crumb(json!({"key": "name", "match": {"value": "x"}, "x": 1})), "must.0.nested.filter.must.0.match"),
+        (json!({"must": [{"key": "name", "match": {"value": "x", "text": "x"}}]}), "must.0.match"),
+        (json!({"must": [{"key": "name", "match": null, "range": null}]}), "must.0"),
         (json!({"should": [], "minimum_should_match": 2}), "minimum_should_match"),
         (deep, "must.0.must.0.must"),
     ] {

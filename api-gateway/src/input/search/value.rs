@@ -55,10 +55,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Whether there is room for one more group or condition.
-    pub fn has_part(&mut self, at: &Place, faults: &mut Faults) -> bool {
-        self.parts += 1;
-        if self.parts == MAX_PARTS + 1 {
+    /// Whether there is room for a list of groups or conditions; asked before any of it is looked at.
+    pub fn has_parts(&mut self, list: &[Value], at: &Place, faults: &mut Faults) -> bool {
+        let was_full = self.parts > MAX_PARTS;
+        self.parts = self.parts.saturating_add(list.len());
+        if self.parts > MAX_PARTS && !was_full {
             faults.senseless(at, &format!("a filter can have at most {MAX_PARTS} groups and conditions"));
         }
         self.parts <= MAX_PARTS
