@@ -63,7 +63,7 @@ pub struct ConnectionPatch {
     pub name: Option<String>,
     /// The new description, if the request speaks of it.
     pub description: Option<Option<String>>,
-    /// The new config, not validated.
+    /// The new config, not validated; null leaves it.
     pub config: Option<Map<String, Value>>,
     /// The new schedule.
     pub schedule: GivenSchedule,
@@ -116,8 +116,7 @@ pub fn update_connection(body: &Body) -> Result<ConnectionPatch, Problem> {
     let patch = ConnectionPatch {
         name: fields.text("name", NAME),
         description: fields.has("description").then_some(description),
-        // Null is what an empty config is: every field gets its default.
-        config: fields.has("config").then(|| fields.object("config").cloned().unwrap_or_default()),
+        config: fields.object("config").cloned(),
         schedule: schedule(&mut fields),
         credentials,
     };
@@ -203,6 +202,13 @@ mod tests {
         assert_eq!((patch.description, patch.schedule), (Some(None), GivenSchedule::Null));
         let patch = update(json!({"name": "New name"})).unwrap();
         assert_eq!((patch.description, patch.schedule), (None, GivenSchedule::Absent));
+    }
+
+    #[test]
+    fn null_leaves_the_name_and_the_config() {
+        let patch = update(json!({"name": null, "config": null})).unwrap();
+        assert_eq!((patch.name, patch.config), (None, None));
+        assert_eq!(update(json!({"config": {}})).unwrap().config, Some(Map::new()));
     }
 
     #[test]
