@@ -1,7 +1,6 @@
 //! What clients send: the forms of request bodies, as the OpenAPI document describes them.
 //!
-//! The gateway reads bodies field by field, to report every fault at once; these types say what its readers accept. A
-//! client in Rust may build its bodies from them.
+//! The gateway reads bodies field by field, to report every fault at once; these types say what its readers accept.
 
 mod api_key;
 mod collection;

@@ -90,7 +90,7 @@ pub struct Authentication {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = ScheduleDetails))]
 pub struct Schedule {
-    /// Five-field cron expression in UTC; null if it runs only when asked.
+    /// Five-field cron expression in UTC. Never null here: a connection without one has no schedule.
     #[cfg_attr(feature = "openapi", schema(example = "30 9 * * *"))]
     pub cron: Option<String>,
     /// When it is due next: in the past if no sync-worker has fired it yet, null while it waits for new credentials.
