@@ -45,6 +45,11 @@ const fn free_text(name: &'static str, title: &'static str, description: &'stati
     field(name, title, description, FieldKind::FreeText { max_chars: 10_000 }, default)
 }
 
+/// The same field, never shown again once stored.
+const fn secret(field: Field) -> Field {
+    Field { is_secret: true, ..field }
+}
+
 const TEXT: FieldKind = FieldKind::Text { max_chars: 1024 };
 /// A chain of certificates takes a few KiB.
 const PEM: FieldKind = FieldKind::Text { max_chars: 64 * 1024 };
@@ -103,16 +108,10 @@ pub const POSTGRESQL: SourceDefinition = SourceDefinition {
     is_internal: false,
     auth_fields: &[
         field("host", "Host", "Host name or address of the server.", TEXT, FieldDefault::Required),
-        field(
-            "port",
-            "Port",
-            "TCP port of the server.",
-            FieldKind::Integer { min: 1, max: 65_535 },
-            FieldDefault::Integer(5432),
-        ),
+        integer("port", "Port", "TCP port of the server.", 5432, 1, 65_535),
         field("database", "Database", "Name of the database.", TEXT, FieldDefault::Required),
         field("user", "User", "Role that may read the tables; it needs no other right.", TEXT, FieldDefault::Required),
-        Field { is_secret: true, ..field("password", "Password", "Password of the role.", TEXT, FieldDefault::Null) },
+        secret(field("password", "Password", "Password of the role.", TEXT, FieldDefault::Null)),
         field(
             "sslmode",
             "TLS",

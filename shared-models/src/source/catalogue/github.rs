@@ -1,7 +1,7 @@
 //! A repository of GitHub.
 
-use super::super::{Field, FieldDefault, FieldKind, SourceDefinition};
-use super::{TEXT, field};
+use super::super::{FieldDefault, FieldKind, SourceDefinition};
+use super::{TEXT, field, secret};
 
 /// One branch of a repository of GitHub or GitHub Enterprise Server.
 pub const GITHUB: SourceDefinition = SourceDefinition {
@@ -14,17 +14,14 @@ pub const GITHUB: SourceDefinition = SourceDefinition {
     supports_continuous: false,
     is_internal: false,
     auth_fields: &[
-        Field {
-            is_secret: true,
-            ..field(
-                "personal_access_token",
-                "Personal Access Token",
-                "Token of GitHub that may read the repository: fine-grained with the permission Contents (read), \
-                 or classic with the scope repo.",
-                TEXT,
-                FieldDefault::Required,
-            )
-        },
+        secret(field(
+            "personal_access_token",
+            "Personal Access Token",
+            "Token of GitHub that may read the repository: fine-grained with the permission Contents (read), \
+             or classic with the scope repo.",
+            TEXT,
+            FieldDefault::Required,
+        )),
         field(
             "api_url",
             "API URL",

@@ -1,6 +1,6 @@
 //! The sources for tests.
 
-use super::{field, free_text, integer};
+use super::{field, free_text, integer, secret};
 use crate::source::exception_stub::{AuthProviderKind, ExceptionType};
 use crate::source::{Field, FieldDefault, FieldKind, SourceDefinition};
 
@@ -17,10 +17,12 @@ const fn weight(name: &'static str, title: &'static str, description: &'static s
     Field { kind: FieldKind::Weight { max: 100 }, ..integer(name, title, description, default, 0, 100) }
 }
 
-const STUB_AUTH: &[Field] = &[Field {
-    is_secret: true,
-    ..free_text("stub_key", "Stub Key", "Any text: nothing is protected by it.", FieldDefault::Text("stub"))
-}];
+/// A credential that must be there in form only.
+const fn key(name: &'static str, title: &'static str, default: &'static str) -> Field {
+    secret(free_text(name, title, "Any text: nothing is protected by it.", FieldDefault::Text(default)))
+}
+
+const STUB_AUTH: &[Field] = &[key("stub_key", "Stub Key", "stub")];
 
 /// Yields entities spread evenly over a time.
 pub const TIMED: SourceDefinition = SourceDefinition {
@@ -32,10 +34,7 @@ pub const TIMED: SourceDefinition = SourceDefinition {
     labels: LABELS,
     supports_continuous: false,
     is_internal: true,
-    auth_fields: &[Field {
-        is_secret: true,
-        ..free_text("timed_key", "Timed Key", "Any text: nothing is protected by it.", FieldDefault::Text("timed"))
-    }],
+    auth_fields: &[key("timed_key", "Timed Key", "timed")],
     config_fields: &[
         integer("entity_count", "Entity Count", "How many entities there are beside the container.", 100, 1, 10_000),
         field(
