@@ -122,59 +122,68 @@ impl Query for Admit {
     );
 }
 
+// The clock is read once for each decision, and under the lock: a time that was read before waiting for it would be
+// earlier than those of the requests that were waited for.
+
+/// The key, up to the plans that are counted.
+const KEY: &str = "
+    WITH key AS MATERIALIZED (
+        SELECT k.id, k.organization_id, k.key_hash,
+               coalesce(k.expires_at <= clock_timestamp(), false) AS is_expired,
+               coalesce(k.last_used_at < clock_timestamp() - interval '1 minute', true) AS is_use_stale,
+               (SELECT p.most FROM unnest(";
+
+/// Between the plans' limits and the hash.
+const KEY_OF_HASH: &str = ") AS p (plan, most) WHERE p.plan = o.plan) AS most
+        FROM api_key k JOIN organization o ON o.id = k.organization_id
+        WHERE k.key_hash = ";
+
+/// Whether the request counts, up to the organization that it names.
+const COUNTS: &str = "
+    ), counts AS MATERIALIZED (
+        SELECT organization_id, most FROM key
+        WHERE most IS NOT NULL AND NOT is_expired AND organization_id = coalesce(";
+
+/// A refusal that is seen without the lock; else the decision under it; and what became of the request.
+const DECISION: &str = concat!(
+    ", organization_id)
+    ), refused AS MATERIALIZED (
+        SELECT w.recent AS admitted_at, false AS is_admitted, n.now AS decided_at
+        FROM counts c JOIN rate_limit r USING (organization_id), (SELECT clock_timestamp() AS now) n,
+             LATERAL ",
+    recent!(),
+    " w
+        WHERE cardinality(w.recent) >= c.most
+    ), decided AS (
+        INSERT INTO rate_limit AS r (organization_id, admitted_at, is_admitted, decided_at)
+        SELECT organization_id, ARRAY[n.now], true, n.now
+        FROM counts, (SELECT clock_timestamp() AS now) n
+        WHERE NOT EXISTS (SELECT FROM refused)
+        ON CONFLICT (organization_id) DO UPDATE SET (admitted_at, is_admitted, decided_at) = (
+            SELECT CASE WHEN cardinality(w.recent) < c.most THEN w.recent || n.now ELSE w.recent END,
+                   cardinality(w.recent) < c.most, n.now
+            FROM counts c, (SELECT clock_timestamp() AS now) n, LATERAL ",
+    recent!(),
+    " w)
+        RETURNING r.admitted_at, r.is_admitted, r.decided_at
+    )
+    SELECT key.id, key.organization_id, key.key_hash, key.is_expired, key.is_use_stale, key.most,
+           cardinality(d.admitted_at), d.is_admitted, d.decided_at,
+           d.admitted_at[greatest(cardinality(d.admitted_at) - key.most + 1, 1)] + interval '60 s'
+    FROM key LEFT JOIN (SELECT * FROM refused UNION ALL SELECT * FROM decided) d ON true"
+);
+
 impl QueryFragment<Pg> for Admit {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // The clock is read once for each decision, and under the lock: a time that was read before waiting for it would
-        // be earlier than those of the requests that were waited for.
-        out.push_sql(
-            "WITH key AS MATERIALIZED (
-                 SELECT k.id, k.organization_id, k.key_hash,
-                        coalesce(k.expires_at <= clock_timestamp(), false) AS is_expired,
-                        coalesce(k.last_used_at < clock_timestamp() - interval '1 minute', true) AS is_use_stale,
-                        (SELECT p.most FROM unnest(",
-        );
+        out.push_sql(KEY);
         out.push_bind_param::<sql_types::Array<sql_types::Text>, _>(&self.plans)?;
         out.push_sql(", ");
         out.push_bind_param::<sql_types::Array<sql_types::Integer>, _>(&self.limits)?;
-        out.push_sql(
-            ") AS p (plan, most) WHERE p.plan = o.plan) AS most
-                 FROM api_key k JOIN organization o ON o.id = k.organization_id
-                 WHERE k.key_hash = ",
-        );
+        out.push_sql(KEY_OF_HASH);
         out.push_bind_param::<sql_types::Bytea, _>(&self.hash)?;
-        out.push_sql(
-            "), counts AS MATERIALIZED (
-                 SELECT organization_id, most FROM key
-                 WHERE most IS NOT NULL AND NOT is_expired AND organization_id = coalesce(",
-        );
+        out.push_sql(COUNTS);
         out.push_bind_param::<sql_types::Nullable<sql_types::Uuid>, _>(&self.named)?;
-        out.push_sql(concat!(
-            ", organization_id)
-             ), refused AS MATERIALIZED (
-                 SELECT w.recent AS admitted_at, false AS is_admitted, n.now AS decided_at
-                 FROM counts c JOIN rate_limit r USING (organization_id), (SELECT clock_timestamp() AS now) n,
-                      LATERAL ",
-            recent!(),
-            " w
-                 WHERE cardinality(w.recent) >= c.most
-             ), decided AS (
-                 INSERT INTO rate_limit AS r (organization_id, admitted_at, is_admitted, decided_at)
-                 SELECT organization_id, ARRAY[n.now], true, n.now
-                 FROM counts, (SELECT clock_timestamp() AS now) n
-                 WHERE NOT EXISTS (SELECT FROM refused)
-                 ON CONFLICT (organization_id) DO UPDATE SET (admitted_at, is_admitted, decided_at) = (
-                     SELECT CASE WHEN cardinality(w.recent) < c.most THEN w.recent || n.now ELSE w.recent END,
-                            cardinality(w.recent) < c.most, n.now
-                     FROM counts c, (SELECT clock_timestamp() AS now) n, LATERAL ",
-            recent!(),
-            " w)
-                 RETURNING r.admitted_at, r.is_admitted, r.decided_at
-             )
-             SELECT key.id, key.organization_id, key.key_hash, key.is_expired, key.is_use_stale, key.most,
-                    cardinality(d.admitted_at), d.is_admitted, d.decided_at,
-                    d.admitted_at[greatest(cardinality(d.admitted_at) - key.most + 1, 1)] + interval '60 s'
-             FROM key LEFT JOIN (SELECT * FROM refused UNION ALL SELECT * FROM decided) d ON true"
-        ));
+        out.push_sql(DECISION);
         Ok(())
     }
 }

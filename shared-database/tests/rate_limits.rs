@@ -155,8 +155,6 @@ async fn a_flood_of_refused_requests_writes_nothing() {
     for _ in 0..10 {
         decide(&fixture.database).await;
     }
-    let version = fixture.count("rate_limit WHERE xmin::text::bigint > 0").await;
-    assert_eq!(version, 1);
     fixture.sql("CREATE TABLE before AS SELECT xmin::text AS version, xmax::text AS locker FROM rate_limit").await;
     for _ in 0..20 {
         assert!(!decide(&fixture.database).await.is_admitted);
