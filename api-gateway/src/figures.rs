@@ -13,7 +13,7 @@ pub const DESCRIPTIONS: &[Description] = &[
         "unweave_search_fallbacks_total",
         "Hybrid searches that were answered by keywords alone, because there were no hits by meaning",
     ),
-    (Kind::Counter, "unweave_requests_refused_by_rate_limit_total", "Requests answered by 429"),
+    (Kind::Counter, "unweave_requests_refused_by_rate_limit_total", "Requests refused by the rate limit"),
     (Kind::Gauge, "unweave_cleanups", "Cleanups, by state"),
     (
         Kind::Gauge,

@@ -48,7 +48,7 @@ struct CreateOrganization {
     /// Requests that it may send a minute: developer 10, pro 100, team 250, enterprise without limit
     #[arg(long, default_value = Plan::Enterprise.as_str(), value_parser = plan())]
     plan: Plan,
-    /// PostgreSQL.
+    /// Where PostgreSQL is; one connection is enough.
     #[command(flatten)]
     database: DatabaseSettings,
 }
@@ -61,7 +61,7 @@ struct SetPlan {
     /// Requests that it may send a minute: developer 10, pro 100, team 250, enterprise without limit
     #[arg(long, value_parser = plan())]
     plan: Plan,
-    /// PostgreSQL.
+    /// Where PostgreSQL is; one connection is enough.
     #[command(flatten)]
     database: DatabaseSettings,
 }
@@ -74,20 +74,20 @@ struct CreateApiKey {
     /// Days until the key expires
     #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=365))]
     expiration_days: u32,
-    /// PostgreSQL.
+    /// Where PostgreSQL is; one connection is enough.
     #[command(flatten)]
     database: DatabaseSettings,
 }
 
 #[derive(Debug, Clone, Args)]
 struct ListOrganizations {
-    /// PostgreSQL.
+    /// Where PostgreSQL is; one connection is enough.
     #[command(flatten)]
     database: DatabaseSettings,
 }
 
 fn plan() -> impl TypedValueParser<Value = Plan> {
-    PossibleValuesParser::new(Plan::ALL.iter().map(|plan| plan.as_str())).try_map(|name| name.parse::<Plan>())
+    PossibleValuesParser::new(Plan::NAMES).try_map(|name| name.parse::<Plan>())
 }
 
 impl Command {

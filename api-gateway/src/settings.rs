@@ -27,7 +27,7 @@ use crate::server::tls::TlsFiles;
     after_help = "Operations: api-gateway create-organization | list-organizations | set-plan | create-api-key | openapi, each with --help"
 )]
 pub struct Settings {
-    /// The HTTP server.
+    /// Where the API is served, to which web pages, and how long clients may take.
     #[command(flatten)]
     pub http: HttpSettings,
     /// Whether requests need an API key; false makes all act for the first organization, on a loopback address only
@@ -49,33 +49,33 @@ pub struct Settings {
     /// deletions that somebody still waits for
     #[arg(long, env = "FINISHER_AGE", value_name = "DURATION", default_value = "20s", value_parser = humantime::parse_duration)]
     pub finisher_age: Duration,
-    /// PostgreSQL.
+    /// Where PostgreSQL is, and how many connections to it there may be.
     #[command(flatten)]
     pub database: DatabaseSettings,
-    /// RabbitMQ.
+    /// Where RabbitMQ is.
     #[command(flatten)]
     pub broker: BrokerSettings,
-    /// Vespa.
+    /// Where Vespa is.
     #[command(flatten)]
     pub vespa: VespaSettings,
-    /// The embedder.
+    /// What turns texts into vectors, if anything does.
     #[command(flatten)]
     pub embedder: EmbedderSettings,
-    /// The keys of the credentials.
+    /// What credentials of sources are encrypted and decrypted with.
     #[command(flatten)]
     pub credentials: CredentialsKeysSettings,
-    /// The protocol's times.
+    /// How long leases last and a deletion waits for a writer: the same here and in the sync-workers.
     #[command(flatten)]
     pub protocol: ProtocolSettings,
-    /// Health and metrics.
+    /// Where health and metrics are served.
     #[command(flatten)]
     pub admin: AdminSettings<9001>,
-    /// Logs.
+    /// What is logged, and in which form.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
 }
 
-/// The HTTP server.
+/// Where the API is served, to which web pages, and how long clients may take.
 #[derive(Debug, Clone, Args)]
 pub struct HttpSettings {
     /// Address of the API
