@@ -1,6 +1,7 @@
 //! Headers of answers, described once and referred to.
 
 use serde_json::Value;
+use shared_models::wire::search::RetrievalStrategy;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
@@ -12,6 +13,7 @@ pub const REQUEST_ID: &str = "X-Request-ID";
 pub const RATE_LIMIT: [&str; 3] = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
 /// On answers that say: not now.
 pub const RETRY_AFTER: &str = "Retry-After";
+
 /// Every header, by its name.
 pub fn all() -> impl Iterator<Item = (&'static str, Header)> {
     let [limit, remaining, reset] = RATE_LIMIT;
@@ -33,7 +35,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, Header)> {
         (
             "X-Retrieval-Strategy",
             header(
-                text().enum_values(Some(["hybrid", "semantic", "keyword"])),
+                text().enum_values(Some(RetrievalStrategy::NAMES.iter().copied())),
                 "How hits were really found and ranked.",
             ),
         ),
