@@ -10,7 +10,7 @@ use crate::routes;
 
 pub mod answers;
 mod common;
-mod headers;
+pub mod headers;
 mod links;
 pub mod pages;
 pub mod parameters;
