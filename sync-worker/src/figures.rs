@@ -3,12 +3,15 @@
 use shared_models::schedule::SkipReason;
 use shared_service::metrics::{Description, Kind};
 
+use crate::sources::LongTexts;
+
 /// What each metric means.
 pub const DESCRIPTIONS: &[Description] = &[
     (Kind::Gauge, "unweave_sync_jobs_running", "Jobs that run in this process"),
     (Kind::Counter, "unweave_sync_jobs_total", "Jobs that ended here, by outcome; lost ones were ended by the reaper"),
     (Kind::Counter, "unweave_entities_total", "Entities by what became of them"),
     (Kind::Counter, "unweave_files_without_blob_total", "Raw files that were too large to be kept"),
+    (Kind::Counter, "unweave_texts_cut_total", "Texts of which only the first MiB is searched, by source"),
     (Kind::Counter, "unweave_chunks_without_vector_total", "Chunks that the embedder made no vector of"),
     (Kind::Gauge, "unweave_writes_open", "Writes whose end is not known yet (DEL-2)"),
     (Kind::Gauge, "unweave_writes_in_flight_limit", "Writes that may be under way; falls while Vespa is overloaded"),
@@ -29,6 +32,7 @@ pub fn start_at_zero() {
     metrics::counter!("unweave_late_writes_total").increment(0);
     metrics::counter!("unweave_schedules_fired_total").increment(0);
     metrics::counter!("unweave_chunks_without_vector_total").increment(0);
+    LongTexts::start_at_zero();
     for reason in SkipReason::ALL {
         metrics::counter!("unweave_schedules_skipped_total", "reason" => reason.as_str()).increment(0);
     }

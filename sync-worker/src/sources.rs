@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 mod breadcrumbs;
+mod cut;
 mod exception_stub;
 mod files;
 mod github;
@@ -32,6 +33,7 @@ mod tests;
 mod text;
 mod timed;
 
+pub(crate) use cut::LongTexts;
 pub use github::{GithubApis, GithubLimits};
 pub use postgresql::AllowedHosts;
 pub use seen::{Seen, Unread};

@@ -4,8 +4,6 @@
 //! memory there is. Room is reserved before the reading, as a whole: nobody waits for more while holding some that only
 //! it could give back.
 
-use std::sync::LazyLock;
-
 use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -13,8 +11,22 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const ROOM_KIB: u32 = 128 * 1024;
 const KIB: usize = 1024;
 
-static ROOM: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(usize::try_from(ROOM_KIB).unwrap_or(Semaphore::MAX_PERMITS)));
+#[cfg(not(test))]
+fn room() -> &'static Semaphore {
+    static ROOM: std::sync::LazyLock<Semaphore> = std::sync::LazyLock::new(new_room);
+    &ROOM
+}
+
+/// Of each test its own: one that waits for all of it would wait for ever for one that keeps what it read.
+#[cfg(test)]
+fn room() -> &'static Semaphore {
+    thread_local!(static ROOM: &'static Semaphore = Box::leak(Box::new(new_room())));
+    ROOM.with(|room| *room)
+}
+
+fn new_room() -> Semaphore {
+    Semaphore::new(usize::try_from(ROOM_KIB).unwrap_or(Semaphore::MAX_PERMITS))
+}
 
 /// Room that is kept for what is going to be read; what isn't taken is given back.
 #[derive(Debug)]
@@ -35,7 +47,7 @@ impl AsRef<[u8]> for Held {
 /// Waits for room for `bytes`, or for all the room that there is if they are more.
 pub(super) async fn reserve(bytes: usize) -> Reserved {
     // It is never closed.
-    Reserved(ROOM.acquire_many(kib(bytes).min(ROOM_KIB)).await.ok())
+    Reserved(room().acquire_many(kib(bytes).min(ROOM_KIB)).await.ok())
 }
 
 impl Reserved {
@@ -57,7 +69,6 @@ fn kib(bytes: usize) -> u32 {
 mod tests {
     use super::*;
 
-    /// Other tests use the same room, so only what this one holds can be said.
     #[tokio::test]
     async fn room_goes_with_the_content_and_comes_back_with_its_last_copy() {
         let mut reserved = reserve(10 * KIB).await;

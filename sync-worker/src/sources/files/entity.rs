@@ -17,7 +17,7 @@ use super::content::Content;
 use super::kinds::NameFacts;
 use crate::sources::breadcrumbs::breadcrumbs;
 use crate::sources::text::{MAX_TEXT_BYTES, searchable};
-use crate::sources::{Breadcrumb, RawFile, SourceEntity};
+use crate::sources::{Breadcrumb, LongTexts, RawFile, SourceEntity};
 
 const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -53,10 +53,7 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
     let id = id_of(path);
     let name = path.file_name().map(readable).unwrap_or_default();
     let facts = NameFacts::of(path);
-    let is_cut = file.size > u64::try_from(MAX_TEXT_BYTES).unwrap_or(u64::MAX);
-    if is_cut {
-        metrics::counter!("unweave_texts_cut_total", "source" => "files").increment(1);
-    }
+    let is_cut = LongTexts::Files.count(file.size);
     let modified = file.modified.map(DateTime::<Utc>::from);
 
     let mut fields = Map::new();

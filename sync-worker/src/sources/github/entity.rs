@@ -12,8 +12,8 @@ use super::tree::Found;
 use super::wire::Repository;
 use crate::sources::breadcrumbs::breadcrumbs;
 use crate::sources::files::kinds::NameFacts;
-use crate::sources::text::{MAX_TEXT_BYTES, bounded_text, searchable, without_nul};
-use crate::sources::{Breadcrumb, RawFile, SourceEntity};
+use crate::sources::text::{bounded_text, searchable, without_nul};
+use crate::sources::{Breadcrumb, LongTexts, RawFile, SourceEntity};
 
 const REPOSITORY: &str = "GitHubRepositoryEntity";
 const DIRECTORY: &str = "GitHubDirectoryEntity";
@@ -88,8 +88,8 @@ impl Origin {
         let id = self.id_of(path);
         let mime_type = facts.mime_type.unwrap_or("text/plain");
         let url = page(&self.repository.html_url, Shown::File, &self.branch, path);
-        // Of a longer file the text is only the beginning.
-        let line_count = (bytes.len() <= MAX_TEXT_BYTES).then(|| text.matches('\n').count() + 1);
+        let is_cut = LongTexts::Github.count(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let line_count = (!is_cut).then(|| text.matches('\n').count() + 1);
         let fields = json!({
             "path_in_repo": path,
             "repo_name": self.asked.name,

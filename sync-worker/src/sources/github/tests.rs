@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::sources::cut::tests::Counted;
+use crate::sources::text::MAX_TEXT_BYTES;
 use crate::sources::{EntitySink, GithubLimits, ReadSummary, SourceEntity, SourceError, SourceLimits, memory, run};
 
 const TOKEN: &str = "ghp_hunter2";
@@ -115,6 +117,18 @@ async fn a_deep_path_has_bounded_breadcrumbs_and_one_that_is_too_long_is_counted
     let crumbs = &entities[2].breadcrumbs;
     assert_eq!(crumbs.len(), 32);
     assert_eq!((crumbs[0].entity_id.as_str(), crumbs[31].entity_id.len()), ("1", "o/r/".len() + deep.len()));
+}
+
+#[tokio::test]
+async fn a_text_that_is_searched_in_part_is_counted() {
+    let counted = Counted::default();
+    let _counting = metrics::set_default_local_recorder(&counted);
+    let size = MAX_TEXT_BYTES + 1;
+    let server = server_with(&json!([file("long.txt", size)])).await;
+    let long = ResponseTemplate::new(200).set_body_string("x".repeat(size));
+    Mock::given(path_regex("/git/blobs/")).respond_with(long).mount(&server).await;
+    assert_eq!(read(&server).await.unwrap().0.len(), 2);
+    assert_eq!(counted.texts(), [("github".to_owned(), 1)]);
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use shared_models::DocumentType;
 
 use super::table::{Form, Table};
-use crate::sources::SourceEntity;
 use crate::sources::text::{bounded, searchable, without_nul};
+use crate::sources::{LongTexts, SourceEntity};
 
 const ROW: &str = "PostgreSQLRowEntity";
 /// Columns that name a row, best first.
@@ -48,7 +48,9 @@ impl Row {
             Key::Primary(values) => Value::from(values.clone()).to_string(),
             Key::Hash(hash) => format!("{hash}-{ordinal}"),
         };
-        let text = searchable(self.text(table));
+        let text = self.text(table);
+        LongTexts::Postgresql.count(u64::try_from(text.len()).unwrap_or(u64::MAX));
+        let text = searchable(text);
         SourceEntity {
             class: ROW,
             id: format!("{}/{key}", table.id),

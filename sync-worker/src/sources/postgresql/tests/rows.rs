@@ -1,6 +1,7 @@
 //! What tables and rows become.
 
 use super::*;
+use crate::sources::cut::tests::Counted;
 
 #[tokio::test]
 async fn tables_and_rows_become_entities() {
@@ -169,8 +170,11 @@ async fn a_row_that_is_too_large_or_deep_is_counted_and_the_rest_goes_on() {
            (3, 'deep', (repeat('[', 500) || repeat(']', 500))::json), (4, 'wordy', to_json(repeat('long ', 300000)))",
     )
     .await;
+    let counted = Counted::default();
+    let _counting = metrics::set_default_local_recorder(&counted);
     let (entities, summary) = read(&database, &["doc"]).await.unwrap();
     assert_eq!(ids(&entities), ["shop.doc", "shop.doc/[1]", "shop.doc/[4]"]);
+    assert_eq!(counted.texts(), [("postgresql".to_owned(), 1)]);
     assert_eq!(summary.skipped, 2);
     assert_eq!(entities[2].text.len(), 1024 * 1024);
 }
