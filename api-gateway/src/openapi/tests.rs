@@ -163,25 +163,66 @@ fn read(schema: &str, body: Value) -> Result<(), String> {
         "CollectionUpdate" => input::update_collection(&body).map(drop),
         "SourceConnectionCreate" => input::create_connection(&body).map(drop),
         "SourceConnectionUpdate" => input::update_connection(&body).map(drop),
-        "InstantSearchRequest" | "ClassicSearchRequest" => input::instant(&body).map(drop),
+        "InstantSearchRequest" => input::instant(&body).map(drop),
+        "ClassicSearchRequest" => input::classic(&body).map(drop),
+        "AgenticSearchRequest" => input::agentic(&body),
         "LegacySearchRequest" => input::legacy(&body).map(drop),
-        // Without a language model there is nothing to read it for.
-        "AgenticSearchRequest" => Ok(()),
         other => panic!("{other} has an example, and no reader here"),
     };
     read.map_err(|problem| problem.to_string())
 }
 
+/// The bodies that have an example, each by its name.
+fn with_example(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let schemas = document["components"]["schemas"].as_object().unwrap().iter();
+    schemas
+        .filter(|(_, schema)| schema["properties"].is_object() && schema["example"].is_object())
+        .map(|(name, schema)| (name.as_str(), schema))
+}
+
 #[test]
 fn every_example_of_a_body_is_accepted() {
     let document = as_json();
-    let schemas = document["components"]["schemas"].as_object().unwrap();
-    let with_example =
-        schemas.iter().filter(|(_, schema)| schema["properties"].is_object() && schema["example"].is_object());
     let mut seen = 0;
-    for (name, schema) in with_example {
+    for (name, schema) in with_example(&document) {
         assert_eq!(read(name, schema["example"].clone()), Ok(()), "{name}");
         seen += 1;
     }
     assert!(seen >= 8, "{seen}");
+}
+
+/// The value at each bound of a field, and the next one, beyond it.
+fn around_bounds(field: &Value) -> impl Iterator<Item = (Value, Value)> {
+    let number = |bound: &str, beyond: i64| {
+        let at = field[bound].as_i64()?;
+        Some((json!(at), json!(at + beyond)))
+    };
+    let text = |bound: &str, beyond: isize| {
+        let at = usize::try_from(field[bound].as_u64()?).unwrap();
+        let next = at.checked_add_signed(beyond).unwrap();
+        Some((json!("x".repeat(at)), json!("x".repeat(next))))
+    };
+    let all = [number("minimum", -1), number("maximum", 1), text("minLength", -1), text("maxLength", 1)];
+    all.into_iter().flatten()
+}
+
+#[test]
+fn the_bounds_of_bodies_are_those_of_their_readers() {
+    let document = as_json();
+    let mut seen = 0;
+    for (name, schema) in with_example(&document) {
+        for (field, described) in schema["properties"].as_object().unwrap() {
+            for (at, beyond) in around_bounds(described) {
+                let given = |value: Value| {
+                    let mut body = schema["example"].clone();
+                    body[field] = value;
+                    read(name, body)
+                };
+                assert_eq!(given(at), Ok(()), "{name}.{field}");
+                assert!(given(beyond).is_err_and(|refusal| refusal.contains(field)), "{name}.{field}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 30, "{seen}");
 }
