@@ -98,7 +98,7 @@ async fn serve(settings: Settings, recorder: MetricsHandle) -> anyhow::Result<()
     tracing::info!(%admin_address, "health and metrics");
 
     let stop_bound = settings.protocol.times().cancel_wait + CASCADE_MARGIN;
-    let stopping = server::run(settings.http, stop_bound, state, &tasks)?.await;
+    let stopping = server::run(settings.http, stop_bound, state, &tasks)?.await?;
     let left = (stop_bound + DRAIN_MARGIN).saturating_sub(stopping.elapsed());
     tasks.drain(left).await;
     tracing::info!("stopped");

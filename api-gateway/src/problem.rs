@@ -160,7 +160,7 @@ fn quoted(methods: &[AuthMethod]) -> String {
     methods.iter().map(|method| format!("'{method}'")).collect::<Vec<_>>().join(", ")
 }
 
-const TRY_AGAIN_SECONDS: &str = "2";
+const TRY_AGAIN_SECONDS: i64 = 2;
 
 impl Problem {
     /// The status, and what the client is told.
@@ -209,14 +209,31 @@ impl Problem {
 
     /// Logs what an operator must see; the client's own mistakes are in the access log.
     pub fn log(&self) {
-        match self {
-            Self::Database(error) if error.is_retryable() => tracing::warn!(%error, "request not served"),
-            Self::Database(error) => tracing::error!(?error, "request failed"),
-            Self::Search(error) => tracing::warn!(%error, "search not served"),
-            Self::Embedder(error) => tracing::warn!(%error, "semantic search not served"),
-            Self::Internal(error) => tracing::error!(error, "request failed"),
-            _ => {}
+        if let Self::Database(error) = self {
+            if error.is_retryable() {
+                tracing::warn!(%error, "request not served");
+            } else {
+                tracing::error!(?error, "request failed");
+            }
+        } else if let Self::Internal(error) = self {
+            tracing::error!(error, "request failed");
+        } else if let Self::Search(error) = self {
+            tracing::warn!(%error, "search not served");
+        } else if let Self::Embedder(error) = self {
+            tracing::warn!(%error, "semantic search not served");
         }
+    }
+
+    /// Seconds after which the same request may be served, if that is known.
+    fn retry_after(&self) -> Option<i64> {
+        if let Self::RateLimited(seconds) = self {
+            return Some(*seconds);
+        }
+        let passes = match self {
+            Self::Database(error) => error.is_retryable(),
+            other => matches!(other, Self::TooManyStreams | Self::Search(_) | Self::Embedder(_)),
+        };
+        passes.then_some(TRY_AGAIN_SECONDS)
     }
 }
 
@@ -228,18 +245,11 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         let (status, detail) = self.answer();
         let mut response = HttpResponse::build(status);
-        match self {
-            Self::Unprocessable(problems) => return response.json(Unprocessable::from(problems.clone())),
-            Self::RateLimited(seconds) => {
-                response.insert_header((RETRY_AFTER, *seconds));
-            }
-            Self::TooManyStreams => {
-                response.insert_header((RETRY_AFTER, TRY_AGAIN_SECONDS));
-            }
-            Self::Database(_) | Self::Search(_) | Self::Embedder(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
-                response.insert_header((RETRY_AFTER, TRY_AGAIN_SECONDS));
-            }
-            _ => {}
+        if let Self::Unprocessable(problems) = self {
+            return response.json(Unprocessable::from(problems.clone()));
+        }
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds));
         }
         response.json(Detail { detail })
     }

@@ -5,10 +5,12 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use actix_web::dev::Server;
 use actix_web::middleware::{Condition, NormalizePath, from_fn};
 use actix_web::{App, HttpServer, web};
 use anyhow::Context as _;
 use shared_service::Tasks;
+use tokio_util::sync::CancellationToken;
 
 use crate::context;
 use crate::routes;
@@ -27,13 +29,13 @@ use cors::AllowedOrigins;
 /// time at which the stop began.
 ///
 /// # Errors
-/// The address can't be listened on, or the certificate can't be used.
+/// The address can't be listened on, or the certificate can't be used. From the future: the server has ended by itself.
 pub fn run(
     settings: HttpSettings,
     stop_bound: Duration,
     state: AppState,
     tasks: &Tasks,
-) -> anyhow::Result<impl Future<Output = Instant>> {
+) -> anyhow::Result<impl Future<Output = anyhow::Result<Instant>>> {
     let listener = listen(&settings)?;
     let address = listener.local_addr().context("read the address listened on")?;
     let tls = settings.tls_files().map(|files| tls::server_config(files, tasks)).transpose()?;
@@ -69,24 +71,26 @@ pub fn run(
     };
     let server = server.context("listen")?.run();
     tracing::info!(%address, https = is_https, "listening");
-    let (handle, shutdown) = (server.handle(), tasks.shutdown().clone());
-    Ok(async move {
-        let mut server = std::pin::pin!(server);
-        tokio::select! {
-            ended = &mut server => {
-                tracing::error!(?ended, "the server has ended by itself");
-                Instant::now()
-            }
-            () = shutdown.cancelled() => {
-                let began = Instant::now();
-                let (_, ended) = futures::join!(handle.stop(true), server);
-                if let Err(error) = ended {
-                    tracing::warn!(%error, "stop the server");
-                }
-                began
-            }
+    Ok(until_stopped(server, tasks.shutdown().clone()))
+}
+
+async fn until_stopped(server: Server, shutdown: CancellationToken) -> anyhow::Result<Instant> {
+    let handle = server.handle();
+    let mut server = std::pin::pin!(server);
+    tokio::select! {
+        ended = &mut server => {
+            ended.context("serve")?;
+            anyhow::bail!("the server has ended by itself");
         }
-    })
+        () = shutdown.cancelled() => {
+            let began = Instant::now();
+            let (_, ended) = futures::join!(handle.stop(true), server);
+            if let Err(error) = ended {
+                tracing::warn!(%error, "stop the server");
+            }
+            Ok(began)
+        }
+    }
 }
 
 fn listen(settings: &HttpSettings) -> anyhow::Result<TcpListener> {

@@ -8,7 +8,7 @@ fn preflight(api: &Api, origin: &str) -> RequestBuilder {
     api.request(Method::OPTIONS, "/source-connections")
         .header("origin", origin)
         .header("access-control-request-method", "DELETE")
-        .header("access-control-request-headers", "x-api-key, content-type")
+        .header("access-control-request-headers", "x-api-key, content-type, x-fern-sdk-name, x-fern-sdk-version")
 }
 
 fn call(api: &Api, origin: &str) -> RequestBuilder {
@@ -54,12 +54,16 @@ async fn configured_origins_may_call_and_read_our_headers() {
     let header = |name: &str| allowed.headers[name].to_str().unwrap().to_lowercase();
     assert_eq!(header("access-control-allow-origin"), own);
     assert!(header("access-control-allow-methods").contains("delete"));
-    assert!(header("access-control-allow-headers").contains("x-api-key"));
+    for sent in ["x-api-key", "content-type", "x-fern-sdk-name", "x-fern-sdk-version"] {
+        assert!(header("access-control-allow-headers").contains(sent), "{sent}");
+    }
 
     let called = answer(call(&gateway.api, own)).await;
     assert_eq!(called.headers["access-control-allow-origin"], own);
     let exposed = called.headers["access-control-expose-headers"].to_str().unwrap().to_lowercase();
-    assert!(exposed.contains("x-request-id") && exposed.contains("ratelimit-remaining"), "{exposed}");
+    for read in ["x-request-id", "ratelimit-remaining", "retry-after", "link", "x-cleanup-id", "x-api-deprecation"] {
+        assert!(exposed.contains(read), "{read}: {exposed}");
+    }
     assert!(!called.headers.contains_key("access-control-allow-credentials"));
 
     let foreign = answer(preflight(&gateway.api, "https://evil.example")).await;

@@ -33,6 +33,9 @@ pub struct ApiKey {
     pub created_by_email: Option<String>,
 }
 
+/// Of [`ApiKey`], by name: a prepared statement that returns `*` breaks when a newer version adds a column.
+const COLUMNS: &str = "id, organization_id, created_at, modified_at, expires_at, last_used_at, created_by_email";
+
 impl Database {
     /// Records that a key was used just now, unless a use in the last minute is recorded.
     ///
@@ -60,10 +63,10 @@ impl Database {
         hash: KeyHash,
         lifetime: Duration,
     ) -> Result<ApiKey> {
-        let key = sql_query(
+        let key = sql_query(format!(
             "INSERT INTO api_key (id, organization_id, key_hash, expires_at)
-             VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4)) RETURNING *",
-        )
+             VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4)) RETURNING {COLUMNS}"
+        ))
         .bind::<sql_types::Uuid, _>(ApiKeyId::random())
         .bind::<sql_types::Uuid, _>(organization)
         .bind::<sql_types::Bytea, _>(hash.0.as_slice())
@@ -113,11 +116,11 @@ impl Database {
         key: ApiKeyId,
         hash: KeyHash,
     ) -> Result<Option<ApiKey>> {
-        let key = sql_query(
+        let key = sql_query(format!(
             "UPDATE api_key SET key_hash = $3, expires_at = clock_timestamp() + (expires_at - modified_at),
                     modified_at = clock_timestamp(), last_used_at = NULL
-             WHERE id = $1 AND organization_id = $2 RETURNING *",
-        )
+             WHERE id = $1 AND organization_id = $2 RETURNING {COLUMNS}"
+        ))
         .bind::<sql_types::Uuid, _>(key)
         .bind::<sql_types::Uuid, _>(organization)
         .bind::<sql_types::Bytea, _>(hash.0.as_slice())

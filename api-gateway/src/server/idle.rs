@@ -43,7 +43,14 @@ impl Connections {
     pub fn opened(&self, stream: &dyn Any, data: &mut Extensions) {
         let plain = stream.downcast_ref::<TcpStream>();
         let tcp = plain.or_else(|| stream.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0));
-        let Some(Ok(socket)) = tcp.map(|tcp| tcp.as_fd().try_clone_to_owned()) else { return };
+        let Some(tcp) = tcp else { return };
+        let socket = match tcp.as_fd().try_clone_to_owned() {
+            Ok(socket) => socket,
+            Err(error) => {
+                tracing::warn!(%error, "a connection can't be watched: too few file descriptors? Each takes two");
+                return;
+            }
+        };
         let activity = Mutex::new(Activity::Idle { since: Instant::now() });
         let connection = Arc::new(Connection { socket, activity });
         self.lock().push(Arc::downgrade(&connection));

@@ -1,1 +1,1 @@
-ALTER TABLE sync RENAME COLUMN cursor_form TO cursor_vectors;
+ALTER TABLE sync DROP COLUMN cursor_form;
