@@ -1,9 +1,42 @@
-//! Query parameters, as `crate::input` reads them.
+//! Parameters of paths, queries and headers, as `crate::input` reads them.
 #![expect(dead_code, reason = "described here, read by hand")]
 
 use shared_models::wire::search::ResponseType;
-use shared_models::{CleanupState, CollectionId};
+use shared_models::{ApiKeyId, CleanupId, CleanupState, CollectionId, SourceConnectionId};
 use utoipa::IntoParams;
+
+/// Which collection.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct CollectionPath {
+    /// The collection's readable id.
+    #[param(example = "customer-support-x7k9m2")]
+    readable_id: String,
+}
+
+/// Which connection.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ConnectionPath {
+    /// The connection.
+    source_connection_id: SourceConnectionId,
+}
+
+/// Which cleanup.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct CleanupPath {
+    /// The cleanup, as the answer to the deletion names it.
+    cleanup_id: CleanupId,
+}
+
+/// Which API key.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ApiKeyPath {
+    /// The key's id.
+    id: ApiKeyId,
+}
 
 /// Which part of a list.
 #[derive(IntoParams)]

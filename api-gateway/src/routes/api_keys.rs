@@ -12,8 +12,7 @@ use shared_models::wire::requests::ApiKeyCreate;
 use super::{Answer, State, ok, resource};
 use crate::auth::Caller;
 use crate::input::{self, Fields, Query, Submission};
-use crate::openapi::parameters::Page;
-use crate::openapi::tags;
+use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
 use crate::{keys, present};
 
@@ -55,7 +54,7 @@ async fn create(state: State, submission: Submission) -> Answer {
 ///
 /// Newest first; without their texts, which nobody knows any more.
 #[utoipa::path(
-    get, path = "/api-keys", tag = tags::API_KEYS, operation_id = "list_api_keys", params(Page),
+    get, path = "/api-keys", tag = tags::API_KEYS, operation_id = "list_api_keys", params(parameters::Page),
     responses((status = 200, description = "A page of keys.", body = Vec<ApiKey>))
 )]
 async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
@@ -66,7 +65,8 @@ async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
 
 /// Get an API key
 #[utoipa::path(
-    get, path = "/api-keys/{id}", tag = tags::API_KEYS, operation_id = "get_api_key", params(("id" = ApiKeyId, Path, description = "The key's id.")),
+    get, path = "/api-keys/{id}", tag = tags::API_KEYS, operation_id = "get_api_key",
+    params(parameters::ApiKeyPath),
     responses(
         (status = 200, description = "The key, without its text.", body = ApiKey),
         (status = 404, description = "The organization has no such key."),
@@ -81,7 +81,8 @@ async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
 ///
 /// The old text stops working at once. The new one is in this answer only.
 #[utoipa::path(
-    post, path = "/api-keys/{id}/rotate", tag = tags::API_KEYS, operation_id = "rotate_api_key", params(("id" = ApiKeyId, Path, description = "The key's id.")),
+    post, path = "/api-keys/{id}/rotate", tag = tags::API_KEYS, operation_id = "rotate_api_key",
+    params(parameters::ApiKeyPath),
     responses(
         (status = 200, description = "The key, with its new text.", body = ApiKey),
         (status = 404, description = "The organization has no such key."),
@@ -97,7 +98,8 @@ async fn rotate(state: State, caller: Caller, id: Path<String>) -> Answer {
 ///
 /// It stops working at once.
 #[utoipa::path(
-    delete, path = "/api-keys/{id}", tag = tags::API_KEYS, operation_id = "delete_api_key", params(("id" = ApiKeyId, Path, description = "The key's id.")),
+    delete, path = "/api-keys/{id}", tag = tags::API_KEYS, operation_id = "delete_api_key",
+    params(parameters::ApiKeyPath),
     responses(
         (status = 200, description = "The key that was.", body = ApiKey),
         (status = 404, description = "The organization has no such key."),

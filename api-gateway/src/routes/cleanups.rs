@@ -55,7 +55,8 @@ async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
 ///
 /// How far the removal of a deleted connection's data is.
 #[utoipa::path(
-    get, path = "/cleanups/{cleanup_id}", tag = tags::CLEANUPS, operation_id = "get_cleanup", params(("cleanup_id" = CleanupId, Path, description = "The cleanup, as the answer to the deletion names it.")),
+    get, path = "/cleanups/{cleanup_id}", tag = tags::CLEANUPS, operation_id = "get_cleanup",
+    params(parameters::CleanupPath),
     responses(
         (status = 200, description = "The cleanup.", body = Cleanup),
         (status = 404, description = "The organization has no such cleanup."),
@@ -73,10 +74,7 @@ async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
 /// it isn't told again what it knows.
 #[utoipa::path(
     get, path = "/cleanups/{cleanup_id}/events", tag = tags::CLEANUPS, operation_id = "watch_cleanup",
-    params(
-        ("cleanup_id" = CleanupId, Path, description = "The cleanup, as the answer to the deletion names it."),
-        parameters::LastEvent,
-    ),
+    params(parameters::CleanupPath, parameters::LastEvent),
     responses(
         (status = 200, description = "The events.", content_type = "text/event-stream"),
         (status = 204, description = "The last event has been seen: there will be no others."),
@@ -102,7 +100,8 @@ async fn events(state: State, caller: Caller, id: Path<String>, request: HttpReq
 /// What was removed, and when each store was verified empty; signed, so that anybody with the public key can verify it
 /// offline. The newest, if there are several.
 #[utoipa::path(
-    get, path = "/cleanups/{cleanup_id}/receipt", tag = tags::CLEANUPS, operation_id = "get_cleanup_receipt", params(("cleanup_id" = CleanupId, Path, description = "The cleanup, as the answer to the deletion names it.")),
+    get, path = "/cleanups/{cleanup_id}/receipt", tag = tags::CLEANUPS, operation_id = "get_cleanup_receipt",
+    params(parameters::CleanupPath),
     responses(
         (status = 200, description = "The receipt with its signature.", body = SignedReceipt),
         (status = 404, description = "The organization has no such cleanup, or the cleanup isn't done yet."),

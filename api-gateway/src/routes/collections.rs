@@ -68,7 +68,7 @@ async fn count(state: State, caller: Caller, request: HttpRequest) -> Answer {
 /// Get a collection
 #[utoipa::path(
     get, path = "/collections/{readable_id}", tag = tags::COLLECTIONS, operation_id = "get_collection",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    params(parameters::CollectionPath),
     responses(
         (status = 200, description = "The collection.", body = Collection),
         (status = 404, description = "The organization has no such collection."),
@@ -81,7 +81,7 @@ async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
 /// Change a collection
 #[utoipa::path(
     patch, path = "/collections/{readable_id}", tag = tags::COLLECTIONS, operation_id = "update_collection",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    params(parameters::CollectionPath),
     request_body = CollectionUpdate,
     responses(
         (status = 200, description = "The collection, as it is now.", body = Collection),
@@ -120,7 +120,7 @@ async fn delete(state: State, caller: Caller, id: Path<String>) -> Answer {
 #[utoipa::path(
     get, path = "/collections/{readable_id}/source-connections", tag = tags::COLLECTIONS,
     operation_id = "list_collection_source_connections",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2"), parameters::Page),
+    params(parameters::CollectionPath, parameters::Page),
     responses(
         (status = 200, description = "A page of connections.", body = Vec<SourceConnectionListItem>),
         (status = 404, description = "The organization has no such collection."),

@@ -36,7 +36,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// Finds and ranks at once, without a language model.
 #[utoipa::path(
     post, path = "/collections/{readable_id}/search/instant", tag = tags::SEARCH, operation_id = "instant_search",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    params(parameters::CollectionPath),
     request_body = InstantSearchRequest,
     responses(
         (status = 200, description = "The hits.", body = SearchResults,
@@ -54,7 +54,7 @@ async fn instant(state: State, submission: Submission, id: Path<String>) -> Answ
 /// A language model would plan it; there is none, so it is answered like an instant search.
 #[utoipa::path(
     post, path = "/collections/{readable_id}/search/classic", tag = tags::SEARCH, operation_id = "classic_search",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    params(parameters::CollectionPath),
     request_body = ClassicSearchRequest,
     responses(
         (status = 200, description = "The hits.", body = SearchResults,
@@ -72,7 +72,7 @@ async fn classic(state: State, submission: Submission, id: Path<String>) -> Answ
 /// It needs a language model, and there is none: the answer is 503.
 #[utoipa::path(
     post, path = "/collections/{readable_id}/search/agentic", tag = tags::SEARCH, operation_id = "agentic_search",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    params(parameters::CollectionPath),
     request_body = AgenticSearchRequest,
     responses(
         (status = 200, description = "The hits; not in this version.", body = SearchResults),
@@ -93,7 +93,7 @@ async fn agentic(state: State, submission: Submission, id: Path<String>) -> Answ
 #[utoipa::path(
     post, path = "/collections/{readable_id}/search/agentic/stream", tag = tags::SEARCH,
     operation_id = "stream_agentic_search",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    params(parameters::CollectionPath),
     request_body = AgenticSearchRequest,
     responses(
         (status = 200, description = "Server-sent events; not in this version.",
@@ -109,7 +109,7 @@ async fn agentic_stream(state: State, submission: Submission, id: Path<String>) 
 /// Search, in the form that older clients use
 #[utoipa::path(
     post, path = "/collections/{readable_id}/search", tag = tags::SEARCH, operation_id = "legacy_search",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2")),
+    params(parameters::CollectionPath),
     request_body = LegacySearchRequest,
     responses(
         (status = 200, description = "The hits.", body = LegacySearchAnswer,
@@ -128,7 +128,7 @@ async fn legacy(state: State, submission: Submission, id: Path<String>) -> Answe
 /// Search by query parameters, in the form that older clients use
 #[utoipa::path(
     get, path = "/collections/{readable_id}/search", tag = tags::SEARCH, operation_id = "legacy_search_by_query",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "customer-support-x7k9m2"), parameters::LegacySearch),
+    params(parameters::CollectionPath, parameters::LegacySearch),
     responses(
         (status = 200, description = "The hits.", body = OlderResults,
             headers(

@@ -72,7 +72,7 @@ async fn create(state: State, submission: Submission) -> Answer {
 #[utoipa::path(
     get, path = "/source-connections/{source_connection_id}", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "get_source_connection",
-    params(("source_connection_id" = SourceConnectionId, Path, description = "The connection.")),
+    params(parameters::ConnectionPath),
     responses(
         (status = 200, description = "The connection.", body = SourceConnection),
         (status = 404, description = "The organization has no such connection, or it is being deleted."),
@@ -86,7 +86,7 @@ async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
 #[utoipa::path(
     patch, path = "/source-connections/{source_connection_id}", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "update_source_connection",
-    params(("source_connection_id" = SourceConnectionId, Path, description = "The connection.")),
+    params(parameters::ConnectionPath),
     request_body = SourceConnectionUpdate,
     responses(
         (status = 200, description = "The connection, as it is now.", body = SourceConnection),
@@ -111,7 +111,7 @@ async fn update(state: State, submission: Submission, id: Path<String>) -> Answe
 #[utoipa::path(
     delete, path = "/source-connections/{source_connection_id}", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "delete_source_connection",
-    params(("source_connection_id" = SourceConnectionId, Path, description = "The connection.")),
+    params(parameters::ConnectionPath),
     responses(
         (status = 200, description = "The connection, as it was.", body = SourceConnection, headers(("Link"), ("X-Cleanup-Id"))),
         (status = 404, description = "The organization has no such connection, or it is being deleted already."),
@@ -135,7 +135,7 @@ async fn delete(state: State, caller: Caller, id: Path<String>) -> Answer {
 #[utoipa::path(
     get, path = "/source-connections/{source_connection_id}/deletion-preview", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "preview_source_connection_deletion",
-    params(("source_connection_id" = SourceConnectionId, Path, description = "The connection.")),
+    params(parameters::ConnectionPath),
     responses(
         (status = 200, description = "What would go.", body = DeletionPreview),
         (status = 404, description = "The organization has no such connection, or it is being deleted."),
@@ -149,7 +149,7 @@ async fn preview_deletion(state: State, caller: Caller, id: Path<String>) -> Ans
 #[utoipa::path(
     post, path = "/source-connections/{source_connection_id}/run", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "run_source_connection",
-    params(("source_connection_id" = SourceConnectionId, Path, description = "The connection."), parameters::Force),
+    params(parameters::ConnectionPath, parameters::Force),
     request_body(content = Option<RunRequest>, content_type = "application/json"),
     responses(
         (status = 200, description = "The job, pending.", body = SourceConnectionJob),
@@ -168,7 +168,7 @@ async fn run(state: State, submission: Submission, id: Path<String>, request: Ht
 #[utoipa::path(
     get, path = "/source-connections/{source_connection_id}/sync-id", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "get_source_connection_sync_id",
-    params(("source_connection_id" = SourceConnectionId, Path, description = "The connection.")),
+    params(parameters::ConnectionPath),
     responses(
         (status = 200, description = "The id that every document, blob and entity of the connection carries.",
             body = SyncIdAnswer),
@@ -186,7 +186,7 @@ async fn sync_id(state: State, caller: Caller, id: Path<String>) -> Answer {
 #[utoipa::path(
     get, path = "/source-connections/{source_connection_id}/jobs", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "list_source_connection_jobs",
-    params(("source_connection_id" = SourceConnectionId, Path, description = "The connection."), parameters::Limit),
+    params(parameters::ConnectionPath, parameters::Limit),
     responses(
         (status = 200, description = "The newest jobs.", body = Vec<SourceConnectionJob>),
         (status = 404, description = "The organization has no such connection."),
@@ -209,7 +209,7 @@ async fn jobs(state: State, caller: Caller, id: Path<String>, request: HttpReque
 #[utoipa::path(
     post, path = "/source-connections/{source_connection_id}/jobs/{job_id}/cancel", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "cancel_source_connection_job",
-    params(("source_connection_id" = SourceConnectionId, Path, description = "The connection."), ("job_id" = SyncJobId, Path, description = "The job.")),
+    params(parameters::ConnectionPath, ("job_id" = SyncJobId, Path, description = "The job.")),
     responses(
         (status = 200, description = "The job, as it is now.", body = SourceConnectionJob),
         (status = 400, description = "The job has ended, or is being cancelled already."),
