@@ -25,4 +25,4 @@ pub use id::StoredId;
 pub use page::{IdPage, MAX_PAGE};
 pub use remove_many::{RemoveLimits, RemoveOutcome};
 pub use search::{Hit, Hits, MAX_OFFSET, Ranking, SearchRequest};
-pub use text::clean_text;
+pub use text::{clean_text, is_text};

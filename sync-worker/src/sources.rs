@@ -26,12 +26,14 @@ mod github;
 mod incremental_stub;
 mod memory;
 mod postgresql;
+mod reasons;
 mod seen;
 mod stub;
 #[cfg(test)]
 mod tests;
 mod text;
 mod timed;
+mod url;
 
 pub(crate) use cut::LongTexts;
 pub use github::{GithubApis, GithubLimits};

@@ -17,7 +17,9 @@ pub fn clean_text(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().filter(|c| is_text(*c)).collect())
 }
 
-fn is_text(c: char) -> bool {
+/// Whether [`clean_text`] leaves `c` as it is.
+#[must_use]
+pub fn is_text(c: char) -> bool {
     let code = u32::from(c);
     let is_noncharacter = (0xFDD0..=0xFDEF).contains(&code) || code & 0xFFFE == 0xFFFE;
     matches!(c, '\t' | '\n' | '\r') || !(c.is_control() || is_noncharacter)

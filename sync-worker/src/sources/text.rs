@@ -1,6 +1,7 @@
 //! Text fit for the index and for PostgreSQL: bounded, without control characters.
 
 use serde_json::{Map, Value};
+use shared_stores::vespa::is_text;
 
 /// Longest text of one entity, bytes.
 pub(super) const MAX_TEXT_BYTES: usize = 1024 * 1024;
@@ -114,9 +115,9 @@ fn text_without_nul(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
+/// PostgreSQL refuses less than Vespa: NUL only.
 fn is_refused(character: char) -> bool {
-    let is_noncharacter = u32::from(character) & 0xfffe == 0xfffe || ('\u{fdd0}'..='\u{fdef}').contains(&character);
-    is_noncharacter || (character.is_control() && !matches!(character, '\t' | '\n' | '\r'))
+    !is_text(character)
 }
 
 #[cfg(test)]

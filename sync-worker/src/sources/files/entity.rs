@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::percent_encode;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use shared_models::DocumentType;
@@ -17,9 +17,7 @@ use super::content::Content;
 use super::kinds::NameFacts;
 use crate::sources::breadcrumbs::breadcrumbs;
 use crate::sources::text::{MAX_TEXT_BYTES, searchable};
-use crate::sources::{Breadcrumb, LongTexts, RawFile, SourceEntity};
-
-const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+use crate::sources::{Breadcrumb, LongTexts, RawFile, SourceEntity, url};
 
 /// What was read of a file.
 #[derive(Debug)]
@@ -32,6 +30,12 @@ pub(super) struct ReadFile {
     pub(super) size: u64,
     /// When it was changed.
     pub(super) modified: Option<SystemTime>,
+}
+
+impl ReadFile {
+    fn changed_at(&self) -> Option<DateTime<Utc>> {
+        self.modified.map(DateTime::from)
+    }
 }
 
 /// Id of the entity of a path below its root: the path, in a form that is text and belongs to this path only. The id of
@@ -54,20 +58,12 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
     let name = path.file_name().map(readable).unwrap_or_default();
     let facts = NameFacts::of(path);
     let is_cut = LongTexts::Files.count(file.size);
-    let modified = file.modified.map(DateTime::<Utc>::from);
-
-    let mut fields = Map::new();
-    let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-    set("root", root.into());
-    set("path", id.as_str().into());
-    set("size", file.size.into());
-    set("mime_type", facts.mime_type.unwrap_or("text/plain").into());
-    set("extension", facts.extension.into());
-    set("language", facts.language.into());
-    set("modified", modified.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true)).into());
-    set("truncated", is_cut.into());
-    set("sha256", file.is_whole.then(|| hex::encode(Sha256::digest(&file.bytes))).into());
-
+    let mut fields = fields(&file, &facts);
+    fields.extend([
+        ("root".to_owned(), root.into()),
+        ("path".to_owned(), id.as_str().into()),
+        ("truncated".to_owned(), is_cut.into()),
+    ]);
     let (class, document_type) = match facts.language {
         Some(_) => ("CodeFileEntity", DocumentType::CodeFile),
         None => ("FileEntity", DocumentType::File),
@@ -81,16 +77,30 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
         fields,
         breadcrumbs: folders(path),
         created_at: None,
-        updated_at: modified,
+        updated_at: file.changed_at(),
         web_url: format!(
             "file://{}/{}",
-            percent_encode(root.as_bytes(), IN_URL),
-            percent_encode(path.as_os_str().as_bytes(), IN_URL)
+            percent_encode(root.as_bytes(), url::PATH),
+            percent_encode(path.as_os_str().as_bytes(), url::PATH)
         ),
         file: is_kept.then(|| RawFile { name: name.clone(), bytes: file.bytes }),
         id,
         name,
     })
+}
+
+/// What is known of a file by itself.
+fn fields(file: &ReadFile, facts: &NameFacts) -> Map<String, Value> {
+    let modified = file.changed_at().map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true));
+    let sha256 = file.is_whole.then(|| hex::encode(Sha256::digest(&file.bytes)));
+    Map::from_iter([
+        ("size".to_owned(), file.size.into()),
+        ("mime_type".to_owned(), facts.mime_type.unwrap_or("text/plain").into()),
+        ("extension".to_owned(), facts.extension.as_deref().into()),
+        ("language".to_owned(), facts.language.into()),
+        ("modified".to_owned(), modified.into()),
+        ("sha256".to_owned(), sha256.into()),
+    ])
 }
 
 fn folders(path: &Path) -> Vec<Breadcrumb> {

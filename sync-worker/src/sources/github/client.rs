@@ -4,7 +4,6 @@
 //! elsewhere. Whatever fails for the moment is tried a few times; then the job fails: an answer that didn't come is
 //! never taken for "nothing there".
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +22,7 @@ use super::refusal::Refusal;
 use super::shown::shown;
 use crate::sources::SourceError;
 use crate::sources::memory::{self, Reserved};
+use crate::sources::reasons::with_reasons;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest silence in the middle of an answer.
@@ -283,11 +283,6 @@ fn builder(first: Duration) -> backon::ExponentialBuilder {
 
 /// The error and what is behind it, without the URL.
 fn chain(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { "the request failed".to_owned() };
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
+    let text = if error.is_timeout() { "no answer in time" } else { "the request failed" };
+    with_reasons(text.to_owned(), error)
 }

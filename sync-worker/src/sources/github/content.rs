@@ -51,73 +51,74 @@ pub(super) fn text(bytes: &Bytes) -> Result<String, Skip> {
     }
 }
 
-/// Extensions that never name a text.
 fn is_binary(extension: &str) -> bool {
-    matches!(
-        extension,
-        "png"
-            | "jpg"
-            | "jpeg"
-            | "gif"
-            | "bmp"
-            | "ico"
-            | "icns"
-            | "webp"
-            | "avif"
-            | "tif"
-            | "tiff"
-            | "psd"
-            | "mp3"
-            | "wav"
-            | "flac"
-            | "ogg"
-            | "m4a"
-            | "mp4"
-            | "mov"
-            | "avi"
-            | "mkv"
-            | "webm"
-            | "zip"
-            | "gz"
-            | "tgz"
-            | "bz2"
-            | "xz"
-            | "zst"
-            | "7z"
-            | "rar"
-            | "jar"
-            | "war"
-            | "whl"
-            | "exe"
-            | "dll"
-            | "so"
-            | "dylib"
-            | "o"
-            | "a"
-            | "class"
-            | "pyc"
-            | "wasm"
-            | "woff"
-            | "woff2"
-            | "ttf"
-            | "otf"
-            | "eot"
-            | "pdf"
-            | "doc"
-            | "docx"
-            | "xls"
-            | "xlsx"
-            | "ppt"
-            | "pptx"
-            | "parquet"
-            | "npy"
-            | "npz"
-            | "h5"
-            | "onnx"
-            | "safetensors"
-            | "sqlite"
-    )
+    BINARY_EXTENSIONS.binary_search(&extension).is_ok()
 }
+
+/// Extensions that never name a text, sorted.
+const BINARY_EXTENSIONS: &[&str] = &[
+    "7z",
+    "a",
+    "avi",
+    "avif",
+    "bmp",
+    "bz2",
+    "class",
+    "dll",
+    "doc",
+    "docx",
+    "dylib",
+    "eot",
+    "exe",
+    "flac",
+    "gif",
+    "gz",
+    "h5",
+    "icns",
+    "ico",
+    "jar",
+    "jpeg",
+    "jpg",
+    "m4a",
+    "mkv",
+    "mov",
+    "mp3",
+    "mp4",
+    "npy",
+    "npz",
+    "o",
+    "ogg",
+    "onnx",
+    "otf",
+    "parquet",
+    "pdf",
+    "png",
+    "ppt",
+    "pptx",
+    "psd",
+    "pyc",
+    "rar",
+    "safetensors",
+    "so",
+    "sqlite",
+    "tgz",
+    "tif",
+    "tiff",
+    "ttf",
+    "war",
+    "wasm",
+    "wav",
+    "webm",
+    "webp",
+    "whl",
+    "woff",
+    "woff2",
+    "xls",
+    "xlsx",
+    "xz",
+    "zip",
+    "zst",
+];
 
 #[cfg(test)]
 mod tests {
@@ -132,6 +133,11 @@ mod tests {
         assert_eq!(skipped("huge.csv", MAX_FILE_BYTES + 1), Some(Skip::TooLarge));
         assert_eq!(skipped("logo.svg", MAX_FILE_BYTES), None);
         assert_eq!(skipped("Makefile", 10), None);
+    }
+
+    #[test]
+    fn every_extension_is_found() {
+        assert!(BINARY_EXTENSIONS.is_sorted() && BINARY_EXTENSIONS.iter().all(|extension| is_binary(extension)));
     }
 
     #[test]

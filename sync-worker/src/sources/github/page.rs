@@ -1,8 +1,8 @@
 //! The pages where people see what a repository holds.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
-const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+use crate::sources::url;
 
 /// What a page shows.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +17,7 @@ pub(super) fn page(repository: &str, shown: Shown, branch: &str, path: &str) -> 
         Shown::Folder => "tree",
         Shown::File => "blob",
     };
-    let encoded = |text| utf8_percent_encode(text, IN_URL);
+    let encoded = |text| utf8_percent_encode(text, url::PATH);
     format!("{repository}/{kind}/{}/{}", encoded(branch), encoded(path))
 }
 

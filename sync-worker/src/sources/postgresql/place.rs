@@ -1,18 +1,17 @@
 //! Where the data is: in texts, ids, URLs and errors. None of them ever holds the password.
 
-use std::error::Error as _;
 use std::future::Future;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use shared_models::job::ErrorCategory;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
 use super::{Config, Credentials};
-use crate::sources::SourceError;
+use crate::sources::reasons::with_reasons;
+use crate::sources::{SourceError, url};
 
-const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const DEFAULT_PORT: u16 = 5432;
 
 /// The database, the schema and the role.
@@ -158,18 +157,12 @@ fn is_outage(code: &SqlState) -> bool {
 }
 
 fn describe(error: &Error) -> String {
-    if let Some(told) = error.as_db_error() {
-        return told.message().to_owned();
+    match error.as_db_error() {
+        Some(told) => told.message().to_owned(),
+        None => with_reasons(error.to_string(), error),
     }
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }
 
 fn encoded(text: &str) -> impl std::fmt::Display + '_ {
-    utf8_percent_encode(text, IN_URL)
+    utf8_percent_encode(text, url::PART)
 }
