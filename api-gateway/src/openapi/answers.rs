@@ -1,11 +1,11 @@
-//! Bodies of answers that no wire type describes.
+//! Answers that several operations give, and bodies of answers that no wire type describes.
 #![expect(dead_code, reason = "described here, built by hand or by other crates")]
 
 use std::collections::BTreeMap;
 
 use shared_models::wire::problem::{Detail, Unprocessable};
 use shared_models::wire::search::{LegacyResults, OlderResults};
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 /// The server lives.
 #[derive(ToSchema)]
@@ -57,3 +57,29 @@ pub enum LegacySearchAnswer {
     /// With a status and the kind of answer besides.
     Older(OlderResults),
 }
+
+/// The collection that the path names isn't there.
+#[derive(IntoResponses)]
+#[response(status = 404, description = "The organization has no such collection.")]
+pub struct NoSuchCollection;
+
+/// What is asked for needs a language model.
+#[derive(IntoResponses)]
+#[response(
+    status = 503,
+    description = "There is no language model, or something that the server needs doesn't answer."
+)]
+pub struct NoLanguageModel;
+
+/// The hits of a search in the form of older clients, and what is said about that form. The body's schema isn't found
+/// from here: the document names it beside its operations.
+#[derive(IntoResponses)]
+#[response(
+    status = 200,
+    description = "The hits.",
+    headers(
+        ("X-Retrieval-Strategy"), ("X-API-Deprecation"), ("X-API-Deprecation-Message"), ("X-Feature-Removed"),
+        ("X-Feature-Removed-Message"),
+    )
+)]
+pub struct LegacyHits<T: ToSchema>(T);

@@ -10,6 +10,7 @@ use shared_models::wire::source_connection::SourceConnectionListItem;
 use super::{Answer, State, ok, resource};
 use crate::auth::Caller;
 use crate::input::{self, Query, Submission, readable_id};
+use crate::openapi::answers::NoSuchCollection;
 use crate::openapi::{parameters, tags};
 use crate::{collections, present};
 
@@ -71,7 +72,7 @@ async fn count(state: State, caller: Caller, request: HttpRequest) -> Answer {
     params(parameters::CollectionPath),
     responses(
         (status = 200, description = "The collection.", body = Collection),
-        (status = 404, description = "The organization has no such collection."),
+        NoSuchCollection,
     )
 )]
 async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
@@ -85,7 +86,7 @@ async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
     request_body = CollectionUpdate,
     responses(
         (status = 200, description = "The collection, as it is now.", body = Collection),
-        (status = 404, description = "The organization has no such collection."),
+        NoSuchCollection,
     )
 )]
 async fn update(state: State, submission: Submission, id: Path<String>) -> Answer {
@@ -123,7 +124,7 @@ async fn delete(state: State, caller: Caller, id: Path<String>) -> Answer {
     params(parameters::CollectionPath, parameters::Page),
     responses(
         (status = 200, description = "A page of connections.", body = Vec<SourceConnectionListItem>),
-        (status = 404, description = "The organization has no such collection."),
+        NoSuchCollection,
     )
 )]
 async fn list_connections(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {

@@ -5,6 +5,7 @@
 
 use actix_web::web::{Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use shared_database::collections::CollectionRow;
 use shared_models::wire::requests::{
     AgenticSearchRequest, ClassicSearchRequest, InstantSearchRequest, LegacySearchRequest,
 };
@@ -13,13 +14,16 @@ use shared_models::wire::search::{LegacyResults, OlderResults, SearchResults};
 use super::{Answer, State, resource};
 use crate::auth::Caller;
 use crate::input::{self, LegacyForm, LegacyInput, Query, SearchInput, Submission, readable_id};
-use crate::openapi::answers::LegacySearchAnswer;
+use crate::openapi::answers::{LegacyHits, LegacySearchAnswer, NoLanguageModel, NoSuchCollection};
 use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
 use crate::search::{self, Found};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(legacy_get, legacy, instant, classic, agentic, agentic_stream))]
+#[openapi(
+    paths(legacy_get, legacy, instant, classic, agentic, agentic_stream),
+    components(schemas(LegacySearchAnswer))
+)]
 pub(super) struct Document;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -41,7 +45,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     responses(
         (status = 200, description = "The hits.", body = SearchResults,
             headers(("X-Retrieval-Strategy"))),
-        (status = 404, description = "The organization has no such collection."),
+        NoSuchCollection,
     )
 )]
 async fn instant(state: State, submission: Submission, id: Path<String>) -> Answer {
@@ -59,7 +63,7 @@ async fn instant(state: State, submission: Submission, id: Path<String>) -> Answ
     responses(
         (status = 200, description = "The hits.", body = SearchResults,
             headers(("X-Retrieval-Strategy"))),
-        (status = 404, description = "The organization has no such collection."),
+        NoSuchCollection,
     )
 )]
 async fn classic(state: State, submission: Submission, id: Path<String>) -> Answer {
@@ -76,14 +80,13 @@ async fn classic(state: State, submission: Submission, id: Path<String>) -> Answ
     request_body = AgenticSearchRequest,
     responses(
         (status = 200, description = "The hits; not in this version.", body = SearchResults),
-        (status = 404, description = "The organization has no such collection."),
-        (status = 503, description = "There is no language model, or something that the server needs doesn't answer."),
+        NoSuchCollection,
+        NoLanguageModel,
     )
 )]
 async fn agentic(state: State, submission: Submission, id: Path<String>) -> Answer {
     input::agentic(&submission.body)?;
-    let collection = search::collection(&state, &submission.caller, readable_id(&id)?).await?;
-    collection.ok_or_else(|| Problem::NoCollectionToSearch(id.into_inner()))?;
+    find(&state, &submission.caller, id, Problem::NoCollectionToSearch).await?;
     Err(Problem::NoLanguageModel)
 }
 
@@ -98,8 +101,8 @@ async fn agentic(state: State, submission: Submission, id: Path<String>) -> Answ
     responses(
         (status = 200, description = "Server-sent events; not in this version.",
             content_type = "text/event-stream"),
-        (status = 404, description = "The organization has no such collection."),
-        (status = 503, description = "There is no language model, or something that the server needs doesn't answer."),
+        NoSuchCollection,
+        NoLanguageModel,
     )
 )]
 async fn agentic_stream(state: State, submission: Submission, id: Path<String>) -> Answer {
@@ -111,14 +114,7 @@ async fn agentic_stream(state: State, submission: Submission, id: Path<String>) 
     post, path = "/collections/{readable_id}/search", tag = tags::SEARCH, operation_id = "legacy_search",
     params(parameters::CollectionPath),
     request_body = LegacySearchRequest,
-    responses(
-        (status = 200, description = "The hits.", body = LegacySearchAnswer,
-            headers(
-                ("X-Retrieval-Strategy"), ("X-API-Deprecation"), ("X-API-Deprecation-Message"), ("X-Feature-Removed"),
-                ("X-Feature-Removed-Message"),
-            )),
-        (status = 404, description = "The organization has no such collection."),
-    )
+    responses(LegacyHits<LegacySearchAnswer>, NoSuchCollection)
 )]
 async fn legacy(state: State, submission: Submission, id: Path<String>) -> Answer {
     let input = input::legacy(&submission.body)?;
@@ -129,31 +125,33 @@ async fn legacy(state: State, submission: Submission, id: Path<String>) -> Answe
 #[utoipa::path(
     get, path = "/collections/{readable_id}/search", tag = tags::SEARCH, operation_id = "legacy_search_by_query",
     params(parameters::CollectionPath, parameters::LegacySearch),
-    responses(
-        (status = 200, description = "The hits.", body = OlderResults,
-            headers(
-                ("X-Retrieval-Strategy"), ("X-API-Deprecation"), ("X-API-Deprecation-Message"), ("X-Feature-Removed"),
-                ("X-Feature-Removed-Message"),
-            )),
-        (status = 404, description = "The organization has no such collection."),
-    )
+    responses(LegacyHits<OlderResults>, NoSuchCollection)
 )]
 async fn legacy_get(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
     let input = input::legacy_query(&mut Query::of(&request))?;
     answer_legacy(&state, &caller, id, input).await
 }
 
+/// The collection that the path names; `none` says that there is no such one.
+async fn find(
+    state: &State,
+    caller: &Caller,
+    id: Path<String>,
+    none: fn(String) -> Problem,
+) -> Result<CollectionRow, Problem> {
+    let found = search::collection(state, caller, readable_id(&id)?).await?;
+    found.ok_or_else(|| none(id.into_inner()))
+}
+
 async fn answer(state: &State, caller: &Caller, id: Path<String>, input: SearchInput) -> Answer {
-    let collection = search::collection(state, caller, readable_id(&id)?).await?;
-    let collection = collection.ok_or_else(|| Problem::NoCollectionToSearch(id.into_inner()))?;
+    let collection = find(state, caller, id, Problem::NoCollectionToSearch).await?;
     let found = search::search(state, &collection, input).await?;
     Ok(ranked(&found).json(found.results))
 }
 
 async fn answer_legacy(state: &State, caller: &Caller, id: Path<String>, input: LegacyInput) -> Answer {
     let LegacyInput { search, form, asks_for_recency } = input;
-    let collection = search::collection(state, caller, readable_id(&id)?).await?;
-    let collection = collection.ok_or_else(|| Problem::NoCollectionToSearchLegacy(id.into_inner()))?;
+    let collection = find(state, caller, id, Problem::NoCollectionToSearchLegacy).await?;
     let found = search::search(state, &collection, search).await?;
     let mut response = ranked(&found);
     if asks_for_recency {

@@ -113,7 +113,8 @@ async fn update(state: State, submission: Submission, id: Path<String>) -> Answe
     operation_id = "delete_source_connection",
     params(parameters::ConnectionPath),
     responses(
-        (status = 200, description = "The connection, as it was.", body = SourceConnection, headers(("Link"), ("X-Cleanup-Id"))),
+        (status = 200, description = "The connection, as it was.", body = SourceConnection,
+            headers(("Link"), ("X-Cleanup-Id"))),
         (status = 404, description = "The organization has no such connection, or it is being deleted already."),
         (status = 409, description = "The sync hasn't stopped in time; the deletion goes on by itself."),
     )
