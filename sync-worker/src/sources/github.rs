@@ -100,7 +100,7 @@ async fn read_all(
     if let Some(commit) = commit {
         reading.read_commit(commit).await?;
     }
-    Ok(ReadSummary { skipped: reading.skipped.into_inner(), ..ReadSummary::default() })
+    Ok(ReadSummary { skipped: reading.skipped.into_inner(), ..ReadSummary::everything() })
 }
 
 fn base<'a>(named: Option<&str>, limits: &'a GithubLimits) -> Result<&'a url::Url, SourceError> {

@@ -39,8 +39,8 @@ pub(super) async fn read(
     let reached =
         Cursor { last_entity_index: config.entity_count.saturating_sub(1), entity_count: config.entity_count };
     Ok(ReadSummary {
+        skipped: 0,
         seen: if last.is_some() { Seen::Changes } else { Seen::Everything },
         cursor: Some(serde_json::to_value(reached).map_err(|error| SourceError::Failed(error.to_string()))?),
-        ..ReadSummary::default()
     })
 }

@@ -7,10 +7,11 @@ use std::ops::Bound;
 const MAX_GAPS: usize = 10_000;
 
 /// What a source saw in one run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// It has no default: a source must say that what it didn't yield is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// Everything that it has: what it didn't yield is gone.
-    #[default]
     Everything,
     /// Everything but what it could not read for now: that is neither new nor changed nor gone.
     EverythingBut(Unread),

@@ -8,12 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use shared_models::DocumentType;
 use tokio::time::Instant;
 
 use self::kind::Kind;
 use self::random::Random;
-use super::{Breadcrumb, EntitySink, RawFile, ReadSummary, SourceEntity, SourceError, SourceLimits};
+use super::{EntitySink, RawFile, ReadSummary, SourceEntity, SourceError, SourceLimits};
 
 mod content;
 mod kind;
@@ -23,8 +22,6 @@ mod random;
 mod tests;
 
 pub(super) use plain::Plain;
-
-const CONTAINER: &str = "StubContainerEntity";
 
 /// What the owner may set.
 #[derive(Debug, Deserialize)]
@@ -50,7 +47,7 @@ pub(super) async fn read(
     sink: &EntitySink,
 ) -> Result<ReadSummary, SourceError> {
     let delay = Duration::from_millis(config.generation_delay_ms);
-    sink.send(container(config)).await?;
+    sink.send(family(config).container(config.entity_count)).await?;
     for index in 0..config.entity_count.saturating_sub(1) {
         if !delay.is_zero() {
             sink.sleep_until(Instant::now() + delay).await?;
@@ -58,7 +55,7 @@ pub(super) async fn read(
         sink.send(entity(config, index, limits.max_blob_bytes)).await?;
         fail_if_asked(config.fail_after, i64::from(index) + 1)?;
     }
-    Ok(ReadSummary::default())
+    Ok(ReadSummary::everything())
 }
 
 fn fail_if_asked(fail_after: i64, yielded: i64) -> Result<(), SourceError> {
@@ -70,24 +67,9 @@ fn fail_if_asked(fail_after: i64, yielded: i64) -> Result<(), SourceError> {
     Ok(())
 }
 
-fn container(config: &Config) -> SourceEntity {
-    let id = container_id(config);
-    SourceEntity {
-        class: CONTAINER,
-        name: container_name(config),
-        document_type: DocumentType::Base,
-        text: format!("Holds {} made-up entities of seed {}.", config.entity_count, config.seed),
-        fields: Map::from_iter([
-            ("seed".to_owned(), Value::from(config.seed)),
-            ("entity_count".to_owned(), Value::from(config.entity_count)),
-        ]),
-        breadcrumbs: Vec::new(),
-        created_at: None,
-        updated_at: None,
-        web_url: format!("stub://container/{id}"),
-        file: None,
-        id,
-    }
+/// The container of all kinds and what its entities share.
+const fn family(config: &Config) -> Plain {
+    Plain { prefix: "stub", title: "Stub container", seed: config.seed }
 }
 
 fn entity(config: &Config, index: u32, max_blob_bytes: u64) -> SourceEntity {
@@ -124,11 +106,7 @@ fn entity(config: &Config, index: u32, max_blob_bytes: u64) -> SourceEntity {
         document_type: kind.document_type(),
         text,
         fields,
-        breadcrumbs: vec![Breadcrumb {
-            entity_id: container_id(config),
-            name: container_name(config),
-            entity_type: CONTAINER,
-        }],
+        breadcrumbs: vec![family(config).breadcrumb()],
         created_at: None,
         updated_at: None,
         web_url: match extension {
@@ -146,12 +124,4 @@ fn mime_type(extension: &str) -> &'static str {
         "js" => "text/javascript",
         _ => "text/plain",
     }
-}
-
-fn container_id(config: &Config) -> String {
-    format!("stub-container-{}", config.seed)
-}
-
-fn container_name(config: &Config) -> String {
-    format!("Stub container (seed {})", config.seed)
 }

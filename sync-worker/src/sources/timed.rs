@@ -39,7 +39,7 @@ pub(super) async fn read(config: &Config, sink: &EntitySink) -> Result<ReadSumma
         sink.sleep_until(start + pause.saturating_mul(index)).await?;
         sink.send(entity(config, index)).await?;
     }
-    Ok(ReadSummary::default())
+    Ok(ReadSummary::everything())
 }
 
 fn container(config: &Config) -> SourceEntity {

@@ -1,12 +1,13 @@
-//! The plain entities of the other stubs: a container and small entities in it, filled by seed and index.
+//! The container of every stub, and the plain entities of the other stubs: small ones, filled by seed and index.
 
 use serde_json::{Map, Value};
 use shared_models::DocumentType;
 
+use super::content;
 use super::random::Random;
-use super::{CONTAINER, content};
 use crate::sources::{Breadcrumb, SourceEntity};
 
+const CONTAINER: &str = "StubContainerEntity";
 const SMALL: &str = "SmallStubEntity";
 
 /// A family of entities that differ by index only.
@@ -55,17 +56,18 @@ impl Plain {
                 ("seed".to_owned(), Value::from(self.seed)),
                 ("sequence".to_owned(), Value::from(index)),
             ]),
-            breadcrumbs: vec![Breadcrumb {
-                entity_id: self.container_id(),
-                name: self.container_name(),
-                entity_type: CONTAINER,
-            }],
+            breadcrumbs: vec![self.breadcrumb()],
             created_at: None,
             updated_at: None,
             web_url: format!("stub://entity/small/{id}"),
             file: None,
             id,
         }
+    }
+
+    /// The container as its entities name it.
+    pub(super) fn breadcrumb(&self) -> Breadcrumb {
+        Breadcrumb { entity_id: self.container_id(), name: self.container_name(), entity_type: CONTAINER }
     }
 
     fn container_id(&self) -> String {

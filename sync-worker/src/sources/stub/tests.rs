@@ -84,7 +84,7 @@ async fn the_failure_comes_after_the_asked_number_of_entities() {
         assert_eq!(outcome.unwrap_err().to_string(), text);
     }
     let (entities, outcome) = read(&EXCEPTION_STUB, json!({"entity_count": 5, "trigger_after": 5}), None).await;
-    assert_eq!((entities.len(), outcome.unwrap()), (5, ReadSummary::default()));
+    assert_eq!((entities.len(), outcome.unwrap()), (5, ReadSummary::everything()));
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 
 use super::*;
-use crate::sources::Seen;
 
 /// A chain of folders with names of 250 characters; returns their path and the handle of the last.
 fn chain(folders: &Folders, length: usize) -> (String, OwnedFd) {
@@ -57,10 +56,7 @@ async fn a_file_that_can_t_be_read_is_counted_and_is_not_gone() {
 async fn a_whole_read_leaves_no_gap() {
     let folders = Folders::new();
     folders.write("a.txt", "a");
-    assert_eq!(
-        folders.read(json!({})).await.unwrap().1,
-        ReadSummary { seen: Seen::Everything, ..ReadSummary::default() }
-    );
+    assert_eq!(folders.read(json!({})).await.unwrap().1, ReadSummary::everything());
 }
 
 /// Files that change, grow, shrink and vanish while they are read disturb nothing but themselves.
