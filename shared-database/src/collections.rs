@@ -9,9 +9,9 @@ use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
-use shared_models::job::ErrorCategory;
-use shared_models::{CollectionId, JobStatus, OrganizationId, SourceConnectionId, StatusFacts};
+use shared_models::{CollectionId, OrganizationId, SourceConnectionId, StatusFacts};
 
+use crate::connections::{LAST_JOB, LastJob};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::collection;
@@ -71,21 +71,15 @@ pub struct CollectionMember {
     pub name: String,
     #[diesel(sql_type = sql_types::Bool)]
     is_authenticated: bool,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
-    last_job: Option<JobStatus>,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
-    error_category: Option<ErrorCategory>,
+    #[diesel(embed)]
+    last_job: LastJob,
 }
 
 impl CollectionMember {
     /// What its status is derived from.
     #[must_use]
     pub const fn facts(&self) -> StatusFacts {
-        StatusFacts {
-            is_authenticated: self.is_authenticated,
-            last_job: self.last_job,
-            error_category: self.error_category,
-        }
+        self.last_job.facts(self.is_authenticated)
     }
 }
 
@@ -228,15 +222,14 @@ impl Database {
     /// Any database error.
     pub async fn collection_members(&self, collections: &[CollectionId]) -> Result<Vec<CollectionMember>> {
         let ids: Vec<uuid::Uuid> = collections.iter().map(|id| id.0).collect();
-        let members = sql_query(
+        let members = sql_query(format!(
             "SELECT c.id, c.collection_id, c.short_name, c.name, c.is_authenticated,
-                    j.status AS last_job, j.error_category
+                    j.last_job, j.error_category
              FROM source_connection c JOIN sync s ON s.source_connection_id = c.id
-             LEFT JOIN LATERAL (SELECT status, error_category FROM sync_job WHERE sync_id = s.id
-                                ORDER BY created_at DESC LIMIT 1) j ON true
+             {LAST_JOB}
              WHERE c.collection_id = ANY($1) AND c.deletion_requested_at IS NULL
-             ORDER BY c.created_at, c.id",
-        )
+             ORDER BY c.created_at, c.id"
+        ))
         .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
         .load(&mut self.connection().await?)
         .await?;

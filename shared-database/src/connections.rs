@@ -252,11 +252,24 @@ async fn next_run(
     Ok(row.next_run_at)
 }
 
+/// Joins what [`LastJob`] needs to a list of connections with their syncs `s`: select `j.last_job` and
+/// `j.error_category`. The newest job is the one that a connection alone shows, also among jobs of the same time.
+pub(crate) const LAST_JOB: &str = "
+    LEFT JOIN LATERAL (SELECT status AS last_job, error_category FROM sync_job WHERE sync_id = s.id
+                       ORDER BY created_at DESC, id LIMIT 1) j ON true";
+
 /// The newest job's state and error category, by which a connection in a list gets its status.
 #[derive(Debug, Clone, Copy, QueryableByName)]
-struct LastJob {
+pub(crate) struct LastJob {
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     last_job: Option<JobStatus>,
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     error_category: Option<ErrorCategory>,
+}
+
+impl LastJob {
+    /// What the connection's status is derived from.
+    pub(crate) const fn facts(self, is_authenticated: bool) -> StatusFacts {
+        StatusFacts { is_authenticated, last_job: self.last_job, error_category: self.error_category }
+    }
 }

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use shared_models::wire::source_connection::AuthMethod;
 use shared_models::{OrganizationId, SourceConnectionId, StatusFacts};
 
-use super::LastJob;
+use super::{LAST_JOB, LastJob};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::statement::sql_query;
@@ -35,18 +35,14 @@ pub struct ListedConnection {
     #[diesel(sql_type = sql_types::BigInt)]
     pub entity_count: i64,
     #[diesel(embed)]
-    newest: LastJob,
+    last_job: LastJob,
 }
 
 impl ListedConnection {
     /// What its status is derived from.
     #[must_use]
     pub const fn facts(&self) -> StatusFacts {
-        StatusFacts {
-            is_authenticated: self.is_authenticated,
-            last_job: self.newest.last_job,
-            error_category: self.newest.error_category,
-        }
+        self.last_job.facts(self.is_authenticated)
     }
 }
 
@@ -70,15 +66,14 @@ impl Database {
         // The page is cut first: what is shown of its connections is read for these alone.
         let listed = sql_query(format!(
             "SELECT c.id, c.name, c.short_name, k.readable_id AS readable_collection_id, c.created_at, c.modified_at,
-                    c.is_authenticated, c.auth_method, j.status AS last_job, j.error_category,
+                    c.is_authenticated, c.auth_method, j.last_job, j.error_category,
                     (SELECT count(*) FROM entity e WHERE e.sync_id = s.id) AS entity_count
              FROM (SELECT c.* FROM source_connection c
                    WHERE c.organization_id = $1 AND c.deletion_requested_at IS NULL {only}
                    ORDER BY c.created_at DESC, c.id OFFSET $2 LIMIT $3) c
              JOIN collection k ON k.id = c.collection_id
              JOIN sync s ON s.source_connection_id = c.id
-             LEFT JOIN LATERAL (SELECT status, error_category FROM sync_job WHERE sync_id = s.id
-                                ORDER BY created_at DESC LIMIT 1) j ON true
+             {LAST_JOB}
              ORDER BY c.created_at DESC, c.id"
         ))
         .bind::<sql_types::Uuid, _>(organization)
