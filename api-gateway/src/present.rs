@@ -122,27 +122,17 @@ fn last_error(job: Option<&SyncJob>) -> (Option<String>, Option<ErrorCategory>) 
 /// The newest job, as a connection mentions it.
 #[must_use]
 pub fn last_job(job: SyncJob) -> wire::job::LastJob {
-    wire::job::LastJob {
-        id: job.id,
-        status: job.status,
-        started_at: job.started_at,
-        completed_at: job.completed_at,
-        duration_seconds: duration_seconds(job.started_at, job.completed_at),
-        entities_inserted: job.entities_inserted,
-        entities_updated: job.entities_updated,
-        entities_deleted: job.entities_deleted,
-        entities_failed: job.entities_failed,
-        error: job.error,
-        error_category: job.error_category,
-    }
+    wire::job::LastJob { id: job.id, report: report(job) }
 }
 
 /// A job of a connection.
 #[must_use]
 pub fn job(job: SyncJob, source_connection_id: SourceConnectionId) -> wire::job::SourceConnectionJob {
-    wire::job::SourceConnectionJob {
-        id: job.id,
-        source_connection_id,
+    wire::job::SourceConnectionJob { id: job.id, source_connection_id, report: report(job), error_details: None }
+}
+
+fn report(job: SyncJob) -> wire::job::JobReport {
+    wire::job::JobReport {
         status: job.status,
         started_at: job.started_at,
         completed_at: job.completed_at,
@@ -153,7 +143,6 @@ pub fn job(job: SyncJob, source_connection_id: SourceConnectionId) -> wire::job:
         entities_failed: job.entities_failed,
         error: job.error,
         error_category: job.error_category,
-        error_details: None,
     }
 }
 

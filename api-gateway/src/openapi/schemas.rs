@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayItems, Components, Object};
+use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayItems, Components, Object, Type};
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 use super::common::operations;
@@ -32,6 +32,7 @@ pub fn finish(document: &mut OpenApi) {
     for name in OVERLAPPING {
         let _ = components.schemas.entry(name.to_owned()).and_modify(any_of);
     }
+    components.schemas.values_mut().for_each(flatten);
     let asked = reachable(components, roots);
     for (name, schema) in &mut components.schemas {
         let RefOr::T(Schema::Object(object)) = schema else { continue };
@@ -58,6 +59,23 @@ fn name_errors(components: &mut Components) {
         named.description = Some(description.to_owned());
         components.schemas.insert(name.to_owned(), RefOr::T(Schema::Object(named)));
     }
+}
+
+/// Fields that several schemas share are fields of each; the library would put them into an `allOf`.
+fn flatten(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::AllOf(all)) = schema else { return };
+    let mut whole = Object::with_type(Type::Object);
+    (whole.description, whole.example) = (all.description.take(), all.example.take());
+    // The schema's own fields come last in the list, and are what it is about.
+    for mut part in all.items.drain(..).rev() {
+        // The fields that are shared stand in such a list themselves, beside what their place says of them.
+        flatten(&mut part);
+        if let RefOr::T(Schema::Object(part)) = part {
+            whole.properties.extend(part.properties);
+            whole.required.extend(part.required);
+        }
+    }
+    *schema = RefOr::T(Schema::Object(whole));
 }
 
 fn any_of(schema: &mut RefOr<Schema>) {
