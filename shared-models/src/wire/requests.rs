@@ -13,7 +13,7 @@ pub use collection::{CollectionCreate, CollectionUpdate};
 pub use legacy_search::{ExpansionStrategy, LegacyFilter, LegacySearchRequest, LegacyStrategy};
 pub use search::{
     AgenticSearchRequest, ClassicSearchRequest, FilterCondition, FilterGroup, FilterItem, FilterOperator, FilterValue,
-    FilterableField, InstantSearchRequest,
+    FilterableField, InstantSearchRequest, SearchPage, SearchText,
 };
 pub use source_connection::{
     AuthProviderAuthentication, DirectAuthentication, GivenAuthentication, OAuthBrowserAuthentication,

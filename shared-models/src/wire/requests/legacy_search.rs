@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::search::ResponseType;
+use super::search::{SearchPage, SearchText};
 use crate::ids::SourceConnectionId;
 use crate::text_enum::text_enum;
 
@@ -63,16 +64,14 @@ pub struct LegacyFilter {
 #[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy"})))]
 pub struct LegacySearchRequest {
     /// What to look for; not blank.
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 10_000, pattern = "\\S"))]
-    pub query: String,
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    pub query: SearchText,
     /// What hits must be like.
     pub filter: Option<LegacyFilter>,
-    /// Most hits to return.
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000, default = 100))]
-    pub limit: Option<u32>,
-    /// Hits to skip.
-    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 10_000, default = 0))]
-    pub offset: Option<u32>,
+    /// Which of the hits.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    pub page: SearchPage,
     /// How to find and rank.
     pub retrieval_strategy: Option<LegacyStrategy>,
     /// Only what these connections brought.

@@ -107,25 +107,41 @@ pub struct FilterGroup {
     pub conditions: Vec<FilterCondition>,
 }
 
-/// A search.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What to look for; not blank.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy", "limit": 10})))]
-pub struct InstantSearchRequest {
-    /// What to look for; not blank.
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 10_000, pattern = "\\S"))]
-    pub query: String,
-    /// How to find and rank; the header `X-Retrieval-Strategy` says what was really done.
-    #[cfg_attr(feature = "openapi", schema(default = "hybrid"))]
-    pub retrieval_strategy: Option<RetrievalStrategy>,
-    /// Groups of conditions, of which at least one must hold.
-    pub filter: Option<Vec<FilterGroup>>,
+#[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 10_000, pattern = "\\S"))]
+pub struct SearchText(pub String);
+
+/// Which of a search's hits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SearchPage {
     /// Most hits to return.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000, default = 100))]
     pub limit: Option<u32>,
     /// Hits to skip.
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 10_000, default = 0))]
     pub offset: Option<u32>,
+}
+
+/// A search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy", "limit": 10})))]
+pub struct InstantSearchRequest {
+    /// What to look for; not blank.
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    pub query: SearchText,
+    /// How to find and rank; the header `X-Retrieval-Strategy` says what was really done.
+    #[cfg_attr(feature = "openapi", schema(default = "hybrid"))]
+    pub retrieval_strategy: Option<RetrievalStrategy>,
+    /// Groups of conditions, of which at least one must hold.
+    pub filter: Option<Vec<FilterGroup>>,
+    /// Which of the hits.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    pub page: SearchPage,
 }
 
 /// A search that a language model would plan; without one it is answered like an instant search.
@@ -134,16 +150,14 @@ pub struct InstantSearchRequest {
 #[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy"})))]
 pub struct ClassicSearchRequest {
     /// What to look for; not blank.
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 10_000, pattern = "\\S"))]
-    pub query: String,
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    pub query: SearchText,
     /// Groups of conditions, of which at least one must hold.
     pub filter: Option<Vec<FilterGroup>>,
-    /// Most hits to return.
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000, default = 100))]
-    pub limit: Option<u32>,
-    /// Hits to skip.
-    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 10_000, default = 0))]
-    pub offset: Option<u32>,
+    /// Which of the hits.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    pub page: SearchPage,
 }
 
 /// A search that a language model would carry out step by step.
@@ -152,8 +166,8 @@ pub struct ClassicSearchRequest {
 #[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy"})))]
 pub struct AgenticSearchRequest {
     /// What to look for; not blank.
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 10_000, pattern = "\\S"))]
-    pub query: String,
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    pub query: SearchText,
     /// Whether the model is to think aloud.
     #[cfg_attr(feature = "openapi", schema(default = false))]
     pub thinking: Option<bool>,
