@@ -1,6 +1,7 @@
 //! Parameters of paths, queries and headers, as `crate::input` reads them.
 #![expect(dead_code, reason = "described here, read by hand")]
 
+use shared_models::wire::requests::SearchText;
 use shared_models::wire::search::ResponseType;
 use shared_models::{ApiKeyId, CleanupId, CleanupState, CollectionId, SourceConnectionId};
 use utoipa::IntoParams;
@@ -112,8 +113,8 @@ pub struct Force {
 #[into_params(parameter_in = Query)]
 pub struct LegacySearch {
     /// What to look for; not blank.
-    #[param(min_length = 1, max_length = 10_000, pattern = "\\S", example = "refund policy")]
-    query: String,
+    #[param(inline, example = "refund policy")]
+    query: SearchText,
     /// Most hits to return.
     #[param(value_type = i64, required = false, minimum = 1, maximum = 1000, default = 100)]
     limit: i64,

@@ -63,7 +63,7 @@ pub struct LegacyFilter {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy"})))]
 pub struct LegacySearchRequest {
-    /// What to look for; not blank.
+    #[expect(missing_docs, reason = "the type says it")]
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub query: SearchText,
     /// What hits must be like.

@@ -130,7 +130,7 @@ pub struct SearchPage {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy", "limit": 10})))]
 pub struct InstantSearchRequest {
-    /// What to look for; not blank.
+    #[expect(missing_docs, reason = "the type says it")]
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub query: SearchText,
     /// How to find and rank; the header `X-Retrieval-Strategy` says what was really done.
@@ -149,7 +149,7 @@ pub struct InstantSearchRequest {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy"})))]
 pub struct ClassicSearchRequest {
-    /// What to look for; not blank.
+    #[expect(missing_docs, reason = "the type says it")]
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub query: SearchText,
     /// Groups of conditions, of which at least one must hold.
@@ -165,7 +165,7 @@ pub struct ClassicSearchRequest {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(example = json!({"query": "refund policy"})))]
 pub struct AgenticSearchRequest {
-    /// What to look for; not blank.
+    #[expect(missing_docs, reason = "the type says it")]
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub query: SearchText,
     /// Whether the model is to think aloud.

@@ -27,12 +27,12 @@ const OPTIONAL_SETTINGS: &str = "
     FROM (VALUES ('client_connection_check_interval', '5s'), ('transaction_timeout', '0')) AS v(name, value)
     JOIN pg_catalog.pg_settings s ON s.name = v.name";
 
-/// One state for the whole run, and no row of it hidden by a policy: such a query fails. Texts of values don't depend on the role's or the database's settings, and no name
-/// resolves to something that the owner's database defines.
+/// One state for the whole run, as the role sees it. Texts of values don't depend on the role's or the database's settings,
+/// and no name resolves to something that the owner's database defines.
 const BEGIN: &str = "
     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL search_path = pg_catalog;
-    SET LOCAL row_security = off;
+    SET LOCAL row_security = on;
     SET LOCAL statement_timeout = 0;
     SET LOCAL lock_timeout = '1min';
     SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -58,9 +58,9 @@ pub(super) async fn read_tables(
     let found = find_tables(client, place, wanted).await?;
     let mut unread = Unread::default();
     for table in &found.unreadable {
-        debug!(table = table.name, why = ?table.why, "keep what is known of an unreadable table");
-        unread.add(place.table_id(&table.name));
-        unread.add_below(format!("{}/", place.table_id(&table.name)));
+        debug!(table, "keep what is known of an unreadable table");
+        unread.add(place.table_id(table));
+        unread.add_below(format!("{}/", place.table_id(table)));
     }
     let mut skipped = i64::try_from(found.unreadable.len()).unwrap_or(i64::MAX);
     for table in &found.tables {

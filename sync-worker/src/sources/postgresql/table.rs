@@ -17,7 +17,7 @@ const SCHEMA: &str = "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespac
 /// Partitions are read through their parents, unless they are named. So are views and foreign tables only if named.
 const TABLES: &str = "
     SELECT c.oid, c.relname::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
-           has_any_column_privilege(c.oid, 'SELECT'), row_security_active(c.oid)
+           has_any_column_privilege(c.oid, 'SELECT')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND CASE WHEN cardinality($2::text[]) = 0 THEN c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -69,24 +69,8 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) tables: Vec<Table>,
-    /// Those that may not be read.
-    pub(super) unreadable: Vec<Unreadable>,
-}
-
-/// A table that may not be read.
-#[derive(Debug)]
-pub(super) struct Unreadable {
-    pub(super) name: String,
-    pub(super) why: Refusal,
-}
-
-/// Why a table may not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// No column may.
-    Privilege,
-    /// A policy may hide rows, which would look as if they were gone.
-    RowSecurity,
+    /// Names of those that may not be read.
+    pub(super) unreadable: Vec<String>,
 }
 
 /// A column.
@@ -130,9 +114,9 @@ pub(super) async fn find_tables(client: &Client, place: &Place, wanted: &[String
     let rows = place.within("its tables", client.query(TABLES, &[schema, &wanted])).await?;
     let mut found = Found { tables: Vec::new(), unreadable: Vec::new() };
     for row in &rows {
-        match refusal(row).map_err(|error| place.read_error(&error))? {
-            Some(unreadable) => found.unreadable.push(unreadable),
-            None => found.tables.push(place.within("a table's columns", read_table(client, place, row)).await?),
+        match place.within("a table's columns", read_table(client, place, row)).await? {
+            Some(table) => found.tables.push(table),
+            None => found.unreadable.push(row.try_get(1).map_err(|error| place.read_error(&error))?),
         }
     }
     found.check(place, wanted)?;
@@ -145,38 +129,23 @@ impl Found {
         let Place { database, schema, user, .. } = place;
         let Self { tables, unreadable } = self;
         if let Some(missing) = wanted.iter().find(|name| tables.iter().all(|table| table.name != **name)) {
-            let refused = unreadable.iter().find(|table| table.name == *missing).map(|table| table.why);
-            return Err(SourceError::Misconfigured(match refused {
-                Some(Refusal::Privilege) => {
-                    format!("the role '{user}' may not read table '{missing}' of schema '{schema}'")
-                }
-                Some(Refusal::RowSecurity) => format!(
-                    "row-level security hides rows of table '{missing}' of schema '{schema}' from the role '{user}'"
-                ),
-                None => format!("schema '{schema}' of database '{database}' has no table '{missing}'"),
+            return Err(SourceError::Misconfigured(match unreadable.contains(missing) {
+                true => format!("the role '{user}' may not read table '{missing}' of schema '{schema}'"),
+                false => format!("schema '{schema}' of database '{database}' has no table '{missing}'"),
             }));
         }
         if tables.is_empty() && !unreadable.is_empty() {
-            let by_policy = unreadable.iter().any(|table| table.why == Refusal::RowSecurity);
-            let policies = if by_policy { " as a whole: row-level security hides rows from it" } else { "" };
-            let text = format!("the role '{user}' may not read any table of '{schema}'{policies}");
-            return Err(SourceError::Misconfigured(text));
+            return Err(SourceError::Misconfigured(format!("the role '{user}' may not read any table of '{schema}'")));
         }
         Ok(())
     }
 }
 
-/// The table of a row of [`TABLES`], if it may not be read.
-fn refusal(row: &Row) -> Result<Option<Unreadable>, tokio_postgres::Error> {
-    let why = match (row.try_get::<_, bool>(4)?, row.try_get::<_, bool>(5)?) {
-        (false, _) => Refusal::Privilege,
-        (true, true) => Refusal::RowSecurity,
-        (true, false) => return Ok(None),
-    };
-    Ok(Some(Unreadable { name: row.try_get(1)?, why }))
-}
-
-async fn read_table(client: &Client, place: &Place, row: &Row) -> Result<Table, tokio_postgres::Error> {
+/// The table of a row of [`TABLES`], unless it may not be read.
+async fn read_table(client: &Client, place: &Place, row: &Row) -> Result<Option<Table>, tokio_postgres::Error> {
+    if !row.try_get::<_, bool>(4)? {
+        return Ok(None);
+    }
     let name: String = row.try_get(1)?;
     let mut columns = Vec::new();
     let mut key: Vec<(i64, String)> = Vec::new();
@@ -192,14 +161,14 @@ async fn read_table(client: &Client, place: &Place, row: &Row) -> Result<Table, 
     key.sort();
     // A key of which a part may not be read doesn't tell rows apart.
     let is_whole = i64::try_from(key.len()).is_ok_and(|size| size == key_size);
-    Ok(Table {
+    Ok(Some(Table {
         id: place.table_id(&name),
         name,
         kind: Kind::of(row.try_get(2)?),
         comment: row.try_get(3)?,
         columns,
         key: if is_whole { key.into_iter().map(|(_, name)| name).collect() } else { Vec::new() },
-    })
+    }))
 }
 
 impl Kind {
