@@ -8,6 +8,9 @@ use shared_models::wire::problem::{FieldProblem, Location};
 use super::{MAX_FAULTS, shortened};
 use crate::problem::Problem;
 
+/// As the sources' fields read them.
+pub(super) use shared_models::source::parse_boolean as boolean;
+
 /// The fields of one object; collects what is wrong with them.
 pub struct Fields<'a> {
     at: Vec<Location>,
@@ -167,15 +170,6 @@ impl<'a> Fields<'a> {
     pub fn check(&mut self) -> Result<(), Problem> {
         let problems = std::mem::take(&mut self.problems);
         if problems.is_empty() { Ok(()) } else { Err(Problem::Unprocessable(problems)) }
-    }
-}
-
-/// What counts as true and false in texts.
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "y" | "on" | "t" => Some(true),
-        "false" | "0" | "no" | "n" | "off" | "f" => Some(false),
-        _ => None,
     }
 }
 

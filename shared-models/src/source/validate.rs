@@ -161,14 +161,20 @@ fn boolean(value: &Value) -> Result<bool, String> {
             Some(0.0) => Some(false),
             Some(_) | None => None,
         },
-        Value::String(text) => match text.to_lowercase().as_str() {
-            "true" | "t" | "yes" | "y" | "on" | "1" => Some(true),
-            "false" | "f" | "no" | "n" | "off" | "0" => Some(false),
-            _ => None,
-        },
+        Value::String(text) => parse_boolean(text),
         Value::Null | Value::Array(_) | Value::Object(_) => return Err("Input should be a valid boolean".to_owned()),
     };
     told.ok_or_else(|| "Input should be a valid boolean, unable to interpret input".to_owned())
+}
+
+/// What counts as true and false in texts.
+#[must_use]
+pub fn parse_boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "on" | "1" => Some(true),
+        "false" | "f" | "no" | "n" | "off" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 /// `'a', 'b' or 'c'`.
