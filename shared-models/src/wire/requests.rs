@@ -17,5 +17,5 @@ pub use search::{
 };
 pub use source_connection::{
     AuthProviderAuthentication, DirectAuthentication, GivenAuthentication, OAuthBrowserAuthentication,
-    OAuthTokenAuthentication, RunRequest, ScheduleConfig, SourceConnectionCreate, SourceConnectionUpdate,
+    OAuthTokenAuthentication, RunRequest, ScheduleConfig, ShortText, SourceConnectionCreate, SourceConnectionUpdate,
 };

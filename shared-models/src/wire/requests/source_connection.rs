@@ -4,6 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// A text of at most 1024 characters.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(max_length = 1024))]
+pub struct ShortText(pub String);
+
 /// Credentials of the source itself.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -28,8 +34,7 @@ pub struct OAuthTokenAuthentication {
     pub access_token: String,
     /// What a new token can be had for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
-    pub refresh_token: Option<String>,
+    pub refresh_token: Option<ShortText>,
     /// When the token expires; not in the past.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
@@ -46,24 +51,19 @@ pub struct OAuthTokenAuthentication {
 pub struct OAuthBrowserAuthentication {
     /// Where the browser goes afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
-    pub redirect_uri: Option<String>,
+    pub redirect_uri: Option<ShortText>,
     /// OAuth 2 client.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
-    pub client_id: Option<String>,
+    pub client_id: Option<ShortText>,
     /// Its secret.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
-    pub client_secret: Option<String>,
+    pub client_secret: Option<ShortText>,
     /// OAuth 1 consumer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
-    pub consumer_key: Option<String>,
+    pub consumer_key: Option<ShortText>,
     /// Its secret.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
-    pub consumer_secret: Option<String>,
+    pub consumer_secret: Option<ShortText>,
     /// Ignored: the form is told by its fields.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Value, required = false))]
@@ -76,8 +76,7 @@ pub struct OAuthBrowserAuthentication {
 #[serde(deny_unknown_fields)]
 pub struct AuthProviderAuthentication {
     /// The service.
-    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
-    pub provider_readable_id: String,
+    pub provider_readable_id: ShortText,
     /// What it needs to find them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
