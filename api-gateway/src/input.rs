@@ -4,6 +4,7 @@
 
 use std::str::FromStr;
 
+use shared_models::source::either;
 use shared_models::wire::problem::{FieldProblem, Location};
 
 use crate::problem::Problem;
@@ -33,6 +34,11 @@ const MAX_FAULTS: usize = 100;
 /// A name that the client sent, short enough to be told back.
 fn shortened(name: &str) -> String {
     name.chars().take(64).collect()
+}
+
+/// What is said of a text that is none of these.
+fn one_of(names: &[&str]) -> String {
+    format!("Input should be {}", either(names))
 }
 
 /// Reads an id; `at` is where it stands.

@@ -15,7 +15,7 @@ mod validate;
 pub use catalogue::{EXCEPTION_STUB, FILES, GITHUB, INCREMENTAL_STUB, POSTGRESQL, STUB, TIMED, all, find};
 pub use github::{NotARepository, RepositoryName};
 pub use rejection::{config_rejection, credentials_rejection};
-pub use validate::{InvalidFields, parse_boolean, validate};
+pub use validate::{InvalidFields, either, parse_boolean, validate};
 
 /// Kind of value that a field takes; `number` on the wire covers both numeric kinds.
 #[derive(Debug, Clone, Copy, PartialEq)]

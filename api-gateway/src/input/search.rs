@@ -5,7 +5,7 @@ use shared_models::SourceConnectionId;
 use shared_models::wire::search::RetrievalStrategy;
 use shared_stores::vespa::{Filter, MAX_OFFSET};
 
-use super::{Body, Fields};
+use super::{Body, Fields, one_of};
 use crate::problem::Problem;
 
 mod condition;
@@ -52,7 +52,7 @@ pub fn instant(body: &Body) -> Result<SearchInput, Problem> {
     let given = fields.text("retrieval_strategy", 0..=64);
     let strategy = given.as_deref().map(str::parse);
     if let Some(Err(_)) = strategy {
-        fields.refuse("retrieval_strategy", "Input should be 'hybrid', 'semantic' or 'keyword'", "enum");
+        fields.refuse("retrieval_strategy", one_of(RetrievalStrategy::NAMES), "enum");
     }
     let mut input = read(&mut fields, groups)?;
     if let Some(Ok(strategy)) = strategy {

@@ -178,7 +178,8 @@ pub fn parse_boolean(text: &str) -> Option<bool> {
 }
 
 /// `'a', 'b' or 'c'`.
-fn either(choices: &[&str]) -> String {
+#[must_use]
+pub fn either(choices: &[&str]) -> String {
     match choices {
         [] => "nothing".to_owned(),
         [only] => format!("'{only}'"),

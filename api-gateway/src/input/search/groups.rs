@@ -1,5 +1,7 @@
 //! Filters as groups of conditions: AND inside a group, OR between groups.
 
+use std::str::FromStr;
+
 use serde_json::{Map, Value};
 use shared_models::wire::requests::{FilterOperator, FilterableField};
 use shared_stores::vespa::Filter;
@@ -7,6 +9,7 @@ use shared_stores::vespa::Filter;
 use super::condition::{At, condition};
 use super::place::{Faults, Place};
 use super::value::Reader;
+use crate::input::one_of;
 
 /// Reads the filter; `None` if it has no group, or something is wrong with it, which `faults` says.
 pub fn groups(value: &Value, at: &Place, faults: &mut Faults) -> Option<Filter> {
@@ -54,10 +57,8 @@ fn read_group(group: &Value, at: &Place, reader: &mut Reader, faults: &mut Fault
 
 fn read_condition(given: &Value, at: &Place, reader: &mut Reader, faults: &mut Faults) -> Option<Filter> {
     let given = object(given, at, faults)?;
-    let field = FilterableField::ALL.iter().copied();
-    let field = choice(given, "field", field.map(|field| (field.as_str(), field)), at, faults);
-    let operator = FilterOperator::ALL.iter().copied();
-    let operator = choice(given, "operator", operator.map(|operator| (operator.as_str(), operator)), at, faults);
+    let field: Option<FilterableField> = choice(given, "field", FilterableField::NAMES, at, faults);
+    let operator: Option<FilterOperator> = choice(given, "operator", FilterOperator::NAMES, at, faults);
     let place = at.field("value");
     let Some(value) = given.get("value") else {
         faults.add(&place, "Field required", "missing");
@@ -74,10 +75,10 @@ pub(super) fn object<'v>(value: &'v Value, at: &Place, faults: &mut Faults) -> O
 }
 
 /// One of these names.
-fn choice<T>(
+fn choice<T: FromStr>(
     given: &Map<String, Value>,
     name: &str,
-    choices: impl Iterator<Item = (&'static str, T)>,
+    names: &[&str],
     at: &Place,
     faults: &mut Faults,
 ) -> Option<T> {
@@ -86,14 +87,9 @@ fn choice<T>(
         faults.add(&at, "Field required", "missing");
         return None;
     };
-    let mut names = Vec::new();
-    for (text, choice) in choices {
-        if value.as_str() == Some(text) {
-            return Some(choice);
-        }
-        names.push(format!("'{text}'"));
+    let chosen = value.as_str().and_then(|text| text.parse().ok());
+    if chosen.is_none() {
+        faults.add(&at, one_of(names), "enum");
     }
-    let last = names.pop().unwrap_or_default();
-    faults.add(&at, format!("Input should be {} or {last}", names.join(", ")), "enum");
-    None
+    chosen
 }

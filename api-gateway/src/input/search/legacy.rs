@@ -8,7 +8,7 @@ use shared_models::wire::search::{ResponseType, RetrievalStrategy};
 
 use super::legacy_filter::legacy_filter;
 use super::{QUERY_CHARS, SearchInput, read, small};
-use crate::input::{Body, Fields, Query};
+use crate::input::{Body, Fields, Query, one_of};
 use crate::problem::Problem;
 
 /// A search of an older client.
@@ -107,7 +107,7 @@ pub fn legacy_query(query: &mut Query) -> Result<LegacyInput, Problem> {
         None => ResponseType::Raw,
         Some(Ok(response_type)) => response_type,
         Some(Err(_)) => {
-            query.refuse("response_type", "Input should be 'raw' or 'completion'", "enum");
+            query.refuse("response_type", &one_of(ResponseType::NAMES), "enum");
             ResponseType::Raw
         }
     };
@@ -147,8 +147,8 @@ fn choice<T: Copy>(fields: &mut Fields<'_>, name: &str, choices: &[(&str, T)]) -
     let given = fields.text(name, 0..=64)?;
     let found = choices.iter().find(|(text, _)| *text == given).map(|(_, choice)| *choice);
     if found.is_none() {
-        let names: Vec<String> = choices.iter().map(|(text, _)| format!("'{text}'")).collect();
-        fields.refuse(name, format!("Input should be one of {}", names.join(", ")), "enum");
+        let names: Vec<&str> = choices.iter().map(|(text, _)| *text).collect();
+        fields.refuse(name, one_of(&names), "enum");
     }
     found
 }

@@ -75,6 +75,7 @@ pub struct LegacySearchRequest {
     /// How to find and rank.
     pub retrieval_strategy: Option<LegacyStrategy>,
     /// Only what these connections brought.
+    #[cfg_attr(feature = "openapi", schema(max_items = 10_000))]
     pub source_connection_ids: Option<Vec<SourceConnectionId>>,
     /// Without effect.
     pub temporal_relevance: Option<f64>,
