@@ -6,7 +6,7 @@
 //!
 //! A worker that dies leaves its lease to run out, and the reaper ends the job. A process or machine that stood still
 //! with a write under way may end that write after the lease's end: it finds out when it goes on
-//! ([`Lease::has_ended_late`]) and reopens the cleanup. What nobody notices is found by the settle check or the sweep.
+//! ([`Lease::has_ended_late`]) and reopens the cleanup. What nobody notices is found by the second or the later check.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

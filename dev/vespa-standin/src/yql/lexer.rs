@@ -94,7 +94,7 @@ fn text(rest: &mut Characters<'_>, quote: char, start: usize) -> Result<String, 
     }
 }
 
-/// `XXXX` after `\u`; a character beyond 16 bits comes as two of them.
+/// The four hexadecimal digits after `\u`; a character beyond 16 bits comes as two of them.
 fn unicode(rest: &mut Characters<'_>, at: usize) -> Result<char, YqlError> {
     let mut units = vec![unit(rest, at)?];
     if matches!(units.as_slice(), [0xD800..0xDC00]) {
