@@ -20,6 +20,7 @@ mod operations;
 mod preview;
 mod rate_limits;
 mod retrieval;
+mod round_trips;
 mod schedules;
 mod search;
 mod slow_clients;

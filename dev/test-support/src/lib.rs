@@ -1,4 +1,5 @@
-//! The harness of everybody's tests: a database and a virtual host for each test, services as processes, waiting on facts.
+//! The harness of everybody's tests: a database and a virtual host for each test, services as processes, waiting on
+//! facts, counting what is asked of PostgreSQL.
 //!
 //! It panics where a test can't go on, and says why.
 #![expect(
@@ -10,6 +11,7 @@
 )]
 
 mod broker;
+mod counting_proxy;
 mod database;
 mod embedder;
 mod management;
@@ -18,6 +20,7 @@ mod standin;
 mod wait;
 
 pub use broker::{BrokerMessage, TestBroker};
+pub use counting_proxy::{Asked, CountingProxy, RoundTrip};
 pub use database::TestDatabase;
 pub use embedder::{TestEmbedder, meaning};
 pub use service::{Service, free_port, service_binary};

@@ -1,8 +1,11 @@
 //! The harness itself: `local-stack exec -- cargo test -p test-support`.
+#![expect(clippy::unwrap_used, reason = "tests panic")]
 
 use std::time::Duration;
 
-use test_support::{Service, StandIn, TestBroker, TestDatabase, free_port, service_binary, wait_until};
+use test_support::{
+    Asked, CountingProxy, Service, StandIn, TestBroker, TestDatabase, free_port, service_binary, wait_until,
+};
 
 const BOUND: Duration = Duration::from_secs(20);
 
@@ -68,4 +71,50 @@ async fn a_service_gets_only_its_environment() {
 #[should_panic(expected = "pigs fly: not within 50ms")]
 async fn waiting_says_what_for() {
     wait_until("pigs fly", Duration::from_millis(50), async || false).await;
+}
+
+#[tokio::test]
+async fn every_round_trip_is_counted_with_what_it_asks() {
+    let database = TestDatabase::create().await;
+    let proxy = CountingProxy::start(&database.url).await;
+    let client = session(&proxy).await;
+    assert!(!proxy.round_trips().is_empty(), "a new session doesn't go unseen");
+    proxy.reset();
+
+    client.batch_execute("BEGIN").await.unwrap();
+    let statement = client.prepare("SELECT $1::int4 + 1").await.unwrap();
+    for _ in 0..2 {
+        client.query_one(&statement, &[&6_i32]).await.unwrap();
+    }
+    let (sum, text) =
+        tokio::join!(client.query_one(&statement, &[&None::<i32>]), client.simple_query("SELECT 'a\n b'"));
+    assert!(sum.is_ok() && text.is_ok());
+    let seven = Asked::Run("SELECT $1::int4 + 1".to_owned(), vec![Some(6_i32.to_be_bytes().to_vec())]);
+    let nothing = Asked::Run("SELECT $1::int4 + 1".to_owned(), vec![None]);
+    let asked: Vec<Vec<Asked>> = proxy.round_trips().into_iter().map(|trip| trip.asked).collect();
+    assert_eq!(
+        asked,
+        [
+            vec![Asked::Query("BEGIN".to_owned())],
+            vec![Asked::Prepare("SELECT $1::int4 + 1".to_owned())],
+            vec![seven.clone()],
+            vec![seven],
+            vec![nothing],
+            vec![Asked::Query("SELECT 'a\n b'".to_owned())],
+        ]
+    );
+    assert_eq!(proxy.round_trips()[5].to_string(), "session 0: SELECT 'a b'");
+    assert!(proxy.round_trips()[2].runs("$1::int4") && !proxy.round_trips()[1].runs("$1::int4"));
+
+    proxy.reset();
+    session(&proxy).await.execute("SELECT 1", &[]).await.unwrap();
+    let trips = proxy.round_trips();
+    assert!(trips.iter().all(|trip| trip.session == 1) && trips.iter().any(|trip| trip.runs("SELECT 1")), "{trips:?}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "the connection lives as long as its client, outside of any service")]
+async fn session(proxy: &CountingProxy) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(&proxy.url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
 }
