@@ -24,7 +24,7 @@ use crate::state::AppState;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Surrounds a request, whether or not it finds a route. `server::time_limit` is inside it, `server::idle` around it.
+/// Surrounds a request, whether or not it finds a route. `routes::time_limit` is inside it, `server::idle` around it.
 ///
 /// # Errors
 /// Only what a later middleware would fail with; handlers' errors are answers already.

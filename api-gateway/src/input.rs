@@ -18,7 +18,7 @@ mod search;
 mod source_connection;
 
 pub use authentication::GivenAuthentication;
-pub use body::{Body, Submission};
+pub use body::Body;
 pub use collection::{create_collection, update_collection};
 pub use fields::Fields;
 pub use query::{Page, Query};

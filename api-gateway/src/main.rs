@@ -6,12 +6,15 @@
 
 mod auth;
 mod cleanup_events;
+mod client_times;
 mod collections;
 mod connections;
 mod context;
 mod deletion;
 mod deletion_preview;
+mod documentation;
 mod figures;
+mod first_organization;
 mod input;
 mod keys;
 mod openapi;
@@ -27,6 +30,7 @@ mod search;
 mod server;
 mod settings;
 mod state;
+mod submission;
 
 use std::time::Duration;
 
@@ -111,7 +115,7 @@ async fn prepare(database: &Database, settings: &Settings, tasks: &Tasks) -> any
     loop {
         let attempt = async {
             shared_database::migrate(&settings.database.database_url).await?;
-            state::make_first_organization(database, settings).await
+            first_organization::make(database, settings.initial_api_key.as_ref()).await
         };
         match attempt.await {
             Ok(()) => return Ok(true),

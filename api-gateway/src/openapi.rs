@@ -1,23 +1,17 @@
-//! The OpenAPI 3.1 document of this API, made from the annotations above the handlers and from the wire types.
+//! What the OpenAPI 3.1 document of this API is made of, besides the annotations above the handlers and the wire types.
 //!
 //! Handlers say what is theirs alone; [`common`] adds what holds for all: authentication, the answers that any request may
-//! get, their headers. The committed copy is docs/openapi.json: a test tells when the two differ.
+//! get, their headers.
 
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
-
-use crate::routes;
 
 pub mod answers;
 mod common;
 pub mod headers;
 mod links;
-pub mod pages;
 pub mod parameters;
 mod schemas;
-
-#[cfg(test)]
-mod tests;
 
 /// Kinds of operations.
 pub mod tags {
@@ -62,23 +56,15 @@ pub mod tags {
 )]
 struct Base;
 
-/// The document.
+/// The document of an API of these parts.
 #[must_use]
-pub fn document() -> OpenApi {
+pub fn document(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
     let mut document = Base::openapi();
-    for part in routes::documents() {
+    for part in parts {
         document.merge(part);
     }
     schemas::finish(&mut document);
     common::finish(&mut document);
     links::finish(&mut document);
     document
-}
-
-/// The document as it is committed: indented JSON that ends with a line break.
-///
-/// # Errors
-/// None that the document's types can cause.
-pub fn text() -> serde_json::Result<String> {
-    Ok(serde_json::to_string_pretty(&document())? + "\n")
 }

@@ -14,7 +14,7 @@ use shared_database::{Database, DatabaseError};
 use shared_models::{OrganizationId, Plan};
 use shared_service::settings::{DatabaseSettings, Validate, load};
 
-use crate::{keys, openapi};
+use crate::{documentation, keys};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -183,7 +183,7 @@ async fn list(database: &Database) -> anyhow::Result<()> {
 
 #[expect(clippy::print_stdout, reason = "what docs/openapi.json is written from")]
 fn print_openapi() -> anyhow::Result<()> {
-    print!("{}", openapi::text().context("write the OpenAPI document")?);
+    print!("{}", documentation::text().context("write the OpenAPI document")?);
     Ok(())
 }
 

@@ -7,7 +7,6 @@ use serde::Serialize;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
-use crate::openapi;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -19,6 +18,7 @@ mod resource;
 mod search;
 mod source_connections;
 mod sources;
+mod time_limit;
 
 pub use health::REQUIRED as REQUIRED_PROBE;
 pub use resource::resource;
@@ -36,7 +36,6 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(sources::configure)
         .configure(source_connections::configure)
         .configure(cleanups::configure)
-        .configure(openapi::pages::configure)
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::NoRoute.into()))
         .default_service(web::to(no_route));
 }

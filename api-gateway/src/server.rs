@@ -13,15 +13,17 @@ use shared_service::Tasks;
 use tokio_util::sync::CancellationToken;
 
 use crate::context;
+use crate::documentation;
 use crate::routes;
-use crate::settings::HttpSettings;
 use crate::state::AppState;
 
-pub mod cors;
+mod cors;
 mod headers;
 mod idle;
-pub mod time_limit;
-pub mod tls;
+mod settings;
+mod tls;
+
+pub use settings::HttpSettings;
 
 use cors::AllowedOrigins;
 
@@ -51,6 +53,7 @@ pub fn run(
         App::new()
             .app_data(state.clone())
             .configure(routes::configure)
+            .configure(documentation::configure)
             .wrap(Condition::new(origins != AllowedOrigins::None, cors::middleware(&origins)))
             .wrap(from_fn(context::surround))
             .wrap(from_fn(idle::mark))

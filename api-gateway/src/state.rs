@@ -1,9 +1,8 @@
 //! What every request handler works with.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use shared_database::Database;
 use shared_database::credentials::CredentialCipher;
 use shared_database::rate_limits::RateLimits;
-use shared_database::{Database, DatabaseError};
 use shared_messaging::Publisher;
 use shared_models::source::{self, SourceDefinition};
 use shared_models::wire::collection::Vectors;
@@ -13,11 +12,9 @@ use shared_stores::embedder::{Embedder, EmbedderIdentity};
 use shared_stores::vespa::VespaClient;
 
 use crate::cleanup_events::CleanupEvents;
+use crate::client_times::ClientTimes;
 use crate::deletion::Deletions;
-use crate::keys;
 use crate::relay::RelayBell;
-use crate::server::time_limit::ClientTimes;
-use crate::settings::Settings;
 
 /// The parts of this gateway that handlers share.
 pub struct AppState {
@@ -74,24 +71,4 @@ impl AppState {
     const fn offers(&self, source: &SourceDefinition) -> bool {
         self.offers_internal_sources || !source.is_internal
     }
-}
-
-/// Makes the first organization of an empty database, with `INITIAL_API_KEY` or a key that is logged this once.
-///
-/// # Errors
-/// Any database error.
-pub async fn make_first_organization(database: &Database, settings: &Settings) -> Result<(), DatabaseError> {
-    let given = settings.initial_api_key.as_ref();
-    let key: SecretString = given.cloned().unwrap_or_else(keys::generate);
-    let made = database.create_first_organization("Default organization", keys::hash(key.expose_secret())).await?;
-    match (made, given) {
-        (None, _) => {}
-        (Some(organization), Some(_)) => tracing::info!(%organization, "made the first organization"),
-        (Some(organization), None) => tracing::warn!(
-            %organization,
-            api_key = key.expose_secret(),
-            "made the first organization; this is its API key, shown only this once"
-        ),
-    }
-    Ok(())
 }

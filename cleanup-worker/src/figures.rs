@@ -6,7 +6,7 @@ use shared_database::{Database, DatabaseError};
 use shared_models::PurgeTarget;
 use shared_service::metrics::{Description, Kind};
 
-use crate::work::End;
+use crate::end::End;
 
 /// What each metric means.
 pub const DESCRIPTIONS: &[Description] = &[

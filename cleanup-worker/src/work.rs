@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::end::End;
 use crate::heartbeat::{self, ClaimTimes};
 use crate::machine::{Machine, NoHeadway, Observed, Step};
 use crate::schedule::retry_delay;
@@ -43,38 +44,6 @@ pub struct Policy {
     pub retry_base: Duration,
     /// Longest delay after failures.
     pub retry_longest: Duration,
-}
-
-/// How work on a claim ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// Verified empty; the settle delay runs.
-    Settled,
-    /// Done, with a receipt.
-    Done,
-    /// Given back without a failure: shutdown, end of the allowed hours, or others wait.
-    Released,
-    /// The sync is live.
-    Refused,
-    /// Given back with a delay.
-    Failed,
-    /// Dropped: the claim is somebody else's.
-    Lost,
-}
-
-impl End {
-    /// The metric's label.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Settled => "settled",
-            Self::Done => "done",
-            Self::Released => "released",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Lost => "lost",
-        }
-    }
 }
 
 /// Why an attempt failed. The texts are stored and shown: no ids of entities, no content.

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cleanup_worker::end::End;
 use cleanup_worker::heartbeat::ClaimTimes;
 use cleanup_worker::machine::Step;
 use cleanup_worker::schedule::Pace;
 use cleanup_worker::targets::{KNOWN, Stores};
-use cleanup_worker::work::{Attempt, AttemptError, End, Policy, Worker};
+use cleanup_worker::work::{Attempt, AttemptError, Policy, Worker};
 use shared_database::cleanups::{AllowedHours, ClaimedCleanup};
 use shared_models::receipt::ReceiptSigner;
 use shared_models::{CleanupId, PurgeTarget, SyncId};

@@ -89,13 +89,6 @@ impl Events {
     }
 }
 
-/// Opens a connection and declares the topology on it.
-pub(crate) async fn open(address: &Address, role: &str) -> Result<(Connection, Events), MessagingError> {
-    let (connection, events) = connect(address, role).await?;
-    crate::topology::declare(&connection).await?;
-    Ok((connection, events))
-}
-
 /// Opens a connection. `role` tells one process's connections apart.
 pub(crate) async fn connect(address: &Address, role: &str) -> Result<(Connection, Events), MessagingError> {
     let name = LongString::from(format!("{} {role}", address.service));

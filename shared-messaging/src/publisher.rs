@@ -233,7 +233,7 @@ async fn supervise(address: Address, link: watch::Sender<Option<Arc<Link>>>, sus
     }
     let mut backoff = Backoff::new();
     loop {
-        match connection::open(&address, "publisher").await {
+        match topology::open(&address, "publisher").await {
             Ok((connection, events)) => serve(connection, events, &link, &suspect).await,
             Err(error) => tracing::warn!(%error, "the publisher can't connect to the broker"),
         }

@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{BasicProperties, Connection, ErrorKind, ExchangeKind};
 use shared_models::Message;
 
-use crate::connection::within;
+use crate::connection::{Address, Events, connect, within};
 use crate::error::MessagingError;
 
 /// Quorum queue of [`Message::RunSync`].
@@ -61,10 +61,17 @@ pub fn route(message: &Message) -> Route {
     }
 }
 
-/// Declares everything that isn't some process's own. Idempotent.
+/// Opens a connection, and declares everything on it that isn't some process's own.
 ///
 /// # Errors
-/// Any failure but "exists with other arguments".
+/// The broker can't be reached, or refuses a declaration for another reason than "exists with other arguments".
+pub(crate) async fn open(address: &Address, role: &str) -> Result<(Connection, Events), MessagingError> {
+    let (connection, events) = connect(address, role).await?;
+    declare(&connection).await?;
+    Ok((connection, events))
+}
+
+/// Declares everything that isn's some process's own. Declaring again what is there changes nothing.
 pub(crate) async fn declare(connection: &Connection) -> Result<(), MessagingError> {
     exchange(connection, DEAD_LETTERS, ExchangeKind::Fanout).await?;
     exchange(connection, SYNC_CONTROL, ExchangeKind::Fanout).await?;

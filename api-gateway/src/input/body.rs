@@ -1,53 +1,29 @@
 //! Request bodies: at most [`MAX_BODY_BYTES`], JSON, without null characters (PostgreSQL stores none).
 
-use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::web::{BytesMut, Data};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
+use actix_web::web::BytesMut;
 use futures::StreamExt as _;
 use serde_json::{Map, Value};
 use shared_models::wire::problem::{FieldProblem, Location};
 
 use super::problem;
-use crate::auth::Caller;
 use crate::problem::{MAX_BODY_BYTES, Problem};
-use crate::state::AppState;
 
 /// A JSON body, or none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Body(pub Option<Value>);
 
-/// An authenticated request with a body, which is read only after the caller is known.
-#[derive(Debug)]
-pub struct Submission {
-    /// Who asks.
-    pub caller: Caller,
-    /// With what.
-    pub body: Body,
-}
-
-impl FromRequest for Submission {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            let caller = Caller::of(&request).await?;
-            let body = Body::read(&request, payload).await?;
-            Ok(Self { caller, body })
-        })
-    }
-}
-
 impl Body {
-    async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Problem> {
-        let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    /// Reads the body of a request with these headers, which may take so much time.
+    ///
+    /// # Errors
+    /// 408, 413, or 422 if it isn't JSON or holds null characters.
+    pub async fn read(headers: &HeaderMap, payload: Payload, time: Duration) -> Result<Self, Problem> {
+        let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let announced: Option<usize> = announced.and_then(|text| text.parse().ok());
-        let state = request.app_data::<Data<AppState>>().ok_or(Problem::Internal("no application state"))?;
-        let time = state.times.body();
         let collected = tokio::time::timeout(time, collect(payload, announced)).await;
         Self::parse(&collected.map_err(|_| Problem::BodyTooSlow(time))??)
     }

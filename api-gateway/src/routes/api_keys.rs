@@ -11,9 +11,10 @@ use shared_models::wire::requests::ApiKeyCreate;
 
 use super::{Answer, State, ok, resource};
 use crate::auth::Caller;
-use crate::input::{self, Fields, Query, Submission};
+use crate::input::{self, Fields, Query};
 use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
+use crate::submission::Submission;
 use crate::{keys, present};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -9,9 +9,10 @@ use shared_models::wire::source_connection::SourceConnectionListItem;
 
 use super::{Answer, State, ok, resource};
 use crate::auth::Caller;
-use crate::input::{self, Query, Submission, readable_id};
+use crate::input::{self, Query, readable_id};
 use crate::openapi::answers::NoSuchCollection;
 use crate::openapi::{parameters, tags};
+use crate::submission::Submission;
 use crate::{collections, present};
 
 #[derive(utoipa::OpenApi)]

@@ -6,8 +6,8 @@ use actix_web::http::header::ALLOW;
 use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, HttpResponse, Responder, ResponseError as _, Route, web};
 
+use super::time_limit;
 use crate::problem::Problem;
-use crate::server::time_limit;
 
 /// A path with its methods.
 pub struct ApiResource {

@@ -13,11 +13,12 @@ use shared_models::wire::search::{LegacyResults, OlderResults, SearchResults};
 
 use super::{Answer, State, resource};
 use crate::auth::Caller;
-use crate::input::{self, LegacyForm, LegacyInput, Query, SearchInput, Submission, readable_id};
+use crate::input::{self, LegacyForm, LegacyInput, Query, SearchInput, readable_id};
 use crate::openapi::answers::{LegacyHits, LegacySearchAnswer, NoLanguageModel, NoSuchCollection};
 use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
 use crate::search::{self, Found};
+use crate::submission::Submission;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(

@@ -10,10 +10,11 @@ use shared_models::{SourceConnectionId, SyncJobId};
 
 use super::{Answer, State, ok, resource};
 use crate::auth::Caller;
-use crate::input::{self, Query, Submission};
+use crate::input::{self, Query};
 use crate::openapi::answers::UnprocessableConnection;
 use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
+use crate::submission::Submission;
 use crate::{connections, deletion_preview, present};
 
 #[derive(utoipa::OpenApi)]

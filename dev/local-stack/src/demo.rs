@@ -10,9 +10,10 @@ use anyhow::{Context as _, Result};
 
 use crate::environment::Environment;
 use crate::layout::Layout;
+use crate::options::{Options, Scope};
 use crate::ports::Ports;
 use crate::postgres::Durability;
-use crate::stack::{Options, Scope, Stack};
+use crate::stack::Stack;
 use crate::terminal::Progress;
 
 mod client;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::launch::RUN_VARIABLE;
+/// The variable that carries the ids of the runs that a process belongs to; services don't get it from here.
+pub const RUN_VARIABLE: &str = "LOCAL_STACK_RUN";
 
 /// The caller's variables.
 #[derive(Debug, Clone, Default)]

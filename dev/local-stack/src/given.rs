@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use tokio::net::TcpStream;
 use url::Url;
 
-use crate::stack::Options;
+use crate::options::Options;
 
 /// How long a server of the caller's may take to accept a connection: it may be starting too.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);

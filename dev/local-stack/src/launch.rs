@@ -20,10 +20,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 
-use crate::environment::Environment;
-
-/// The variable that carries the ids of the runs that a process belongs to.
-pub const RUN_VARIABLE: &str = "LOCAL_STACK_RUN";
+use crate::environment::{Environment, RUN_VARIABLE};
 
 /// One run of a stack: whatever it starts is gone when it ends.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ pub mod http;
 pub mod launch;
 pub mod layout;
 pub mod not_run;
+pub mod options;
 pub mod packages;
 pub mod ports;
 pub mod postgres;

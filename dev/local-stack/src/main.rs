@@ -9,9 +9,10 @@ use clap::{Parser, Subcommand};
 use local_stack::environment::Environment;
 use local_stack::launch::{self, DeathSignal, Run};
 use local_stack::layout::{Layout, find_home};
+use local_stack::options::{Options, Scope};
 use local_stack::packages::Packages;
 use local_stack::postgres::Durability;
-use local_stack::stack::{Options, Scope, Stack};
+use local_stack::stack::Stack;
 use local_stack::terminal::{Event, Progress, remark, say};
 use local_stack::{demo, exec, not_run, supervisor};
 

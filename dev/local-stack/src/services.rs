@@ -10,10 +10,10 @@ use rustix::process::Signal;
 use crate::given;
 use crate::http::Http;
 use crate::launch::{DeathSignal, Identity, Run};
+use crate::options::Options;
 use crate::ports::{Ports, is_free};
 use crate::processes::Processes;
 use crate::secrets::Secrets;
-use crate::stack::{Options, Urls};
 
 /// The name of the child that stands in for Vespa.
 pub const VESPA: &str = "vespa-standin";
@@ -52,6 +52,17 @@ pub struct Services {
     pub arf: String,
     /// Health and metrics, by service.
     pub admin: Vec<(&'static str, String)>,
+}
+
+/// How the services reach what they need.
+#[derive(Debug, Clone, Copy)]
+pub struct Servers<'a> {
+    /// PostgreSQL, as superuser.
+    pub database: &'a str,
+    /// RabbitMQ.
+    pub amqp: &'a str,
+    /// The Vespa stand-in, or the Vespa that the caller named.
+    pub vespa: &'a str,
 }
 
 /// The ports of the services, but for the gateway's own, which is fixed.
@@ -135,11 +146,10 @@ pub async fn start(
     run: &Run,
     processes: &Processes,
     options: &Options,
-    urls: &Urls,
-    vespa: String,
+    servers: Servers<'_>,
     ports: ServicePorts,
 ) -> Result<Services> {
-    let settings = Settings::gather(options, urls, &vespa)?;
+    let settings = Settings::gather(options, servers)?;
     let http = Http::new()?;
     let begin = async |name: &'static str, knows: &[&str], admin_port: u16, ready: &str| -> Result<()> {
         let step = options.progress.begin(name);
@@ -172,7 +182,7 @@ pub async fn start(
     Ok(Services {
         gateway,
         api_key: settings.get("INITIAL_API_KEY")?,
-        vespa,
+        vespa: servers.vespa.to_owned(),
         arf: settings.get("ARF_URL")?,
         admin: vec![(GATEWAY, admin(ports.gateway_admin)), (SYNC_WORKER, sync), (CLEANUP_WORKER, cleanup)],
     })
@@ -202,16 +212,16 @@ fn scheme(options: &Options) -> &'static str {
 struct Settings(Vec<(&'static str, String)>);
 
 impl Settings {
-    fn gather(options: &Options, urls: &Urls, vespa: &str) -> Result<Self> {
+    fn gather(options: &Options, servers: Servers<'_>) -> Result<Self> {
         let caller = |name: &str| options.environment.get(name).map(str::to_owned);
         let secrets = Secrets::open(&options.layout.data.join("secrets"))?;
         let or_token = |name: &str, file: &str| caller(name).map_or_else(|| secrets.token(file), Ok);
         let or_key = |name: &str, file: &str| caller(name).map_or_else(|| secrets.key(file), Ok);
         let arf = caller("ARF_URL").map_or_else(|| folder_url(&options.layout.data.join("arf")), Ok)?;
         Ok(Self(vec![
-            ("DATABASE_URL", urls.database.clone()),
-            ("AMQP_URL", urls.amqp.clone()),
-            ("VESPA_URL", vespa.to_owned()),
+            ("DATABASE_URL", servers.database.to_owned()),
+            ("AMQP_URL", servers.amqp.to_owned()),
+            ("VESPA_URL", servers.vespa.to_owned()),
             ("ARF_URL", arf),
             ("CREDENTIALS_KEYS", or_key("CREDENTIALS_KEYS", "credentials-key")?),
             ("RECEIPT_SIGNING_KEY", or_key("RECEIPT_SIGNING_KEY", "receipt-signing-key")?),

@@ -1,68 +1,18 @@
 //! One stack: PostgreSQL, RabbitMQ and, if wanted, the Vespa stand-in and our services, as children of this process.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::environment::Environment;
 use crate::given;
 use crate::launch::Run;
-use crate::layout::Layout;
+use crate::options::{Options, Scope};
 use crate::packages::Packages;
 use crate::ports::Ports;
-use crate::postgres::{self, Durability};
+use crate::postgres;
 use crate::processes::Processes;
 use crate::rabbitmq::{self, BrokerPorts};
-use crate::services::{self, Services};
-use crate::terminal::Progress;
-
-/// What to start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// PostgreSQL and RabbitMQ.
-    Servers,
-    /// These, the Vespa stand-in and our services.
-    Everything,
-}
-
-/// How to start it.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where everything lies.
-    pub layout: Layout,
-    /// What to start.
-    pub scope: Scope,
-    /// How much a crash of the machine may cost.
-    pub durability: Durability,
-    /// Download the servers even if the machine has them.
-    pub ignore_system: bool,
-    /// The caller's variables: passed on to the services.
-    pub environment: Environment,
-    /// The folder of the services' executables.
-    pub binaries: PathBuf,
-    /// How progress is shown.
-    pub progress: Progress,
-}
-
-impl Options {
-    /// Durable, with the caller's environment and the services that lie beside this program.
-    ///
-    /// # Errors
-    /// When this program's folder cannot be found.
-    pub fn of_caller(layout: Layout, scope: Scope, ignore_system: bool, progress: Progress) -> Result<Self> {
-        let executable = std::env::current_exe().context("find the local-stack program")?;
-        Ok(Self {
-            layout,
-            scope,
-            durability: Durability::Full,
-            ignore_system,
-            environment: Environment::of_caller(),
-            binaries: executable.parent().map(Path::to_owned).context("find the services' programs")?,
-            progress,
-        })
-    }
-}
+use crate::services::{self, Servers, Services};
 
 /// How to reach what has been started.
 #[derive(Debug, Clone, Default)]
@@ -138,8 +88,8 @@ impl Stack {
             tokio::try_join!(self.start_postgres(postgres_port), self.start_rabbitmq(broker_ports), stand_in)?;
         self.urls = Urls { database, amqp: broker.0, management: broker.1, services: None };
         if everything {
-            let started =
-                services::start(&self.run, &self.processes, &self.options, &self.urls, vespa, service_ports).await?;
+            let servers = Servers { database: &self.urls.database, amqp: &self.urls.amqp, vespa: &vespa };
+            let started = services::start(&self.run, &self.processes, &self.options, servers, service_ports).await?;
             self.urls.services = Some(started);
         }
         Ok(())

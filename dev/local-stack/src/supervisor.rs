@@ -15,11 +15,12 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::launch::RUN_VARIABLE;
+use crate::environment::RUN_VARIABLE;
 use crate::layout::{Layout, try_lock};
+use crate::options::Options;
 use crate::processes::describe;
 use crate::secrets::write_private;
-use crate::stack::{Options, Stack};
+use crate::stack::Stack;
 use crate::terminal::{Event, Progress, remark, say};
 
 mod env_file;

@@ -70,7 +70,7 @@ impl<H: Handler> Supervisor<H> {
     /// `Ok` means shutdown.
     async fn on_one_connection(&self) -> Result<(), MessagingError> {
         let queue = self.subscription.label();
-        let opening = connection::open(&self.address, queue);
+        let opening = topology::open(&self.address, queue);
         let Some(opened) = self.shutdown.run_until_cancelled(opening).await else { return Ok(()) };
         let (connection, mut events) = opened?;
         self.connected.store(true, Ordering::Release);

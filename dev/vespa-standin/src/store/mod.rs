@@ -4,6 +4,7 @@
 //! operations to a transaction. A crash loses what nobody was told; nobody has to repair anything.
 //! Not guaranteed: that removed bytes leave the disk, any more than the real thing does.
 
+mod operation;
 mod query;
 mod read;
 mod tables;
@@ -16,10 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Row};
 
+pub use operation::{Condition, Operation, Outcome};
 pub use query::{Hit, Near, Order, Ranking, Request, Response, check_pattern};
 pub use read::{Checksum, Stored};
 pub use visit::{Examined, Found, Scan};
-pub use write::{Condition, Operation, Outcome};
 
 use crate::schema::DocType;
 use crate::tensor::Dimensions;

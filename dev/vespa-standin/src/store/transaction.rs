@@ -6,7 +6,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde_json::Value;
 
-use super::write::{Condition, Operation, Outcome};
+use super::operation::{Condition, Operation, Outcome};
 use super::{StoreError, blob, tables};
 use crate::document::{self, Fields, Prepared};
 use crate::document_id::bucket;

@@ -142,13 +142,13 @@ impl Node {
             },
             Filter::Contains(name, value) => match lookup(name) {
                 Some(Searchable::Field(field)) if field.access.is_indexed() => {
-                    words::phrase(connection, field, value, found)?
+                    Self::words(words::phrase(connection, field, value, found)?)
                 }
                 _ => Self::leaf(name, Condition::any_of([value])),
             },
             Filter::In(name, values) => match lookup(name) {
                 Some(Searchable::Field(field)) if field.access.is_indexed() => {
-                    words::whole(connection, field, values, found)?
+                    Self::words(words::whole(connection, field, values, found)?)
                 }
                 _ => Self::leaf(name, Condition::any_of(values)),
             },
@@ -158,13 +158,18 @@ impl Node {
             },
             Filter::Words { text, grammar, index } => match lookup(index) {
                 Some(Searchable::Field(field)) if field.access.is_indexed() => {
-                    words::words(connection, &[field.name], text, *grammar, found)?
+                    Self::words(words::words(connection, &[field.name], text, *grammar, found)?)
                 }
                 Some(_) => Self::leaf(index, Condition::any_of([&text.trim().to_owned()])),
-                None => words::words(connection, &crate::schema::DEFAULT_FIELDSET, text, *grammar, found)?,
+                None => Self::words(words::words(connection, &crate::schema::DEFAULT_FIELDSET, text, *grammar, found)?),
             },
             Filter::Nearest(_) => Self::Nearest,
         })
+    }
+
+    /// What a search for words has found; without a word, nothing is.
+    fn words(number: Option<usize>) -> Self {
+        number.map_or(Self::Constant(false), Self::Words)
     }
 
     /// A condition on an attribute. An index comes before an attribute of the same name, and knows words alone.

@@ -1,10 +1,10 @@
-//! Looking words up in the full-text index.
+//! Looking words up in the full-text index. Each search is added to those that have found something before; its number
+//! among them is given, or none if there was no word to look up.
 
 use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::matching::Node;
 use crate::schema::Field;
 use crate::store::StoreError;
 use crate::text;
@@ -19,7 +19,7 @@ pub(super) fn phrase(
     field: &Field,
     value: &str,
     found: &mut Vec<Found>,
-) -> Result<Node, StoreError> {
+) -> Result<Option<usize>, StoreError> {
     let terms = if text::words(value).is_empty() { String::new() } else { quoted(value) };
     search(connection, &[field.name], &terms, found)
 }
@@ -30,7 +30,7 @@ pub(super) fn whole(
     field: &Field,
     values: &[String],
     found: &mut Vec<Found>,
-) -> Result<Node, StoreError> {
+) -> Result<Option<usize>, StoreError> {
     let terms = values.iter().filter(|value| text::words(value) == [value.as_str()]).map(|value| quoted(value));
     search(connection, &[field.name], &terms.collect::<Vec<_>>().join(" OR "), found)
 }
@@ -42,7 +42,7 @@ pub(super) fn words(
     value: &str,
     grammar: Grammar,
     found: &mut Vec<Found>,
-) -> Result<Node, StoreError> {
+) -> Result<Option<usize>, StoreError> {
     let terms: Vec<String> = text::words(value).iter().map(|word| quoted(word)).collect();
     let terms = terms.join(match grammar {
         Grammar::Any => " OR ",
@@ -56,13 +56,18 @@ fn quoted(value: &str) -> String {
     format!("\"{}\"", text::words(value).join(" "))
 }
 
-fn search(connection: &Connection, fields: &[&str], terms: &str, found: &mut Vec<Found>) -> Result<Node, StoreError> {
+fn search(
+    connection: &Connection,
+    fields: &[&str],
+    terms: &str,
+    found: &mut Vec<Found>,
+) -> Result<Option<usize>, StoreError> {
     if terms.is_empty() {
-        return Ok(Node::Constant(false));
+        return Ok(None);
     }
     let mut statement = connection.prepare_cached("SELECT rowid, bm25(words) FROM words WHERE words MATCH ?")?;
     let expression = format!("{{{}}} : ({terms})", fields.join(" "));
     let rows = statement.query_map([expression], |row| Ok((row.get::<_, i64>(0)?, -row.get::<_, f64>(1)?)))?;
     found.push(rows.collect::<Result<_, _>>()?);
-    Ok(Node::Words(found.len() - 1))
+    Ok(Some(found.len() - 1))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{document, text};
+use super::{text, whole};
 use crate::input::{self, Body};
 
 mod public_contract;
@@ -12,7 +12,7 @@ mod public_contract;
 const METHODS: [&str; 4] = ["get", "post", "patch", "delete"];
 
 fn as_json() -> Value {
-    serde_json::to_value(document()).unwrap()
+    serde_json::to_value(whole()).unwrap()
 }
 
 /// Every operation: its name for people, itself.

@@ -1,6 +1,8 @@
-//! `/openapi.json`, and `/docs`: the document for people, from files that are built in, so that it works offline.
+//! `/openapi.json`: the document of the whole API. `/docs`: the same for people, from files that are built in, so that it
+//! works offline.
 //!
-//! Both need no API key. The page asks for one when an operation is tried out, and sends it to this server only.
+//! Both need no API key. The page asks for one when an operation is tried out, and sends it to this server only. The
+//! document's committed copy is docs/openapi.json: a test tells when the two differ.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -8,13 +10,17 @@ use std::sync::{Arc, LazyLock};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, ContentType};
 use actix_web::web::{Bytes, Path, ServiceConfig};
+use utoipa::openapi::OpenApi;
 
-use super::text;
 use crate::problem::Problem;
 use crate::routes::resource;
+use crate::{openapi, routes};
 
-const PAGE: &str = include_str!("page.html");
-const START: &str = include_str!("page.js");
+#[cfg(test)]
+mod tests;
+
+const PAGE: &str = include_str!("documentation/page.html");
+const START: &str = include_str!("documentation/page.js");
 /// The page's files are of this server; only its own styles and the icons in them stand inline.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -27,6 +33,18 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(resource("/openapi.json").get(document))
         .service(resource("/docs").get(page))
         .service(resource("/docs/{file}").get(file));
+}
+
+fn whole() -> OpenApi {
+    openapi::document(routes::documents())
+}
+
+/// The document as it is committed: indented JSON that ends with a line break.
+///
+/// # Errors
+/// None that the document's types can cause.
+pub fn text() -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(&whole())? + "\n")
 }
 
 async fn document() -> Result<HttpResponse, Problem> {

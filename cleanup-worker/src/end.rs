@@ -1,0 +1,33 @@
+//! How work on a claim can end, as metrics and logs name it.
+
+/// How work on a claim ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Verified empty; the settle delay runs.
+    Settled,
+    /// Done, with a receipt.
+    Done,
+    /// Given back without a failure: shutdown, end of the allowed hours, or others wait.
+    Released,
+    /// The sync is live.
+    Refused,
+    /// Given back with a delay.
+    Failed,
+    /// Dropped: the claim is somebody else's.
+    Lost,
+}
+
+impl End {
+    /// The metric's label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Settled => "settled",
+            Self::Done => "done",
+            Self::Released => "released",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+        }
+    }
+}
