@@ -58,14 +58,18 @@ while read -r name folder; do
                 [[ "$name" == shared-database || "$folder" == dev/* ]] ||
                     complain "only shared-database speaks Diesel, not $name ($dependency)" ;;
             reqwest)
-                # The source `github` asks somebody else's API.
-                [[ "$name" == shared-stores || "$name" == sync-worker || "$folder" == dev/* ]] ||
-                    complain "only shared-stores and the sources make HTTP requests, not $name" ;;
+                [[ "$name" == shared-stores || "$name" == shared-sources || "$folder" == dev/* ]] ||
+                    complain "only shared-stores and shared-sources make HTTP requests, not $name" ;;
         esac
     done <<< "$shipped"
 
     if [[ "$name" != shared-stores && "$folder" != dev/* ]] && grep -rn --include='*.rs' '/document/v1' "$folder/src"; then
         complain "only shared-stores knows Vespa's URLs, not $name"
+    fi
+    # What a reader needs to reach folders and servers; the gateway checks what owners ask for, and reads nothing.
+    if [[ "$name" != shared-sources && "$name" != sync-worker ]] &&
+        grep -rnE --include='*.rs' 'SourceAccess|SourceSettings' "$folder/src"; then
+        complain "only the sync-worker reads sources, not $name"
     fi
 done <<< "$crates"
 

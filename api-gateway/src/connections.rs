@@ -1,20 +1,16 @@
 //! Creating, changing, running, cancelling and deleting source connections: the checks, in the contract's order.
 
-use std::path::{Component, Path};
-
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 use shared_database::connections::{
     ConnectionChange, ConnectionRow, CreatedConnection, Credentials, NewConnection, UpdatedConnection, Visibility,
 };
 use shared_database::jobs::{CancelJob, NewJob};
-use shared_models::source::{
-    FILES, InvalidFields, SourceDefinition, ValidatedFields, config_rejection, credentials_rejection, validate,
-};
 use shared_models::wire::job::SourceConnectionJob;
 use shared_models::wire::source_connection::{AuthMethod, SourceConnection};
 use shared_models::{CleanupId, Envelope, JobStatus, Message, SourceConnectionId, SyncJobId};
 use shared_service::clock;
+use shared_sources::{Source, ValidatedFields};
 
 use crate::auth::Caller;
 use crate::deletion::DeletionAnswer;
@@ -42,10 +38,10 @@ pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -
     let (auth_method, credentials) = authenticated(source, input.authentication)?;
     let credentials = checked_credentials(source, &credentials)?;
     let config = checked_config(source, &input.config)?;
-    if let Some(why) = credentials_rejection(source, &credentials.0).or_else(|| config_rejection(source, &config)) {
+    if let Some(why) = source.refuse_credentials(&credentials.0).or_else(|| source.refuse_config(&config)) {
         return Err(Problem::RejectedBySource(why));
     }
-    let cron = schedule::for_new(source, &input.schedule, clock::utc_now())?;
+    let cron = schedule::for_new(source.definition(), &input.schedule, clock::utc_now())?;
     let ScheduleInput { continuous, cursor_field, .. } = match input.schedule {
         GivenSchedule::Absent | GivenSchedule::Null => ScheduleInput::default(),
         GivenSchedule::Given(schedule) => schedule,
@@ -53,8 +49,8 @@ pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -
     let sync_immediately = input.sync_immediately.unwrap_or(true);
     let new = NewConnection {
         readable_collection_id: input.readable_collection_id,
-        short_name: source.short_name.to_owned(),
-        name: input.name.unwrap_or_else(|| format!("{} Connection", source.name)),
+        short_name: source.as_str().to_owned(),
+        name: input.name.unwrap_or_else(|| format!("{} Connection", source.definition().name)),
         description: input.description,
         config,
         auth_method,
@@ -83,20 +79,20 @@ pub async fn update(
     patch: ConnectionPatch,
 ) -> Result<SourceConnection, Problem> {
     let row = found(state, caller, id).await?;
-    let source = shared_models::source::find(&row.short_name).ok_or(Problem::Internal("connection to no source"))?;
+    let source: Source = row.short_name.parse().map_err(|_| Problem::Internal("connection to no source"))?;
     if patch.credentials.is_some() && row.auth_method != AuthMethod::Direct {
         return Err(Problem::NotDirect);
     }
     let credentials = patch.credentials.map(|given| checked_credentials(source, &given)).transpose()?;
     let config = patch.config.map(|given| checked_config(source, &given)).transpose()?;
-    if let Some(why) = credentials.as_ref().and_then(|given| credentials_rejection(source, &given.0)) {
+    if let Some(why) = credentials.as_ref().and_then(|given| source.refuse_credentials(&given.0)) {
         return Err(Problem::RejectedBySource(why));
     }
     let change = ConnectionChange {
         name: patch.name,
         description: patch.description,
         config: config.map(Value::Object),
-        schedule: schedule::for_change(source, patch.schedule)?,
+        schedule: schedule::for_change(source.definition(), patch.schedule)?,
     };
     let updated = state.database.update_connection(&state.cipher, caller.organization, id, change, credentials).await?;
     match updated {
@@ -181,81 +177,23 @@ async fn found(state: &AppState, caller: &Caller, id: SourceConnectionId) -> Res
 }
 
 /// How the connection is authenticated, and with what; not validated.
-fn authenticated(source: &SourceDefinition, given: GivenAuthentication) -> Result<(AuthMethod, Credentials), Problem> {
-    match (given, source.token_field()) {
+fn authenticated(source: Source, given: GivenAuthentication) -> Result<(AuthMethod, Credentials), Problem> {
+    match (given, source.definition().token_field()) {
         (GivenAuthentication::Direct(credentials), _) => Ok((AuthMethod::Direct, credentials)),
         (GivenAuthentication::Token(token), Some(field)) => {
             let fields = Map::from_iter([(field.to_owned(), token.expose_secret().into())]);
             Ok((AuthMethod::OauthToken, Credentials(fields)))
         }
         (GivenAuthentication::Token(_), None) | (GivenAuthentication::Other, _) => {
-            Err(Problem::UnsupportedAuthentication(source.short_name.to_owned(), source.auth_methods()))
+            Err(Problem::UnsupportedAuthentication(source.as_str().to_owned(), source.definition().auth_methods()))
         }
     }
 }
 
-fn checked_credentials(source: &SourceDefinition, given: &Credentials) -> Result<Credentials, Problem> {
-    validate(source.auth_fields, &given.0).map(Credentials).map_err(Problem::InvalidAuth)
+fn checked_credentials(source: Source, given: &Credentials) -> Result<Credentials, Problem> {
+    source.check_credentials(&given.0).map(Credentials).map_err(Problem::InvalidAuth)
 }
 
-fn checked_config(source: &SourceDefinition, given: &Map<String, Value>) -> Result<ValidatedFields, Problem> {
-    let config = validate(source.config_fields, given).map_err(Problem::InvalidConfig)?;
-    if source.short_name == FILES.short_name {
-        check_files(&config).map_err(|text| Problem::InvalidConfig(InvalidFields(vec![text])))?;
-    }
-    Ok(config)
-}
-
-/// Patterns are compiled in time and memory that grow with them.
-const MAX_PATTERN_BYTES: usize = 16 * 1024;
-
-/// What the catalogue can't say of the config of `files`.
-fn check_files(config: &ValidatedFields) -> Result<(), String> {
-    if config.get("path").and_then(Value::as_str).is_some_and(|path| !stays_below_root(path)) {
-        return Err("path: Input should be a relative path without '..'".to_owned());
-    }
-    let mut length = 0_usize;
-    for field in ["include", "exclude"] {
-        let patterns = config.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        for pattern in patterns {
-            length = length.saturating_add(pattern.len());
-            if length > MAX_PATTERN_BYTES {
-                return Err(format!("{field}: Patterns can have at most {MAX_PATTERN_BYTES} bytes together"));
-            }
-            globset::Glob::new(pattern)
-                .map_err(|error| format!("{field}: '{pattern}' is not a pattern: {}", error.kind()))?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a path names something below the folder that it is relative to, as far as its text goes.
-fn stays_below_root(path: &str) -> bool {
-    !path.contains(['\0', '\\'])
-        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_path_that_leaves_its_root_is_refused() {
-        for path in ["/etc", "..", "a/../b", "a/..", "../a", "a\\..\\b", "a\0b"] {
-            assert!(!stays_below_root(path), "{path:?}");
-        }
-        for path in ["a", "a/b", "./a", "..a/b..", "a//b"] {
-            assert!(stays_below_root(path), "{path:?}");
-        }
-        let pattern = json!({"include": ["["]});
-        let problem = checked_config(&FILES, pattern.as_object().unwrap()).unwrap_err().to_string();
-        assert!(problem.starts_with("Invalid config fields: include: '['"), "{problem}");
-        let many = json!({"include": ["x".repeat(1_000)], "exclude": vec!["y".repeat(1_000); 16]});
-        let problem = checked_config(&FILES, many.as_object().unwrap()).unwrap_err().to_string();
-        assert_eq!(problem, "Invalid config fields: exclude: Patterns can have at most 16384 bytes together");
-        let config = json!({"path": "../x"});
-        let problem = checked_config(&FILES, config.as_object().unwrap()).unwrap_err().to_string();
-        assert!(problem.starts_with("Invalid config fields: path: "), "{problem}");
-    }
+fn checked_config(source: Source, given: &Map<String, Value>) -> Result<ValidatedFields, Problem> {
+    source.check_config(given).map_err(Problem::InvalidConfig)
 }

@@ -4,8 +4,8 @@
 
 use std::str::FromStr;
 
-use shared_models::source::either;
 use shared_models::wire::problem::{FieldProblem, Location};
+use shared_models::wire::words::either;
 
 use crate::problem::Problem;
 

@@ -8,10 +8,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
 use shared_database::DatabaseError;
-use shared_models::source::InvalidFields;
 use shared_models::wire::problem::{Detail, FieldProblem, Unprocessable};
 use shared_models::wire::source_connection::AuthMethod;
 use shared_models::{JobStatus, OrganizationId};
+use shared_sources::InvalidFields;
 use shared_stores::EmbedderError;
 use shared_stores::vespa::VespaError;
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Timelike as _, Utc};
 use shared_database::connections::ScheduleChange;
 use shared_models::schedule::CronExpression;
-use shared_models::source::SourceDefinition;
+use shared_sources::SourceDefinition;
 
 use crate::input::{GivenSchedule, ScheduleInput};
 use crate::problem::Problem;
@@ -58,11 +58,12 @@ fn checked(
 
 #[cfg(test)]
 mod tests {
-    use shared_models::source::STUB;
+    use shared_sources::Source;
 
     use super::*;
 
-    const FAST: SourceDefinition = SourceDefinition { supports_continuous: true, ..STUB };
+    const FAST: &SourceDefinition = Source::IncrementalStub.definition();
+    const STUB: &SourceDefinition = Source::Stub.definition();
 
     fn given(cron: &str) -> GivenSchedule {
         GivenSchedule::Given(ScheduleInput { cron: Some(cron.to_owned()), ..ScheduleInput::default() })
@@ -76,49 +77,49 @@ mod tests {
     #[test]
     fn without_a_schedule_a_new_connection_runs_daily_at_the_current_minute() {
         for schedule in [GivenSchedule::Absent, GivenSchedule::Null] {
-            assert_eq!(new(&STUB, &schedule).unwrap().as_deref(), Some("30 9 * * *"));
-            assert_eq!(new(&FAST, &schedule).unwrap().as_deref(), Some("*/5 * * * *"));
+            assert_eq!(new(STUB, &schedule).unwrap().as_deref(), Some("30 9 * * *"));
+            assert_eq!(new(FAST, &schedule).unwrap().as_deref(), Some("*/5 * * * *"));
         }
     }
 
     #[test]
     fn a_schedule_without_cron_is_none() {
         let none = GivenSchedule::Given(ScheduleInput::default());
-        assert_eq!(new(&STUB, &none).unwrap(), None);
-        assert_eq!(for_change(&STUB, none).unwrap().cron, Some(None));
-        assert_eq!(for_change(&STUB, GivenSchedule::Null).unwrap().cron, Some(None));
-        assert_eq!(for_change(&STUB, GivenSchedule::Absent).unwrap().cron, None);
+        assert_eq!(new(STUB, &none).unwrap(), None);
+        assert_eq!(for_change(STUB, none).unwrap().cron, Some(None));
+        assert_eq!(for_change(STUB, GivenSchedule::Null).unwrap().cron, Some(None));
+        assert_eq!(for_change(STUB, GivenSchedule::Absent).unwrap().cron, None);
     }
 
     #[test]
     fn a_change_of_the_cron_keeps_what_it_does_not_name() {
-        let change = for_change(&STUB, given("0 * * * *")).unwrap();
+        let change = for_change(STUB, given("0 * * * *")).unwrap();
         assert_eq!((change.continuous, change.cursor_field), (None, None));
         let named = ScheduleInput { cron: None, continuous: Some(true), cursor_field: Some(None) };
-        let change = for_change(&STUB, GivenSchedule::Given(named)).unwrap();
+        let change = for_change(STUB, GivenSchedule::Given(named)).unwrap();
         assert_eq!((change.continuous, change.cursor_field), (Some(true), Some(None)));
     }
 
     #[test]
     fn more_than_hourly_is_for_continuous_sources() {
         for cron in ["* * * * *", "*/30 * * * *", "0,59 * * * *"] {
-            let refused = new(&STUB, &given(cron)).unwrap_err().to_string();
+            let refused = new(STUB, &given(cron)).unwrap_err().to_string();
             assert_eq!(refused, "Source 'stub' does not support continuous syncs. Minimum interval is 1 hour.");
-            let refused = for_change(&STUB, given(cron)).unwrap_err().to_string();
+            let refused = for_change(STUB, given(cron)).unwrap_err().to_string();
             assert_eq!(
                 refused,
                 "Source 'stub' does not support continuous syncs. Minimum schedule interval is 1 hour \
                  (e.g., '0 * * * *' for hourly)."
             );
-            assert!(new(&FAST, &given(cron)).is_ok() && for_change(&FAST, given(cron)).is_ok());
+            assert!(new(FAST, &given(cron)).is_ok() && for_change(FAST, given(cron)).is_ok());
         }
-        assert_eq!(new(&STUB, &given("@hourly")).unwrap().as_deref(), Some("@hourly"), "kept as it was given");
+        assert_eq!(new(STUB, &given("@hourly")).unwrap().as_deref(), Some("@hourly"), "kept as it was given");
     }
 
     #[test]
     fn what_is_no_cron_expression_is_refused() {
-        let refused = new(&FAST, &given("0 0 31 2 *")).unwrap_err();
+        let refused = new(FAST, &given("0 0 31 2 *")).unwrap_err();
         assert_eq!(refused.to_string(), "Invalid CRON expression: 0 0 31 2 *");
-        assert!(matches!(for_change(&FAST, given("x")), Err(Problem::InvalidCron(_))));
+        assert!(matches!(for_change(FAST, given("x")), Err(Problem::InvalidCron(_))));
     }
 }

@@ -4,10 +4,10 @@ use shared_database::Database;
 use shared_database::credentials::CredentialCipher;
 use shared_database::rate_limits::RateLimits;
 use shared_messaging::Publisher;
-use shared_models::source::{self, SourceDefinition};
 use shared_models::wire::collection::Vectors;
 use shared_service::Tasks;
 use shared_service::admin::Health;
+use shared_sources::Source;
 use shared_stores::embedder::{Embedder, EmbedderIdentity};
 use shared_stores::vespa::VespaClient;
 
@@ -59,16 +59,16 @@ impl AppState {
 
     /// A source that is offered here.
     #[must_use]
-    pub fn source(&self, short_name: &str) -> Option<&'static SourceDefinition> {
-        source::find(short_name).filter(|source| self.offers(source))
+    pub fn source(&self, short_name: &str) -> Option<Source> {
+        short_name.parse().ok().filter(|source| self.offers(*source))
     }
 
     /// Every source that is offered here.
-    pub fn sources(&self) -> impl Iterator<Item = &'static SourceDefinition> {
-        source::all().iter().filter(|source| self.offers(source))
+    pub fn sources(&self) -> impl Iterator<Item = Source> {
+        Source::ALL.iter().copied().filter(|source| self.offers(*source))
     }
 
-    const fn offers(&self, source: &SourceDefinition) -> bool {
-        self.offers_internal_sources || !source.is_internal
+    const fn offers(&self, source: Source) -> bool {
+        self.offers_internal_sources || !source.definition().is_internal
     }
 }

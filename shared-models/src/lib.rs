@@ -10,7 +10,6 @@ pub mod message;
 pub mod plan;
 pub mod receipt;
 pub mod schedule;
-pub mod source;
 mod text_enum;
 pub mod times;
 pub mod wire;

@@ -12,3 +12,4 @@ pub mod requests;
 pub mod search;
 pub mod source;
 pub mod source_connection;
+pub mod words;

@@ -3,8 +3,6 @@
 use shared_models::schedule::SkipReason;
 use shared_service::metrics::{Description, Kind};
 
-use crate::sources::LongTexts;
-
 /// What each metric means.
 pub const DESCRIPTIONS: &[Description] = &[
     (Kind::Gauge, "unweave_sync_jobs_running", "Jobs that run in this process"),
@@ -32,7 +30,7 @@ pub fn start_at_zero() {
     metrics::counter!("unweave_late_writes_total").increment(0);
     metrics::counter!("unweave_schedules_fired_total").increment(0);
     metrics::counter!("unweave_chunks_without_vector_total").increment(0);
-    LongTexts::start_at_zero();
+    shared_sources::start_at_zero();
     for reason in SkipReason::ALL {
         metrics::counter!("unweave_schedules_skipped_total", "reason" => reason.as_str()).increment(0);
     }

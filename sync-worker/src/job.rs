@@ -11,12 +11,13 @@ use serde_json::Value;
 use shared_database::entities::EntityWriter;
 use shared_database::jobs::{ClaimedJob, Cursor, JobCounts, JobOutcome};
 use shared_models::{Envelope, JobStatus, Message};
+use shared_sources::UnknownSource;
 use tokio_util::sync::CancellationToken;
 
 use crate::late_write;
 use crate::lease::{self, Lease, Stop};
 use crate::pipeline::{self, Counts, JobError, Reading, Run, Writer};
-use crate::sources::SourceError;
+use crate::sources::{Source, SourceError};
 use crate::worker::Worker;
 
 /// How often progress is recorded and announced.
@@ -113,7 +114,7 @@ impl JobRun {
                 refused_in_a_row: 0.into(),
             },
             counts: self.counts.clone(),
-            max_blob_bytes: worker.limits.max_blob_bytes,
+            max_blob_bytes: worker.access.max_blob_bytes(),
             embedding: worker.embedding.clone(),
         };
         let reading = self.reading(&run.writer).await?;
@@ -121,8 +122,12 @@ impl JobRun {
     }
 
     async fn reading(&self, writer: &Writer) -> Result<Reading, JobError> {
-        let definition = shared_models::source::find(&self.job.short_name);
-        if definition.is_some_and(|source| source.is_internal) && !self.worker.has_internal_sources {
+        let source: Source = self
+            .job
+            .short_name
+            .parse()
+            .map_err(|unknown: UnknownSource| SourceError::Misconfigured(unknown.to_string()))?;
+        if source.definition().is_internal && !self.worker.has_internal_sources {
             return Err(JobError::SourceDisabled(self.job.short_name.clone()));
         }
         let config = match &self.job.config {
@@ -137,7 +142,8 @@ impl JobRun {
         if self.job.cursor.is_some() && cursor.is_none() {
             writer.change_rows(|| worker.database.forget_cursor(writer.rows)).await?;
         }
-        Ok(Reading { config, credentials: credentials.unwrap_or_default(), limits: worker.limits.clone(), cursor })
+        let credentials = credentials.unwrap_or_default();
+        Ok(Reading { source, config, credentials, access: worker.access.clone(), cursor })
     }
 
     /// In which form the entities are written.

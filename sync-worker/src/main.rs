@@ -20,6 +20,7 @@ use sync_worker::cancel::RunningJobs;
 use sync_worker::lease::WriteKind;
 use sync_worker::pipeline::{Embedding, Limiter, Stores};
 use sync_worker::settings::Settings;
+use sync_worker::sources::SourceAccess;
 use sync_worker::worker::{RunMessages, Worker};
 use sync_worker::{figures, reaper, scheduler};
 use tokio::sync::{Notify, Semaphore};
@@ -96,7 +97,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
         },
         embedding: embedding(settings)?,
         publisher,
-        limits: settings.sync.limits(),
+        access: SourceAccess::new(settings.sources.clone(), settings.sync.max_blob_bytes),
         has_internal_sources: settings.sync.enable_internal_sources,
         running: Arc::new(RunningJobs::default()),
         slots: Arc::new(Semaphore::new(max_jobs)),

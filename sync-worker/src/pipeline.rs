@@ -2,7 +2,7 @@
 //!
 //! Memory is bounded: a source waits while the batches under way are written. Batches that share no entity overlap, so
 //! the order of each entity's writes is that of the source. A source that fails fails the job and removes nothing; nor is
-//! anything removed that the source says it could not read, or was not asked for ([`sources::Seen`]).
+//! anything removed that the source says it could not read, or was not asked for ([`crate::sources::Seen`]).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub use hash::form;
 pub use limiter::Limiter;
 pub use writer::{Stores, Writer};
 
-use crate::sources::{self, EntitySink, ReadSummary, SourceLimits};
+use crate::sources::{EntitySink, ReadSummary, Source, SourceAccess};
 use batch::{Batch, Batches};
 use writer::{NotWritten, StoreWrite};
 
@@ -63,12 +63,14 @@ pub struct Run {
 
 /// How the source is read.
 pub struct Reading {
+    /// The source.
+    pub source: Source,
     /// Config, as the catalogue validated it.
     pub config: Map<String, Value>,
     /// Credentials, likewise.
     pub credentials: Map<String, Value>,
     /// What the operator allows.
-    pub limits: SourceLimits,
+    pub access: SourceAccess,
     /// Where an earlier job came to an end; `None` reads everything.
     pub cursor: Option<Value>,
 }
@@ -80,10 +82,9 @@ pub struct Reading {
 pub async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<Option<Value>, JobError> {
     write_manifest(run).await?;
     let (sink, entities) = EntitySink::new(READ_AHEAD);
-    let short_name = run.job.short_name.clone();
     let source = AbortOnDropHandle::new(tasks.spawn("source", async move {
-        let Reading { config, credentials, limits, cursor } = reading;
-        Box::pin(sources::run(&short_name, &config, &credentials, &limits, cursor.as_ref(), sink)).await
+        let Reading { source, config, credentials, access, cursor } = reading;
+        Box::pin(source.read(&config, &credentials, &access, cursor.as_ref(), sink)).await
     }));
     write_all(run, Batches::new(entities)).await?;
     let ReadSummary { skipped, seen, cursor } = source.await.map_err(|_| JobError::SourceCrashed)??;

@@ -19,7 +19,7 @@ use crate::cancel::RunningJobs;
 use crate::job::JobRun;
 use crate::lease::{Clock, Lease};
 use crate::pipeline::{Embedding, Stores};
-use crate::sources::SourceLimits;
+use crate::sources::SourceAccess;
 
 /// How often the timer looks for jobs whose message may be lost.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ pub struct Worker {
     /// Announces ends and progress.
     pub publisher: Publisher,
     /// What the operator allows sources to reach.
-    pub limits: SourceLimits,
+    pub access: SourceAccess,
     /// Whether sources for tests may run.
     pub has_internal_sources: bool,
     /// The jobs that run here.

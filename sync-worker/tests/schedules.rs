@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use shared_models::source::STUB;
+use shared_sources::Source;
 use test_support::wait_until;
 use tokio_postgres::Client;
 
@@ -24,7 +24,7 @@ const STILL_DUE: &str = "SELECT count(*) FROM source_connection WHERE next_run_a
 
 /// Makes connections with a schedule that isn't due yet, nor becomes so by itself while a test runs.
 async fn scheduled(stage: &Stage, count: usize) {
-    let config = shared_models::source::validate(STUB.config_fields, json!({"entity_count": 1}).as_object().unwrap());
+    let config = Source::Stub.check_config(json!({"entity_count": 1}).as_object().unwrap());
     let config = Value::Object(config.unwrap());
     let sql = format!(
         "INSERT INTO organization (id, name) VALUES (gen_random_uuid(), 'Test');

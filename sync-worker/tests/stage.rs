@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shared_database::Database;
 use shared_database::jobs::{NewJob, SyncJob};
 use shared_models::{JobStatus, Message, SourceConnectionId, SyncId, SyncJobId};
+use shared_sources::Source;
 use shared_stores::arf::BlobCounts;
 use shared_stores::{ArfStore, VespaClient};
 use tempfile::TempDir;
@@ -94,8 +95,8 @@ impl Stage {
 
     /// A connection to `short_name`; `config` is completed with the catalogue's defaults.
     pub async fn connection(&self, short_name: &str, config: Value) -> Connection {
-        let definition = shared_models::source::find(short_name).unwrap();
-        let config = shared_models::source::validate(definition.config_fields, config.as_object().unwrap()).unwrap();
+        let source: Source = short_name.parse().unwrap();
+        let config = source.check_config(config.as_object().unwrap()).unwrap();
         let connection = Connection { id: SourceConnectionId::random(), sync: SyncId::random() };
         let (organization, collection) = (Uuid::new_v4(), Uuid::new_v4());
         let sql = format!(

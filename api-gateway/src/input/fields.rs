@@ -9,7 +9,7 @@ use super::{MAX_FAULTS, shortened};
 use crate::problem::Problem;
 
 /// As the sources' fields read them.
-pub(super) use shared_models::source::parse_boolean as boolean;
+pub(super) use shared_models::wire::words::parse_boolean as boolean;
 
 /// The fields of one object; collects what is wrong with them.
 pub struct Fields<'a> {

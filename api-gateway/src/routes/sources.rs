@@ -22,7 +22,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     responses((status = 200, description = "What can be connected here.", body = Vec<Source>))
 )]
 async fn list(state: State, _: Caller) -> Answer {
-    ok(state.sources().map(Source::from).collect::<Vec<_>>())
+    ok(state.sources().map(|source| Source::from(source.definition())).collect::<Vec<_>>())
 }
 
 /// Get a source
@@ -36,5 +36,5 @@ async fn list(state: State, _: Caller) -> Answer {
 )]
 async fn get(state: State, _: Caller, short_name: Path<String>) -> Answer {
     let source = state.source(&short_name).ok_or_else(|| Problem::NoSource(short_name.into_inner()))?;
-    ok(Source::from(source))
+    ok(Source::from(source.definition()))
 }

@@ -14,9 +14,11 @@ mod broker;
 mod counting_proxy;
 mod database;
 mod embedder;
+pub mod github;
 mod management;
 mod service;
 mod standin;
+mod tls_front;
 mod wait;
 
 pub use broker::{BrokerMessage, TestBroker};
@@ -25,6 +27,7 @@ pub use database::TestDatabase;
 pub use embedder::{TestEmbedder, meaning};
 pub use service::{Service, free_port, service_binary};
 pub use standin::StandIn;
+pub use tls_front::TlsFront;
 pub use wait::wait_until;
 
 /// An environment variable that the test run must provide.

@@ -68,10 +68,13 @@ mod tests {
     #[test]
     fn every_setting_of_every_service_is_listed() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        for service in ["api-gateway", "sync-worker", "cleanup-worker"] {
-            let source = fs::read_to_string(root.join(service).join("src/settings.rs")).unwrap();
-            for name in source.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next()) {
-                assert!(EVERY_SERVICE.contains(&name), "{service}: {name}");
+        let services = ["api-gateway", "sync-worker", "cleanup-worker"].map(|service| root.join(service).join("src"));
+        let sources = fs::read_dir(root.join("shared-sources/src")).unwrap().map(|entry| entry.unwrap().path());
+        let files = services.into_iter().chain(sources).map(|folder| folder.join("settings.rs"));
+        for file in files.filter(|file| file.exists()) {
+            let code = fs::read_to_string(&file).unwrap();
+            for name in code.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                assert!(EVERY_SERVICE.contains(&name), "{}: {name}", file.display());
             }
         }
     }

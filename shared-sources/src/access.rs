@@ -1,0 +1,42 @@
+//! The operator's leave to reach folders and servers.
+
+use crate::SourceSettings;
+
+/// What sources may reach on this machine, and with how much of it.
+///
+/// Made of the sync-worker's settings. The gateway has neither them nor a way to it: it checks what owners ask for, and
+/// reads nothing.
+#[derive(Debug, Clone)]
+pub struct SourceAccess {
+    pub(crate) settings: SourceSettings,
+    /// Largest raw file that is kept as a blob, bytes.
+    pub(crate) max_blob_bytes: u64,
+}
+
+impl SourceAccess {
+    /// What `settings` allow.
+    #[must_use]
+    pub const fn new(settings: SourceSettings, max_blob_bytes: u64) -> Self {
+        Self { settings, max_blob_bytes }
+    }
+
+    /// Largest raw file that is kept as a blob, bytes.
+    #[must_use]
+    pub const fn max_blob_bytes(&self) -> u64 {
+        self.max_blob_bytes
+    }
+
+    /// What a worker without any setting allows, changed by `change`.
+    #[cfg(test)]
+    pub(crate) fn for_tests(change: impl FnOnce(&mut SourceSettings)) -> Self {
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Only {
+            #[command(flatten)]
+            sources: SourceSettings,
+        }
+        let mut settings = Only::parse_from(["tests"]).sources;
+        change(&mut settings);
+        Self::new(settings, 1024 * 1024)
+    }
+}

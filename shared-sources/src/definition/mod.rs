@@ -1,0 +1,10 @@
+//! What a source says of itself: its names, the fields that it asks for, their defaults and bounds.
+
+pub(crate) mod build;
+mod fields;
+mod validate;
+mod wire;
+
+pub use fields::{Field, FieldDefault, FieldKind, SourceDefinition, ValidatedFields};
+pub use validate::InvalidFields;
+pub(crate) use validate::validate;

@@ -1,0 +1,137 @@
+//! Reads one commit.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use futures::stream::{self, TryStreamExt as _};
+use tracing::{debug, info};
+
+use super::GithubSettings;
+use super::api::{Api, Head};
+use super::check::{Config, Credentials};
+use super::client::ApiClient;
+use super::content::{self, MAX_PATH_BYTES, Skip};
+use super::entity::{self, Origin};
+use super::tree::{Found, Walk};
+use super::wire::{Commit, EntryKind};
+use crate::{EntitySink, ReadSummary, SourceAccess, SourceEntity, SourceError};
+
+/// Files that are read at the same time; each may be as large as [`content::MAX_FILE_BYTES`].
+const READS_IN_FLIGHT: usize = 4;
+
+/// Yields the repository, its folders and its text files.
+pub(super) async fn read(
+    config: Config,
+    credentials: Credentials,
+    access: &SourceAccess,
+    sink: &EntitySink,
+) -> Result<ReadSummary, SourceError> {
+    tokio::select! {
+        biased;
+        () = sink.closed() => Err(SourceError::Stopped),
+        outcome = Box::pin(read_all(config, credentials, &access.settings.github, sink)) => outcome,
+    }
+}
+
+async fn read_all(
+    config: Config,
+    credentials: Credentials,
+    settings: &GithubSettings,
+    sink: &EntitySink,
+) -> Result<ReadSummary, SourceError> {
+    let asked = config.repo_name;
+    let client =
+        ApiClient::new(base(credentials.api_url.as_deref(), settings)?, &credentials.personal_access_token, settings)?;
+    let (api, repository) = Api::open(client, asked.clone()).await?;
+    let branch = config.branch.as_deref().map(str::trim).filter(|branch| !branch.is_empty());
+    let (branch, commit) = match api.head(branch, &repository).await? {
+        Head::At(branch) => (branch.name, Some(branch.commit)),
+        Head::Empty => (repository.default_branch.clone(), None),
+    };
+    let reading = Reading { api, origin: Origin { asked, repository, branch }, sink, skipped: AtomicI64::new(0) };
+    sink.send(reading.origin.repository()).await?;
+    if let Some(commit) = commit {
+        reading.read_commit(commit).await?;
+    }
+    Ok(ReadSummary { skipped: reading.skipped.into_inner(), ..ReadSummary::everything() })
+}
+
+fn base<'a>(named: Option<&str>, settings: &'a GithubSettings) -> Result<&'a url::Url, SourceError> {
+    settings.apis.find(named).ok_or_else(|| {
+        SourceError::Misconfigured(named.map_or_else(
+            || "no GitHub API is allowed on this worker".to_owned(),
+            |_| "the api_url of the credentials is not allowed on this worker".to_owned(),
+        ))
+    })
+}
+
+/// One run.
+struct Reading<'a> {
+    api: Api,
+    origin: Origin,
+    sink: &'a EntitySink,
+    skipped: AtomicI64,
+}
+
+impl Reading<'_> {
+    async fn read_commit(&self, commit: Commit) -> Result<(), SourceError> {
+        info!(repository = %self.origin.asked, branch = self.api.shown(&self.origin.branch), commit = commit.sha.as_str(), "reading a commit");
+        let walk = Walk::new(&self.api, commit.content.tree.sha);
+        let found = stream::try_unfold(walk, |mut walk| async {
+            let found = walk.next().await?;
+            Ok(found.map(|found| (found, walk)))
+        });
+        // Each is read and handed on by itself, so a read goes on while another one waits for the pipeline.
+        found.try_for_each_concurrent(READS_IN_FLIGHT, |found| self.take(found)).await
+    }
+
+    async fn take(&self, found: Found) -> Result<(), SourceError> {
+        let entity = match found.kind {
+            EntryKind::Link | EntryKind::Submodule => None,
+            EntryKind::Folder | EntryKind::File if found.path.len() > MAX_PATH_BYTES => {
+                self.skip(&found, Skip::LongPath);
+                None
+            }
+            EntryKind::Folder => Some(self.origin.directory(&found.path)),
+            EntryKind::File => self.file(&found).await?,
+        };
+        match entity {
+            Some(entity) => self.sink.send(entity).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The entity of a file; `None` if it isn't taken.
+    async fn file(&self, found: &Found) -> Result<Option<SourceEntity>, SourceError> {
+        let facts = entity::facts(&found.path);
+        let size =
+            found.size.ok_or_else(|| SourceError::Failed(format!("'{}' has no size", self.api.shown(&found.path))))?;
+        let skip = match content::skipped_unread(&facts, size) {
+            Some(skip) => skip,
+            None => {
+                let bytes = self.content(found, size).await?;
+                match content::text(&bytes) {
+                    Ok(text) => return Ok(Some(self.origin.file(found, &facts, text, bytes))),
+                    Err(skip) => skip,
+                }
+            }
+        };
+        self.skip(found, skip);
+        Ok(None)
+    }
+
+    fn skip(&self, found: &Found, skip: Skip) {
+        debug!(path = self.api.shown(&found.path), ?skip, "a file or folder is not taken");
+        self.skipped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    async fn content(&self, found: &Found, size: u64) -> Result<Bytes, SourceError> {
+        match usize::try_from(size) {
+            Ok(0) => Ok(Bytes::new()),
+            Ok(size) => self.api.blob(&found.sha, size).await,
+            Err(_) => {
+                Err(SourceError::Failed(format!("'{}' is too large for this machine", self.api.shown(&found.path))))
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `incremental_stub`: a container, and entities that are never changed but may become more. For tests of cursors.
+//!
+//! Each run yields the container, and the entities after the cursor. The cursor outlives a change of config, so a greater
+//! `entity_count` adds, a smaller one removes nothing, and both change the container. A full sync mends all of it.
+
+use serde_json::Value;
+
+use crate::connector::{Connector, NoSettings};
+use crate::testing::NoCredentials;
+use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
+
+mod definition;
+mod read;
+
+/// The source `incremental_stub`.
+pub(crate) struct IncrementalStub;
+
+impl Connector for IncrementalStub {
+    const DEFINITION: SourceDefinition = definition::DEFINITION;
+    type Config = read::Config;
+    type Credentials = NoCredentials;
+    type Settings = NoSettings;
+
+    async fn read(
+        config: read::Config,
+        _credentials: NoCredentials,
+        _access: &SourceAccess,
+        cursor: Option<&Value>,
+        sink: &EntitySink,
+    ) -> Result<ReadSummary, SourceError> {
+        read::read(&config, cursor, sink).await
+    }
+}

@@ -1,0 +1,139 @@
+//! Reads table after table in one transaction.
+
+use std::fmt::Write as _;
+use std::pin::pin;
+
+use futures::TryStreamExt as _;
+use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
+use tracing::debug;
+
+use super::place::Place;
+use super::row;
+use super::table::{Form, Kind, Table, find_tables};
+use crate::{EntitySink, ReadSummary, SourceError, Unread};
+
+/// A larger row is counted as skipped: nobody searches in it, and it would have to fit into memory several times.
+const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
+
+/// Of a larger text only the beginning is read, and three dots tell so: not every encoding of a database has an ellipsis.
+const MAX_VALUE_BYTES: usize = 1024 * 1024;
+/// The beginning, in characters: of four bytes each they are as much.
+const BEGINNING_CHARS: usize = MAX_VALUE_BYTES / 4;
+
+/// Settings that not every version has: a dropped connection is noticed while a query runs; no limit on the whole read.
+const OPTIONAL_SETTINGS: &str = "
+    SELECT set_config(s.name, v.value, false)
+    FROM (VALUES ('client_connection_check_interval', '5s'), ('transaction_timeout', '0')) AS v(name, value)
+    JOIN pg_catalog.pg_settings s ON s.name = v.name";
+
+/// One state for the whole run, as the role sees it. Texts of values don't depend on the role's or the database's settings,
+/// and no name resolves to something that the owner's database defines.
+const BEGIN: &str = "
+    BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    SET LOCAL search_path = pg_catalog;
+    SET LOCAL row_security = on;
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL lock_timeout = '1min';
+    SET LOCAL idle_in_transaction_session_timeout = 0;
+    SET LOCAL timezone = 'UTC';
+    SET LOCAL datestyle = 'ISO, YMD';
+    SET LOCAL intervalstyle = 'iso_8601';
+    SET LOCAL extra_float_digits = 1;";
+
+/// Reads all tables, or those `wanted`.
+///
+/// # Errors
+/// [`SourceError`]; `Stopped` if nobody takes entities any more.
+pub(super) async fn read_tables(
+    client: &Client,
+    place: &Place,
+    wanted: &[String],
+    sink: &EntitySink,
+) -> Result<ReadSummary, SourceError> {
+    if let Err(error) = place.in_time("settings", client.batch_execute(OPTIONAL_SETTINGS)).await? {
+        debug!(server = place.server, %error, "go on without optional settings");
+    }
+    place.within("the beginning of a transaction", client.batch_execute(BEGIN)).await?;
+    let found = find_tables(client, place, wanted).await?;
+    let mut unread = Unread::default();
+    for table in &found.unreadable {
+        debug!(table, "keep what is known of an unreadable table");
+        unread.add(place.table_id(table));
+        unread.add_below(format!("{}/", place.table_id(table)));
+    }
+    let mut skipped = i64::try_from(found.unreadable.len()).unwrap_or(i64::MAX);
+    for table in &found.tables {
+        sink.send(table.entity(place)).await?;
+        skipped = skipped.saturating_add(read_rows(client, place, table, sink).await?);
+    }
+    place.within("the end of the transaction", client.batch_execute("COMMIT")).await?;
+    Ok(ReadSummary { skipped, seen: unread.into_seen(), cursor: None })
+}
+
+/// Returns the number of rows that were skipped.
+async fn read_rows(client: &Client, place: &Place, table: &Table, sink: &EntitySink) -> Result<i64, SourceError> {
+    let failed = |error: tokio_postgres::Error| place.table_error(&table.name, &error);
+    let about = format!("the rows of table '{}'", table.name);
+    let nothing: [&(dyn ToSql + Sync); 0] = [];
+    let query = query(place, table);
+    let mut rows = pin!(place.in_time(&about, client.query_raw(&query, nothing)).await?.map_err(failed)?);
+    let web_url = place.table_url(&table.name);
+    let mut skipped = 0_i64;
+    loop {
+        let next = place.in_time(&about, rows.try_next()).await?;
+        let Some(found) = next.map_err(failed)? else { break };
+        let copies: i64 = found.try_get(1).map_err(failed)?;
+        let json = found.try_get::<_, Option<&str>>(0).map_err(failed)?;
+        let Some(row) = json.and_then(|json| row::Row::parse(table, json)) else {
+            debug!(table = table.id, copies, is_too_large = json.is_none(), "skip unusable row");
+            skipped = skipped.saturating_add(copies);
+            continue;
+        };
+        for ordinal in 0..copies {
+            sink.send(row.entity(table, ordinal, &web_url)).await?;
+        }
+    }
+    Ok(skipped)
+}
+
+/// Rows as JSON texts with the number of copies. Only a table without primary key can have copies; there the server
+/// counts them, on its disk if need be.
+fn query(place: &Place, table: &Table) -> String {
+    let mut columns = String::new();
+    for (place, column) in table.columns.iter().enumerate() {
+        let name = quoted(&column.name);
+        let comma = if place == 0 { "" } else { ", " };
+        let _ = match column.form {
+            Form::Plain | Form::Moment => write!(columns, "{comma}t.{name}"),
+            Form::Text => write!(
+                columns,
+                "{comma}CASE WHEN octet_length(t.{name}) > {MAX_VALUE_BYTES} \
+                 THEN left(t.{name}, {BEGINNING_CHARS}) || '...' ELSE t.{name} END AS {name}"
+            ),
+            Form::Numeric => write!(columns, "{comma}t.{name}::text AS {name}"),
+            Form::Bytes => write!(
+                columns,
+                "{comma}CASE WHEN t.{name} IS NOT NULL THEN json_build_object('bytes', octet_length(t.{name}), \
+                 'sha256', encode(sha256(t.{name}), 'hex')) END AS {name}"
+            ),
+        };
+    }
+    // Children of an inheriting table are tables of their own.
+    let only = match table.kind {
+        Kind::Table | Kind::Foreign => "ONLY ",
+        Kind::Partitioned | Kind::View | Kind::Materialized => "",
+    };
+    let from = format!("{only}{}.{}", quoted(&place.schema), quoted(&table.name));
+    let rows = format!("SELECT row_to_json(v.*)::text AS json FROM (SELECT {columns} FROM {from} AS t) AS v");
+    let counted = if table.key.is_empty() {
+        format!("SELECT json, count(*) AS copies FROM ({rows}) AS r GROUP BY json")
+    } else {
+        format!("SELECT json, 1::bigint AS copies FROM ({rows} OFFSET 0) AS r")
+    };
+    format!("SELECT CASE WHEN octet_length(json) <= {MAX_ROW_BYTES} THEN json END, copies FROM ({counted}) AS c")
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

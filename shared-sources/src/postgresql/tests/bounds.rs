@@ -1,0 +1,163 @@
+//! What is read in part or not at all.
+
+use tokio_util::task::TaskTracker;
+
+use super::*;
+use crate::Seen;
+
+#[tokio::test]
+async fn of_a_huge_text_the_beginning_is_read() {
+    let database = shop(
+        "CREATE TABLE doc (id int PRIMARY KEY, body text, code varchar, fixed char(5), kept text);
+         INSERT INTO doc VALUES (1, repeat('é', 3000000), repeat('x', 1048577), 'ab', repeat('y', 1048576));
+         CREATE TABLE keyless (body text); INSERT INTO keyless VALUES (repeat('z', 2000000)), (repeat('z', 2000001))",
+    )
+    .await;
+    let (entities, summary) = read(&database, &[]).await.unwrap();
+    assert_eq!(summary.skipped, 0);
+    let row = &entities[1];
+    let (body, code) = ("é".repeat(262_144), "x".repeat(262_144));
+    assert!(row.text.starts_with(&format!("id: 1\nbody: {body}...\ncode: {code}...\nfixed: ab   \nkept: yyy")));
+    assert_eq!(row.text.len(), 1024 * 1024);
+    // Every chunk of the text carries the fields.
+    assert_eq!((row.fields["body"].as_str().unwrap().len(), &row.fields["fixed"]), (512 + 3, &json!("ab   ")));
+    // What differs beyond the bound is not told apart, but counted.
+    let ids: Vec<_> = ids(&entities[3..]).iter().map(|id| id.rsplit_once('-').unwrap().1.to_owned()).collect();
+    assert_eq!(ids, ["0", "1"]);
+}
+
+#[tokio::test]
+async fn a_gigantic_value_does_not_end_the_run() {
+    let database = shop(
+        "CREATE TABLE doc (id int PRIMARY KEY, body text, raw bytea);
+         ALTER TABLE doc ALTER body SET STORAGE EXTENDED;
+         INSERT INTO doc VALUES (1, repeat('x', 400000000), NULL), (2, 'small', NULL),
+                                (3, NULL, convert_to(repeat('y', 50000000), 'UTF8'))",
+    )
+    .await;
+    let (entities, summary) = read(&database, &[]).await.unwrap();
+    assert_eq!((entities.len(), summary.skipped), (4, 0));
+    assert_eq!(entities[3].fields["raw"]["bytes"], 50_000_000);
+}
+
+#[tokio::test]
+async fn a_table_that_may_not_be_read_is_counted_and_what_is_known_of_it_stays() {
+    let role = format!("half_reader_{}", std::process::id());
+    let database = shop(&format!(
+        r#"CREATE TABLE open (id int PRIMARY KEY); CREATE TABLE "clo.sed" (id int PRIMARY KEY); INSERT INTO open VALUES (1);
+           CREATE ROLE {role} LOGIN PASSWORD 'reader'; GRANT USAGE ON SCHEMA shop TO {role};
+           GRANT SELECT ON open TO {role}"#
+    ))
+    .await;
+    let credentials = changed(changed(credentials(&database), "user", role.as_str()), "password", "reader");
+    let config = json!({"schema": "shop", "tables": []});
+    let (outcome, entities) = run_with(&credentials, &config, 1, collect).await;
+    database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    let summary = outcome.unwrap();
+    assert_eq!((entities.len(), summary.skipped), (2, 1));
+    assert!(!summary.seen.means_gone("shop.clo%2Esed") && !summary.seen.means_gone("shop.clo%2Esed/[1]"));
+    for gone in ["shop.open/[2]", "shop.clo%2Esed2", "shop.clo", "other.clo%2Esed"] {
+        assert!(summary.seen.means_gone(gone), "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn a_sync_sees_the_rows_that_policies_let_its_role_see() {
+    let role = format!("policy_reader_{}", std::process::id());
+    let database = shop(&format!(
+        "CREATE TABLE note (id int PRIMARY KEY, owner text); INSERT INTO note VALUES (1, 'me'), (2, 'other');
+         CREATE ROLE {role} LOGIN PASSWORD 'reader'; GRANT USAGE ON SCHEMA shop TO {role};
+         ALTER ROLE {role} SET row_security = off; GRANT SELECT ON note TO {role};
+         ALTER TABLE note ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON note USING (owner = 'me')"
+    ))
+    .await;
+    let (all, _) = read(&database, &[]).await.unwrap();
+    let credentials = changed(changed(credentials(&database), "user", role.as_str()), "password", "reader");
+    let (outcome, entities) = run_with(&credentials, &json!({"schema": "shop", "tables": []}), 1, collect).await;
+    database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    assert_eq!(ids(&all), ["shop.note", "shop.note/[1]", "shop.note/[2]"]);
+    assert_eq!(ids(&entities), ["shop.note", "shop.note/[1]"]);
+    assert_eq!(outcome.unwrap().seen, Seen::Everything);
+}
+
+#[tokio::test]
+async fn views_and_foreign_tables_are_read_if_they_are_named() {
+    let database = shop(
+        "CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item VALUES (1, 'one'), (2, 'two');
+         CREATE VIEW names AS SELECT name FROM item;
+         CREATE MATERIALIZED VIEW stored AS SELECT id FROM item;
+         CREATE EXTENSION IF NOT EXISTS file_fdw SCHEMA public;
+         CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+         CREATE FOREIGN TABLE far (line text) SERVER files OPTIONS (program 'echo far away')",
+    )
+    .await;
+    let (all, summary) = read(&database, &[]).await.unwrap();
+    assert_eq!((all.len(), &summary.seen), (3, &Seen::Everything));
+    for (table, kind, rows) in [("names", "view", 2), ("stored", "materialized view", 2), ("far", "foreign table", 1)] {
+        let (entities, _) = read(&database, &[table]).await.unwrap();
+        assert_eq!(entities[0].fields["kind"], kind);
+        assert_eq!(entities.len(), 1 + rows, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_fails_is_named() {
+    let database = shop(
+        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (0);
+         CREATE VIEW broken AS SELECT 1 / id AS x FROM t",
+    )
+    .await;
+    let error = read(&database, &["broken"]).await.unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, SourceError::Failed(_)) && text.ends_with("division by zero (table 'broken')"), "{text}");
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_read() {
+    let database = shop("").await;
+    let other = format!("{}_latin1", database.name());
+    let create = format!("CREATE DATABASE {other} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+    database.execute(&create).await;
+    let mut url: Url = database.url.parse().unwrap();
+    url.set_path(&other);
+    let (client, connection) = tokio_postgres::connect(url.as_str(), tokio_postgres::NoTls).await.unwrap();
+    let driving = tokio_util::task::AbortOnDropHandle::new(TaskTracker::new().spawn(connection));
+    let sql = "CREATE TABLE t (id int PRIMARY KEY, name text);
+               INSERT INTO t VALUES (1, 'Käse'), (2, repeat('ü', 2000000))";
+    client.batch_execute(sql).await.unwrap();
+    let credentials = changed(credentials(&database), "database", other.as_str());
+    let config = json!({"schema": "public", "tables": []});
+    let (outcome, entities) = run_with(&credentials, &config, 1, collect).await;
+    drop((client, driving));
+    database.execute(&format!("DROP DATABASE {other} WITH (FORCE)")).await;
+    assert_eq!(outcome.unwrap().skipped, 0);
+    assert_eq!(entities[1].name, "Käse");
+    assert!(entities[2].text.contains("üü...\n"));
+}
+
+#[tokio::test]
+async fn many_tables_are_read() {
+    let database = shop(
+        "DO $$ BEGIN FOR n IN 1..300 LOOP
+           EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY); INSERT INTO t%s VALUES (1)', n, n);
+         END LOOP; END $$",
+    )
+    .await;
+    assert_eq!(read(&database, &[]).await.unwrap().0.len(), 600);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_allowed_is_not_even_asked() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let credentials = json!({
+        "host": "127.0.0.1", "port": port, "database": "d", "user": "u", "password": "p", "sslmode": "disable",
+    });
+    let limits = SourceAccess::for_tests(|settings| settings.postgresql.hosts = "db.example.com".parse().unwrap());
+    let config = json!({"schema": "shop", "tables": []});
+    let (sink, _entities) = EntitySink::new(1);
+    let (config, credentials) = (config.as_object().unwrap(), credentials.as_object().unwrap());
+    let error = run("postgresql", config, credentials, &limits, None, sink).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("host '127.0.0.1', port {port}, is not allowed on this worker"));
+    assert!(tokio::time::timeout(Duration::from_millis(50), listener.accept()).await.is_err());
+}

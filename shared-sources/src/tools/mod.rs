@@ -1,0 +1,11 @@
+//! What readers share: text fit for the index, room in memory, patterns, what names tell.
+
+pub(crate) mod breadcrumbs;
+pub(crate) mod content;
+pub(crate) mod cut;
+pub(crate) mod kinds;
+pub(crate) mod memory;
+pub(crate) mod patterns;
+pub(crate) mod reasons;
+pub(crate) mod text;
+pub(crate) mod url;
