@@ -2,6 +2,7 @@
 
 use shared_database::DatabaseError;
 use shared_database::collections::{CollectionChange, CollectionMember, CollectionRow, NewCollection};
+use shared_database::deletion::Subject;
 use shared_models::wire::collection::Collection;
 use shared_models::{CollectionId, OrganizationId};
 
@@ -84,7 +85,7 @@ pub async fn delete(state: &AppState, caller: &Caller, readable_id: &str) -> Res
     let row = row.ok_or(Problem::NoCollection)?;
     let id = row.id;
     let snapshot = whole(state, row).await?;
-    match state.deletions.delete_collection(caller.organization, id, caller.requester()).await? {
+    match state.deletions.delete(caller.organization, Subject::Collection(id), caller.requester()).await? {
         DeletionAnswer::Deleted { .. } => Ok(snapshot),
         DeletionAnswer::NotFound | DeletionAnswer::AlreadyGone => Err(Problem::NoCollection),
         DeletionAnswer::StillRunning => Err(Problem::CollectionBeingDeleted),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use shared_database::connections::{
     ConnectionChange, ConnectionRow, CreatedConnection, Credentials, NewConnection, UpdatedConnection, Visibility,
 };
+use shared_database::deletion::Subject;
 use shared_database::jobs::{CancelJob, NewJob};
 use shared_models::wire::job::SourceConnectionJob;
 use shared_models::wire::source_connection::{AuthMethod, SourceConnection};
@@ -164,7 +165,7 @@ pub async fn delete(
     // Before the deletion takes its lock: building it takes time.
     let view = state.database.view_connection(caller.organization, id, Visibility::UntilGone).await?;
     let snapshot = present::connection(view.ok_or(Problem::NoSourceConnection)?);
-    match state.deletions.delete_connection(caller.organization, id, caller.requester()).await? {
+    match state.deletions.delete(caller.organization, Subject::Connection(id), caller.requester()).await? {
         DeletionAnswer::Deleted { cleanups } => Ok((snapshot, cleanups)),
         DeletionAnswer::NotFound | DeletionAnswer::AlreadyGone => Err(Problem::NoSourceConnection),
         DeletionAnswer::StillRunning => Err(Problem::ConnectionBeingDeleted),

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
-use shared_database::deletion::Requester;
+use shared_database::deletion::{Requested, Requester, Subject};
 use shared_database::{Database, DatabaseError};
 use shared_messaging::Publisher;
-use shared_models::{CleanupId, CollectionId, OrganizationId, ProtocolTimes, SourceConnectionId};
+use shared_models::{CleanupId, OrganizationId, ProtocolTimes};
 use shared_service::tasks::Tasks;
 
 use crate::relay::RelayBell;
@@ -19,7 +19,6 @@ use crate::relay::RelayBell;
 pub mod background;
 mod commit;
 mod finisher;
-mod request;
 mod stops;
 mod wait;
 mod watch;
@@ -27,7 +26,6 @@ mod watch;
 /// How much longer than the cancel wait a DELETE may take: its cascade takes its time.
 pub const CASCADE_MARGIN: Duration = Duration::from_secs(3);
 
-use commit::Subject;
 use stops::StopHub;
 use watch::DeletionWatch;
 
@@ -79,34 +77,12 @@ impl Deletions {
         self.parts.times.cancel_wait
     }
 
-    /// Deletes a source connection.
+    /// Deletes a source connection, or a collection with all its connections. It runs as a task of its own, so that
+    /// dropping this future doesn't stop it.
     ///
     /// # Errors
     /// PostgreSQL failed before D1, or kept failing until the bound; after D1 the finisher goes on.
-    pub async fn delete_connection(
-        &self,
-        organization: OrganizationId,
-        connection: SourceConnectionId,
-        requester: Requester,
-    ) -> Result<DeletionAnswer, DatabaseError> {
-        self.run(organization, Subject::Connection(connection), requester).await
-    }
-
-    /// Deletes a collection with all its connections.
-    ///
-    /// # Errors
-    /// As for [`Self::delete_connection`].
-    pub async fn delete_collection(
-        &self,
-        organization: OrganizationId,
-        collection: CollectionId,
-        requester: Requester,
-    ) -> Result<DeletionAnswer, DatabaseError> {
-        self.run(organization, Subject::Collection(collection), requester).await
-    }
-
-    /// Runs the deletion as a task of its own, so that dropping this future doesn't stop it.
-    async fn run(
+    pub async fn delete(
         &self,
         organization: OrganizationId,
         subject: Subject,
@@ -134,13 +110,13 @@ impl Parts {
         subject: Subject,
         requester: Requester,
     ) -> Result<DeletionAnswer, DatabaseError> {
-        let request = self.request(organization, subject, requester).await?;
+        let requested = self.database.request(organization, subject, requester).await?;
         // D1 is committed: from here on this process watches, on its own clock.
         let watched_since = self.watch.observe(subject);
-        let answer = match request {
-            request::Request::NotFound => return Ok(DeletionAnswer::NotFound),
-            request::Request::Committed { is_owner, cleanups } => owned(is_owner, cleanups),
-            request::Request::Waiting { is_owner, stopping } => {
+        let answer = match requested {
+            Requested::NotFound => return Ok(DeletionAnswer::NotFound),
+            Requested::Committed { is_owner, cleanups } => owned(is_owner, cleanups),
+            Requested::Waiting { is_owner, stopping } => {
                 self.wait_and_commit(subject, is_owner, &stopping, watched_since, requester.request).await?
             }
         };

@@ -16,6 +16,7 @@ use crate::error::DatabaseError;
 
 mod claim;
 mod held;
+mod moves;
 mod reopen;
 mod stats;
 

@@ -6,7 +6,8 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
+use serde::Deserialize;
 use serde_json::Value;
 use shared_models::job::ErrorCategory;
 use shared_models::wire::source_connection::AuthMethod;
@@ -15,20 +16,20 @@ use shared_models::{CollectionId, JobStatus, OrganizationId, SourceConnectionId,
 use crate::error::Result;
 use crate::jobs::SyncJob;
 use crate::pool::Database;
-use crate::schedules;
-use crate::schema::{collection, source_connection, sync, sync_job};
-use crate::statement::sql_query;
+use crate::schema::{source_connection, sync, sync_job};
 
 mod footprint;
 mod list;
+mod view;
 mod write;
 
 pub use footprint::Footprint;
 pub use list::ListedConnection;
+use view::view;
 pub use write::{ConnectionChange, CreatedConnection, Credentials, NewConnection, ScheduleChange, UpdatedConnection};
 
 /// A row of `source_connection`.
-#[derive(Debug, Clone, Queryable, Selectable)]
+#[derive(Debug, Clone, Queryable, Selectable, QueryableByName)]
 #[diesel(table_name = source_connection)]
 #[expect(missing_docs, reason = "the migration says what each column means")]
 pub struct ConnectionRow {
@@ -72,14 +73,12 @@ pub struct RunCounts {
 }
 
 /// Entities of one class that a sync has written.
-#[derive(Debug, Clone, QueryableByName)]
+#[derive(Debug, Clone, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct ClassCount {
-    #[diesel(sql_type = sql_types::Text)]
     pub entity_class: String,
-    #[diesel(sql_type = sql_types::BigInt)]
     pub entities: i64,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Timestamptz>)]
+    #[serde(rename = "last_updated_at")]
     pub last_updated: Option<DateTime<Utc>>,
 }
 
@@ -130,8 +129,7 @@ impl Database {
         connection: SourceConnectionId,
         visibility: Visibility,
     ) -> Result<Option<ConnectionView>> {
-        let mut db = self.connection().await?;
-        let view = view(&mut db, organization, connection).await?;
+        let view = self.read(async |db| view(db, organization, connection).await).await?;
         Ok(view.filter(|view| visibility == Visibility::UntilGone || !view.row.is_being_deleted()))
     }
 
@@ -144,14 +142,17 @@ impl Database {
         organization: OrganizationId,
         connection: SourceConnectionId,
     ) -> Result<Option<ConnectionRow>> {
-        let row = source_connection::table
-            .filter(source_connection::id.eq(connection))
-            .filter(source_connection::organization_id.eq(organization))
-            .select(ConnectionRow::as_select())
-            .first(&mut self.connection().await?)
-            .await
-            .optional()?;
-        Ok(row)
+        self.read(async |db| {
+            let row = source_connection::table
+                .filter(source_connection::id.eq(connection))
+                .filter(source_connection::organization_id.eq(organization))
+                .select(ConnectionRow::as_select())
+                .first(db)
+                .await
+                .optional()?;
+            Ok(row)
+        })
+        .await
     }
 
     /// The sync of a connection.
@@ -163,16 +164,19 @@ impl Database {
         organization: OrganizationId,
         connection: SourceConnectionId,
     ) -> Result<Option<SyncId>> {
-        let id = source_connection::table
-            .inner_join(sync::table)
-            .filter(source_connection::id.eq(connection))
-            .filter(source_connection::organization_id.eq(organization))
-            .filter(source_connection::deletion_requested_at.is_null())
-            .select(sync::id)
-            .first(&mut self.connection().await?)
-            .await
-            .optional()?;
-        Ok(id)
+        self.read(async |db| {
+            let id = source_connection::table
+                .inner_join(sync::table)
+                .filter(source_connection::id.eq(connection))
+                .filter(source_connection::organization_id.eq(organization))
+                .filter(source_connection::deletion_requested_at.is_null())
+                .select(sync::id)
+                .first(db)
+                .await
+                .optional()?;
+            Ok(id)
+        })
+        .await
     }
 
     /// A connection's jobs, newest first; `None` if there is no such connection.
@@ -186,70 +190,18 @@ impl Database {
         limit: i64,
     ) -> Result<Option<Vec<SyncJob>>> {
         let Some(sync) = self.sync_of_connection(organization, connection).await? else { return Ok(None) };
-        let jobs = sync_job::table
-            .filter(sync_job::sync_id.eq(sync))
-            .order((sync_job::created_at.desc(), sync_job::id))
-            .limit(limit)
-            .select(SyncJob::as_select())
-            .load(&mut self.connection().await?)
-            .await?;
-        Ok(Some(jobs))
-    }
-}
-
-/// Reads a connection with all that is shown of it, also while it is being deleted.
-async fn view(
-    db: &mut AsyncPgConnection,
-    organization: OrganizationId,
-    connection: SourceConnectionId,
-) -> Result<Option<ConnectionView>> {
-    let found: Option<(ConnectionRow, String, SyncId, Option<Value>)> = source_connection::table
-        .inner_join(collection::table)
-        .inner_join(sync::table)
-        .filter(source_connection::id.eq(connection))
-        .filter(source_connection::organization_id.eq(organization))
-        .select((ConnectionRow::as_select(), collection::readable_id, sync::id, sync::cursor))
-        .first(db)
+        self.read(async |db| {
+            let jobs = sync_job::table
+                .filter(sync_job::sync_id.eq(sync))
+                .order((sync_job::created_at.desc(), sync_job::id))
+                .limit(limit)
+                .select(SyncJob::as_select())
+                .load(db)
+                .await?;
+            Ok(Some(jobs))
+        })
         .await
-        .optional()?;
-    let Some((row, readable_collection_id, sync_id, cursor)) = found else { return Ok(None) };
-    let last_job = sync_job::table
-        .filter(sync_job::sync_id.eq(sync_id))
-        .order((sync_job::created_at.desc(), sync_job::id))
-        .select(SyncJob::as_select())
-        .first(db)
-        .await
-        .optional()?;
-    let runs = sql_query(
-        "SELECT count(*) AS total, count(*) FILTER (WHERE status = 'completed') AS successful,
-                count(*) FILTER (WHERE status = 'failed') AS failed
-         FROM sync_job WHERE sync_id = $1",
-    )
-    .bind::<sql_types::Uuid, _>(sync_id)
-    .get_result(db)
-    .await?;
-    let entities = sql_query(
-        "SELECT entity_class, count(*) AS entities, max(modified_at) AS last_updated
-         FROM entity WHERE sync_id = $1 GROUP BY entity_class ORDER BY entity_class",
-    )
-    .bind::<sql_types::Uuid, _>(sync_id)
-    .load(db)
-    .await?;
-    let next_run = next_run(db, &row, last_job.as_ref()).await?;
-    Ok(Some(ConnectionView { row, readable_collection_id, sync_id, next_run, cursor, last_job, runs, entities }))
-}
-
-/// As stored, in the past while nobody fires; but a schedule that would be skipped for its credentials has none.
-async fn next_run(
-    db: &mut AsyncPgConnection,
-    row: &ConnectionRow,
-    last_job: Option<&SyncJob>,
-) -> Result<Option<DateTime<Utc>>> {
-    let may_be_held_back = last_job.is_some_and(|job| job.status != JobStatus::Completed);
-    if row.next_run_at.is_some() && may_be_held_back && schedules::needs_credentials(db, row.id).await? {
-        return Ok(None);
     }
-    Ok(row.next_run_at)
 }
 
 /// Joins what [`LastJob`] needs to a list of connections with their syncs `s`: select `j.last_job` and

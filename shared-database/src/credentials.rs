@@ -8,13 +8,14 @@ use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value};
 use shared_models::{CredentialId, SourceConnectionId};
 
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::schema::credential;
+use crate::session::Session;
 
 /// The keys that encrypt credentials: new ones with the first key, old ones with whichever they name.
 #[derive(Clone)]
@@ -68,7 +69,7 @@ struct Row {
 /// # Errors
 /// Any database error; [`DatabaseError::ForeignKey`] if the connection is gone.
 pub async fn store(
-    db: &mut AsyncPgConnection,
+    db: &mut Session,
     cipher: &CredentialCipher,
     connection: SourceConnectionId,
     credentials: &Map<String, Value>,

@@ -1,6 +1,8 @@
 //! What can go wrong at the database, and whether trying again can help.
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
+
+use crate::session::{SqlState, StatedError};
 
 /// Result of a database call.
 pub type Result<T, E = DatabaseError> = std::result::Result<T, E>;
@@ -61,37 +63,44 @@ impl DatabaseError {
 
 impl From<DieselError> for DatabaseError {
     fn from(error: DieselError) -> Self {
-        let DieselError::DatabaseError(kind, information) = &error else {
-            return match error {
-                DieselError::DeserializationError(source) => Self::Corrupt(source.to_string()),
-                other => Self::Other(other),
-            };
-        };
-        let constraint = information.constraint_name().unwrap_or_default().to_owned();
-        let message = information.message().to_owned();
-        match kind {
-            DatabaseErrorKind::ForeignKeyViolation => Self::ForeignKey { constraint },
-            DatabaseErrorKind::UniqueViolation => Self::Unique { constraint },
-            DatabaseErrorKind::SerializationFailure => Self::Conflict(message),
-            DatabaseErrorKind::ClosedConnection => Self::Unavailable(message),
-            _ => by_message(message).unwrap_or(Self::Other(error)),
+        match error {
+            DieselError::DatabaseError(kind, information) => of_kind(kind, information),
+            DieselError::QueryBuilderError(inner) => match inner.downcast::<StatedError>() {
+                Ok(stated) => of_state(*stated),
+                Err(other) => Self::Other(DieselError::QueryBuilderError(other)),
+            },
+            DieselError::DeserializationError(source) => Self::Corrupt(source.to_string()),
+            // A transaction that was broken in between: its session is given up, and nothing of it happened.
+            DieselError::BrokenTransactionManager => {
+                Self::Unavailable(DieselError::BrokenTransactionManager.to_string())
+            }
+            other => Self::Other(other),
         }
     }
 }
 
-/// Diesel doesn't hand the SQLSTATE through, so the rest is told by PostgreSQL's (untranslated) texts.
-fn by_message(message: String) -> Option<DatabaseError> {
-    let has = |part: &str| message.contains(part);
-    if has("deadlock detected") {
-        return Some(DatabaseError::Conflict(message));
+/// By the kinds that Diesel knows.
+fn of_kind(kind: DatabaseErrorKind, information: Box<dyn DatabaseErrorInformation + Send + Sync>) -> DatabaseError {
+    let constraint = information.constraint_name().unwrap_or_default().to_owned();
+    match kind {
+        DatabaseErrorKind::ForeignKeyViolation => DatabaseError::ForeignKey { constraint },
+        DatabaseErrorKind::UniqueViolation => DatabaseError::Unique { constraint },
+        DatabaseErrorKind::SerializationFailure => DatabaseError::Conflict(information.message().to_owned()),
+        // Without a word from the server: the connection is gone.
+        DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+            DatabaseError::Unavailable(information.message().to_owned())
+        }
+        other => DatabaseError::Other(DieselError::DatabaseError(other, information)),
     }
-    if has("lock timeout") || has("statement timeout") {
-        return Some(DatabaseError::TimedOut(message));
+}
+
+/// By what the server says, in whatever language it says the rest.
+fn of_state(error: StatedError) -> DatabaseError {
+    let text = error.to_string();
+    match error.state {
+        SqlState::DEADLOCK => DatabaseError::Conflict(text),
+        SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => DatabaseError::TimedOut(text),
+        state if state.is_without_session() => DatabaseError::Unavailable(text),
+        _ => DatabaseError::Other(DieselError::QueryBuilderError(Box::new(error))),
     }
-    let lost = has("connection closed")
-        || has("terminating connection")
-        || has("error communicating with the server")
-        || has("database system is")
-        || has("too many clients");
-    lost.then_some(DatabaseError::Unavailable(message))
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
+use serde::Deserialize;
 use shared_models::job::{ErrorCategory, JobEnd};
 use shared_models::{
     Envelope, JobStatus, LeaseOwner, Message, OrganizationId, RequestId, SourceConnectionId, SyncId, SyncJobId,
@@ -18,16 +19,18 @@ use shared_models::{
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::schema::sync_job;
+use crate::session::Session;
 use crate::statement::sql_query;
 
 mod cursor;
 mod end;
+pub(crate) mod moves;
 
 pub use cursor::Cursor;
 pub use end::JobOutcome;
 
 /// A row of `sync_job`, as shown to clients.
-#[derive(Debug, Clone, Queryable, Selectable)]
+#[derive(Debug, Clone, Queryable, Selectable, Deserialize)]
 #[diesel(table_name = sync_job)]
 #[expect(missing_docs, reason = "the migration says what each column means")]
 pub struct SyncJob {
@@ -63,25 +66,19 @@ pub enum NewJob {
 /// # Errors
 /// Any database error; [`DatabaseError::Unique`] if the sync has an active job (the transaction is then void).
 pub async fn create(
-    db: &mut AsyncPgConnection,
+    db: &mut Session,
     connection: SourceConnectionId,
     force_full_sync: bool,
     request: Option<RequestId>,
 ) -> Result<Option<SyncJobId>> {
     let id = SyncJobId::random();
-    let rows = sql_query(
-        "INSERT INTO sync_job (id, sync_id, status, force_full_sync, request_id)
-         SELECT $1, s.id, 'pending', $3, $4
-         FROM source_connection c JOIN sync s ON s.source_connection_id = c.id
-         WHERE c.id = $2 AND c.deletion_requested_at IS NULL
-         FOR SHARE OF c",
-    )
-    .bind::<sql_types::Uuid, _>(id)
-    .bind::<sql_types::Uuid, _>(connection)
-    .bind::<sql_types::Bool, _>(force_full_sync)
-    .bind::<sql_types::Nullable<sql_types::Uuid>, _>(request)
-    .execute(db)
-    .await?;
+    let rows = sql_query(moves::CREATE)
+        .bind::<sql_types::Uuid, _>(id)
+        .bind::<sql_types::Uuid, _>(connection)
+        .bind::<sql_types::Bool, _>(force_full_sync)
+        .bind::<sql_types::Nullable<sql_types::Uuid>, _>(request)
+        .execute(db)
+        .await?;
     if rows == 0 {
         return Ok(None);
     }
@@ -177,13 +174,6 @@ impl Database {
     /// # Errors
     /// Any database error. After [`DatabaseError::Unavailable`] the claim may have happened: the reaper ends it.
     pub async fn claim_job(&self, claim: Claim, owner: LeaseOwner, ttl: Duration) -> Result<Option<ClaimedJob>> {
-        const CLAIM: &str = "UPDATE sync_job j
-            SET status = 'running', lease_owner = $1,
-                lease_expires_at = clock_timestamp() + make_interval(secs => $2),
-                started_at = clock_timestamp(), modified_at = clock_timestamp()
-            FROM sync s JOIN source_connection c ON c.id = s.source_connection_id
-                 JOIN collection k ON k.id = c.collection_id
-            WHERE s.id = j.sync_id AND j.status = 'pending' AND j.id =";
         const RETURNING: &str = "RETURNING j.id AS job_id, j.sync_id, j.force_full_sync, j.request_id,
                 c.id AS source_connection_id, c.organization_id, c.collection_id,
                 k.readable_id AS collection_readable_id, c.short_name, c.config, s.cursor, s.cursor_form,
@@ -193,7 +183,7 @@ impl Database {
         let mut db = self.connection().await?;
         let job = match claim {
             Claim::Named(id) => {
-                sql_query(format!("{CLAIM} $3 {RETURNING}"))
+                sql_query(format!("{} $3 {RETURNING}", moves::CLAIM))
                     .bind::<sql_types::Uuid, _>(owner)
                     .bind::<sql_types::Double, _>(ttl.as_secs_f64())
                     .bind::<sql_types::Uuid, _>(id)
@@ -202,9 +192,10 @@ impl Database {
             }
             Claim::PendingFor(age) => {
                 sql_query(format!(
-                    "{CLAIM} (SELECT id FROM sync_job WHERE status = 'pending'
-                                AND created_at <= clock_timestamp() - make_interval(secs => $3)
-                              ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) {RETURNING}"
+                    "{} (SELECT id FROM sync_job WHERE status = 'pending'
+                           AND created_at <= clock_timestamp() - make_interval(secs => $3)
+                         ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) {RETURNING}",
+                    moves::CLAIM
                 ))
                 .bind::<sql_types::Uuid, _>(owner)
                 .bind::<sql_types::Double, _>(ttl.as_secs_f64())
@@ -258,19 +249,10 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn reap_jobs(&self, guard: Duration) -> Result<Vec<ReapedJob>> {
-        let reaped = sql_query(
-            "UPDATE sync_job
-             SET status = CASE status WHEN 'cancelling' THEN 'cancelled' ELSE 'failed' END,
-                 error = CASE status WHEN 'cancelling' THEN NULL ELSE 'worker lost' END,
-                 lease_owner = NULL, lease_expires_at = NULL, job_end = 'lease',
-                 completed_at = clock_timestamp(), modified_at = clock_timestamp()
-             WHERE status IN ('running', 'cancelling')
-               AND lease_expires_at < clock_timestamp() - make_interval(secs => $1)
-             RETURNING id AS job_id, status",
-        )
-        .bind::<sql_types::Double, _>(guard.as_secs_f64())
-        .load(&mut self.connection().await?)
-        .await?;
+        let reaped = sql_query(moves::REAP)
+            .bind::<sql_types::Double, _>(guard.as_secs_f64())
+            .load(&mut self.connection().await?)
+            .await?;
         Ok(reaped)
     }
 
@@ -331,16 +313,12 @@ impl Database {
     pub async fn cancel_job(&self, connection: SourceConnectionId, job: SyncJobId) -> Result<CancelJob> {
         self.transaction(move |db| {
             async move {
-                let rows = sql_query(
-                    "UPDATE sync_job j
-                 SET status = CASE j.status WHEN 'pending' THEN 'cancelled' ELSE 'cancelling' END,
-                     job_end = CASE j.status WHEN 'pending' THEN 'never_started' END,
-                     completed_at = CASE j.status WHEN 'pending' THEN clock_timestamp() END,
-                     cancel_requested_at = clock_timestamp(), modified_at = clock_timestamp()
-                 FROM sync s
-                 WHERE s.id = j.sync_id AND s.source_connection_id = $1 AND j.id = $2
-                   AND j.status IN ('pending', 'running')",
-                )
+                let rows = sql_query(format!(
+                    "{STOP} FROM sync s
+                     WHERE s.id = j.sync_id AND s.source_connection_id = $1 AND j.id = $2
+                       AND j.status IN ('pending', 'running')",
+                    STOP = moves::STOP
+                ))
                 .bind::<sql_types::Uuid, _>(connection)
                 .bind::<sql_types::Uuid, _>(job)
                 .execute(db)

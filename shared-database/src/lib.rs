@@ -21,7 +21,9 @@ pub mod rate_limits;
 pub mod schedules;
 pub mod schema;
 pub mod search;
+mod session;
 mod statement;
 
 pub use error::{DatabaseError, Result};
 pub use pool::{Connection, Database, MIGRATIONS, migrate, revert_all};
+pub use session::Session;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
 use shared_models::{ApiKeyId, OrganizationId, Plan};
 
@@ -11,6 +11,7 @@ use crate::api_keys::KeyHash;
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::{api_key, organization};
+use crate::session::Session;
 use crate::statement::sql_query;
 
 /// Advisory lock under which the first organization is made: several gateways may start at once. ASCII "unwvorg".
@@ -116,7 +117,7 @@ impl Database {
     }
 }
 
-async fn insert(db: &mut AsyncPgConnection, name: &str, plan: Plan, key: KeyHash) -> Result<OrganizationId> {
+async fn insert(db: &mut Session, name: &str, plan: Plan, key: KeyHash) -> Result<OrganizationId> {
     let id = OrganizationId::random();
     diesel::insert_into(organization::table)
         .values((organization::id.eq(id), organization::name.eq(name), organization::plan.eq(plan)))

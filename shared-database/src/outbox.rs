@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sql_types;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use shared_models::message::Decoded;
 use shared_models::{Envelope, Message, MessageId, RequestId};
 
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::schema::outbox;
+use crate::session::Session;
 use crate::statement::sql_query;
 
 /// A due message, claimed by this relay for a while.
@@ -42,7 +43,7 @@ pub struct Backlog {
 ///
 /// # Errors
 /// Any database error.
-pub async fn enqueue(connection: &mut AsyncPgConnection, envelope: &Envelope) -> Result<()> {
+pub async fn enqueue(connection: &mut Session, envelope: &Envelope) -> Result<()> {
     enqueue_all(connection, std::slice::from_ref(envelope)).await
 }
 
@@ -50,22 +51,25 @@ pub async fn enqueue(connection: &mut AsyncPgConnection, envelope: &Envelope) ->
 ///
 /// # Errors
 /// Any database error.
-pub async fn enqueue_all(connection: &mut AsyncPgConnection, envelopes: &[Envelope]) -> Result<()> {
+pub async fn enqueue_all(connection: &mut Session, envelopes: &[Envelope]) -> Result<()> {
     if envelopes.is_empty() {
         return Ok(());
     }
     let mut rows = Vec::with_capacity(envelopes.len());
     for envelope in envelopes {
-        let message: serde_json::Value = serde_json::from_slice(&envelope.message.encode())
-            .map_err(|error| DatabaseError::Corrupt(error.to_string()))?;
         rows.push((
             outbox::message_id.eq(envelope.message_id),
             outbox::request_id.eq(envelope.request_id),
-            outbox::message.eq(message),
+            outbox::message.eq(json(&envelope.message)?),
         ));
     }
     diesel::insert_into(outbox::table).values(rows).execute(connection).await?;
     Ok(())
+}
+
+/// A message as the outbox holds it.
+pub(crate) fn json(message: &Message) -> Result<serde_json::Value> {
+    serde_json::from_slice(&message.encode()).map_err(|error| DatabaseError::Corrupt(error.to_string()))
 }
 
 #[derive(QueryableByName)]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection as _, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl as _};
@@ -10,22 +9,16 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrati
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio_postgres::config::SslMode;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{DatabaseError, Result};
+use crate::session::{self, CONNECT_TIMEOUT, Session};
 
 /// Every migration, embedded.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// A pooled connection.
-pub type Connection = Object<AsyncPgConnection>;
+pub type Connection = Object<Session>;
 
-/// What every session sets: a frozen process must not hold a lock, and a commit is on disk when it is answered.
-const SESSION: &str = "-c idle_in_transaction_session_timeout=3s -c statement_timeout=30s -c lock_timeout=2s \
-                       -c synchronous_commit=on -c timezone=UTC -c default_transaction_isolation=read\\ committed";
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_WAIT: Duration = Duration::from_secs(5);
 
 /// Advisory lock under which migrations run: several gateways may start at once. ASCII "unweave".
@@ -34,7 +27,7 @@ const MIGRATION_LOCK: i64 = 0x75_6e_77_65_61_76_65;
 /// The pool. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
-    pool: Pool<AsyncPgConnection>,
+    pool: Pool<Session>,
 }
 
 impl Database {
@@ -44,10 +37,11 @@ impl Database {
     /// [`DatabaseError::Unavailable`] if the pool can't be built.
     pub fn new(url: &SecretString, size: usize) -> Result<Self> {
         let mut config = ManagerConfig::default();
-        config.recycling_method = RecyclingMethod::Verified;
+        // No question at each check-out: a session that is gone is known to be, or shows at its first statement.
+        config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(|url| {
             let url = url.to_owned();
-            async move { establish(&url).await }.boxed()
+            async move { session::open(&url).await }.boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
         let pool = Pool::builder(manager)
@@ -72,6 +66,26 @@ impl Database {
         })
     }
 
+    /// Runs a read, or what may happen twice. Nobody asks a session whether it still works before it is used: if a session
+    /// that lay in the pool turns out to be gone, this goes on with a new one.
+    ///
+    /// # Errors
+    /// What `read` fails with, or any database error.
+    pub(crate) async fn read<T>(&self, read: impl AsyncFn(&mut Session) -> Result<T>) -> Result<T> {
+        let mut session = self.connection().await?;
+        let lay_in_pool = Connection::metrics(&session).recycle_count > 0;
+        match read(&mut session).await {
+            Err(error @ DatabaseError::Unavailable(_)) if lay_in_pool => {
+                tracing::debug!(%error, "a session of the pool is gone; the read goes on with a new one");
+                drop(session);
+                // Those that lie beside it are most likely gone as well.
+                self.pool.retain(|_, _| false);
+                read(&mut *self.connection().await?).await
+            }
+            outcome => outcome,
+        }
+    }
+
     /// Runs `work` in a transaction; a deadlock or serialization failure runs it again.
     ///
     /// # Errors
@@ -79,7 +93,7 @@ impl Database {
     pub async fn transaction<T, F>(&self, mut work: F) -> Result<T>
     where
         T: Send,
-        F: for<'r> FnMut(&'r mut AsyncPgConnection) -> BoxFuture<'r, Result<T>> + Send,
+        F: for<'r> FnMut(&'r mut Session) -> BoxFuture<'r, Result<T>> + Send,
     {
         const ATTEMPTS: u32 = 5;
         let mut attempt = 1;
@@ -97,42 +111,12 @@ impl Database {
     /// # Errors
     /// What kept it from answering.
     pub async fn ping(&self) -> Result<()> {
-        diesel::sql_query("SELECT 1").execute(&mut self.connection().await?).await?;
-        Ok(())
+        self.read(async |db| {
+            diesel::sql_query("SELECT 1").execute(db).await?;
+            Ok(())
+        })
+        .await
     }
-}
-
-async fn establish(url: &str) -> ConnectionResult<AsyncPgConnection> {
-    let bad = |error: &dyn std::fmt::Display| ConnectionError::BadConnection(error.to_string());
-    let mut config: tokio_postgres::Config = url.parse().map_err(|_| {
-        // The parser's own text may quote the URL, and with it the password.
-        ConnectionError::InvalidConnectionUrl("DATABASE_URL is not a PostgreSQL URL".to_owned())
-    })?;
-    let options = config.get_options().map_or_else(|| SESSION.to_owned(), |given| format!("{SESSION} {given}"));
-    config.options(options).connect_timeout(CONNECT_TIMEOUT).keepalives_idle(Duration::from_secs(10));
-    config.keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
-    config.tcp_user_timeout(Duration::from_secs(20));
-    if config.get_application_name().is_none() {
-        config.application_name("unweave");
-    }
-    if config.get_ssl_mode() == SslMode::Require {
-        let (tls, _untrusted) =
-            MakeRustlsConnect::with_native_certs().map_err(|_| bad(&"no trusted certificates on this machine"))?;
-        let (client, connection) = config.connect(tls).await.map_err(|error| bad(&describe(&error)))?;
-        return AsyncPgConnection::try_from_client_and_connection(client, connection).await;
-    }
-    let (client, connection) = config.connect(tokio_postgres::NoTls).await.map_err(|error| bad(&describe(&error)))?;
-    AsyncPgConnection::try_from_client_and_connection(client, connection).await
-}
-
-fn describe(error: &tokio_postgres::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }
 
 /// Brings the database at `url` to this version. Several processes may call it at once.
@@ -161,8 +145,8 @@ async fn with_migration_lock(
     url: &SecretString,
     run: fn(&mut AsyncMigrationHarness<AsyncPgConnection>) -> std::result::Result<(), String>,
 ) -> Result<()> {
-    let mut connection =
-        establish(url.expose_secret()).await.map_err(|error| DatabaseError::Unavailable(error.to_string()))?;
+    let session = session::open(url.expose_secret()).await;
+    let mut connection = session.map_err(|error| DatabaseError::Unavailable(error.to_string()))?.into_diesel();
     diesel::sql_query("SET lock_timeout = 0").execute(&mut connection).await?;
     diesel::sql_query("SET statement_timeout = 0").execute(&mut connection).await?;
     diesel::sql_query(format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).execute(&mut connection).await?;

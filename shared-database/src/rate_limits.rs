@@ -73,9 +73,12 @@ impl Database {
         named: Option<OrganizationId>,
         limits: RateLimits,
     ) -> Result<Option<FoundKey>> {
-        let row: Option<Row> =
-            Admit::new(hash, named, limits).get_result(&mut self.connection().await?).await.optional()?;
-        Ok(row.map(FoundKey::from))
+        // Sent again if the session was gone: at worst the request counts twice.
+        self.read(async |db| {
+            let row: Option<Row> = Admit::new(hash, named, limits).get_result(db).await.optional()?;
+            Ok(row.map(FoundKey::from))
+        })
+        .await
     }
 }
 

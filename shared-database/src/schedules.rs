@@ -12,13 +12,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use shared_models::SourceConnectionId;
 use shared_models::schedule::CronExpression;
 
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::source_connection;
+use crate::session::Session;
 use crate::statement::sql_query;
 
 mod fire;
@@ -29,7 +30,7 @@ pub use review::Review;
 
 /// Whether the source refused the credentials of connection `c` with sync `s`, and nothing has changed since: the newest
 /// job that says something about them was refused, and they weren't replaced after it had started.
-const NEEDS_CREDENTIALS: &str = "
+pub(crate) const NEEDS_CREDENTIALS: &str = "
     coalesce((SELECT j.error_category IS NOT NULL
                      AND NOT EXISTS (SELECT 1 FROM credential k WHERE k.source_connection_id = c.id
                                      AND k.modified_at > coalesce(j.started_at, j.created_at))
@@ -60,11 +61,7 @@ impl Outlook {
 ///
 /// # Errors
 /// Any database error.
-pub(crate) async fn plan(
-    db: &mut AsyncPgConnection,
-    connection: SourceConnectionId,
-    cron: &CronExpression,
-) -> Result<()> {
+pub(crate) async fn plan(db: &mut Session, connection: SourceConnectionId, cron: &CronExpression) -> Result<()> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = sql_types::Timestamptz)]
@@ -80,7 +77,7 @@ pub(crate) async fn plan(
 
 /// Sets when schedules are due next, each connection with the time at its place, in the transaction that `db` is in.
 async fn set_next_runs(
-    db: &mut AsyncPgConnection,
+    db: &mut Session,
     connections: Vec<SourceConnectionId>,
     times: Vec<Option<DateTime<Utc>>>,
 ) -> Result<()> {
@@ -93,27 +90,6 @@ async fn set_next_runs(
     .execute(db)
     .await?;
     Ok(())
-}
-
-/// Whether a connection's schedule is held back until its credentials are replaced or a job completes.
-///
-/// # Errors
-/// Any database error.
-pub(crate) async fn needs_credentials(db: &mut AsyncPgConnection, connection: SourceConnectionId) -> Result<bool> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = sql_types::Bool)]
-        needs_credentials: bool,
-    }
-    let row: Option<Row> = sql_query(format!(
-        "SELECT {NEEDS_CREDENTIALS} AS needs_credentials
-         FROM source_connection c JOIN sync s ON s.source_connection_id = c.id WHERE c.id = $1"
-    ))
-    .bind::<sql_types::Uuid, _>(connection)
-    .get_result(db)
-    .await
-    .optional()?;
-    Ok(row.is_some_and(|row| row.needs_credentials))
 }
 
 impl Database {

@@ -56,12 +56,15 @@ impl Database {
         only: Option<&[SourceConnectionId]>,
     ) -> Result<Vec<SyncId>> {
         let only = only.map(|only| only.iter().map(|id| id.0).collect::<Vec<_>>());
-        let rows: Vec<Live> = sql_query(LIVE_SYNCS)
-            .bind::<sql_types::Uuid, _>(collection)
-            .bind::<sql_types::Nullable<sql_types::Array<sql_types::Uuid>>, _>(only)
-            .load(&mut self.connection().await?)
-            .await?;
-        Ok(rows.into_iter().map(|row| row.id).collect())
+        self.read(async |db| {
+            let rows: Vec<Live> = sql_query(LIVE_SYNCS)
+                .bind::<sql_types::Uuid, _>(collection)
+                .bind::<sql_types::Nullable<sql_types::Array<sql_types::Uuid>>, _>(only.as_ref())
+                .load(db)
+                .await?;
+            Ok(rows.into_iter().map(|row| row.id).collect())
+        })
+        .await
     }
 
     /// Those of `syncs` that are still live (DEL-3).
@@ -70,10 +73,11 @@ impl Database {
     /// Any database error.
     pub async fn still_live(&self, syncs: &[SyncId]) -> Result<Vec<SyncId>> {
         let syncs: Vec<uuid::Uuid> = syncs.iter().map(|id| id.0).collect();
-        let rows: Vec<Live> = sql_query(STILL_LIVE)
-            .bind::<sql_types::Array<sql_types::Uuid>, _>(syncs)
-            .load(&mut self.connection().await?)
-            .await?;
-        Ok(rows.into_iter().map(|row| row.id).collect())
+        self.read(async |db| {
+            let rows: Vec<Live> =
+                sql_query(STILL_LIVE).bind::<sql_types::Array<sql_types::Uuid>, _>(&syncs).load(db).await?;
+            Ok(rows.into_iter().map(|row| row.id).collect())
+        })
+        .await
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared_database::credentials::{self, CredentialCipher};
-use shared_database::deletion::{CollectionCommit, CollectionRequest, Commit, DeletionRequest, Watched};
+use shared_database::deletion::{Commit, Requested, Subject, Watched};
 use shared_database::jobs::{Claim, JobCounts, JobOutcome, NewJob};
 use shared_models::{CollectionId, JobStatus, LeaseOwner, OrganizationId, SourceConnectionId};
 
@@ -45,8 +45,9 @@ async fn del_1_rows_cleanup_and_messages_commit_together() {
     assert_eq!(rows_of(&fixture, connection, sync).await, [1, 1, 1, 1, 100]);
 
     let requester = fixture.requester();
-    let answer = fixture.database.request_deletion(fixture.organization, connection, requester).await.unwrap();
-    assert!(matches!(answer, DeletionRequest::Committed { is_owner: true, .. }), "{answer:?}");
+    let answer =
+        fixture.database.request(fixture.organization, Subject::Connection(connection), requester).await.unwrap();
+    assert!(matches!(answer, Requested::Committed { is_owner: true, .. }), "{answer:?}");
 
     assert_eq!(rows_of(&fixture, connection, sync).await, [0; 5]);
     assert_eq!(rows_of(&fixture, other, other_sync).await, [1, 1, 1, 1, 100]);
@@ -65,7 +66,11 @@ async fn del_1_a_failing_commit_leaves_everything_as_it_was() {
     // The last statement of D3 fails: rows, cleanup and messages must all be as before.
     fixture.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$").await;
     fixture.sql("CREATE TRIGGER refuse BEFORE DELETE ON entity FOR EACH ROW EXECUTE FUNCTION refuse()").await;
-    fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap_err();
+    fixture
+        .database
+        .request(fixture.organization, Subject::Connection(connection), fixture.requester())
+        .await
+        .unwrap_err();
     assert_eq!(rows_of(&fixture, connection, sync).await, [1, 0, 1, 0, 10]);
     assert_eq!(fixture.count("cleanup").await + fixture.count("outbox").await, 0);
 }
@@ -76,11 +81,17 @@ async fn del_2_nothing_commits_while_a_job_may_write() {
     let (connection, _) = fixture.connection().await;
     let (job, owner) = fixture.running_job(connection).await;
 
-    let answer =
-        fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
-    assert_eq!(answer, DeletionRequest::Waiting { is_owner: true, stopping: vec![job] });
+    let answer = fixture
+        .database
+        .request(fixture.organization, Subject::Connection(connection), fixture.requester())
+        .await
+        .unwrap();
+    assert_eq!(answer, Requested::Waiting { is_owner: true, stopping: vec![job] });
     assert!(!fixture.database.renew_lease(job, owner, TTL).await.unwrap(), "a cancelling job can't be renewed");
-    assert_eq!(fixture.database.try_commit(connection, Watched::Briefly).await.unwrap(), Commit::NotYet);
+    assert_eq!(
+        fixture.database.try_commit(Subject::Connection(connection), Watched::Briefly).await.unwrap(),
+        Commit::NotYet
+    );
 
     let ended = fixture
         .database
@@ -88,7 +99,7 @@ async fn del_2_nothing_commits_while_a_job_may_write() {
         .await
         .unwrap();
     assert_eq!(ended, Some(JobStatus::Cancelled), "completion that finds cancelling takes the cancel path");
-    let commit = fixture.database.try_commit(connection, Watched::Briefly).await.unwrap();
+    let commit = fixture.database.try_commit(Subject::Connection(connection), Watched::Briefly).await.unwrap();
     assert!(matches!(commit, Commit::Done(_)), "{commit:?}");
     assert_eq!(fixture.count("cleanup WHERE writer_end = 'acknowledged'").await, 1);
 }
@@ -98,10 +109,13 @@ async fn del_2_a_silent_writer_is_waited_out_and_said_so() {
     let fixture = Fixture::new().await;
     let (connection, _) = fixture.connection().await;
     fixture.running_job(connection).await;
-    fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
+    fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester()).await.unwrap();
     fixture.sql("UPDATE sync_job SET lease_expires_at = clock_timestamp() - interval '5 seconds'").await;
-    assert_eq!(fixture.database.try_commit(connection, Watched::Briefly).await.unwrap(), Commit::NotYet);
-    let commit = fixture.database.try_commit(connection, PAST).await.unwrap();
+    assert_eq!(
+        fixture.database.try_commit(Subject::Connection(connection), Watched::Briefly).await.unwrap(),
+        Commit::NotYet
+    );
+    let commit = fixture.database.try_commit(Subject::Connection(connection), PAST).await.unwrap();
     assert!(matches!(commit, Commit::Done(_)), "{commit:?}");
     assert_eq!(fixture.count("cleanup WHERE writer_end = 'lease'").await, 1);
 }
@@ -112,12 +126,12 @@ async fn del_2_a_lease_that_outlives_the_callers_times_is_waited_out_too() {
     let fixture = Fixture::new().await;
     let (connection, _) = fixture.connection().await;
     fixture.running_job(connection).await;
-    fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
+    fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester()).await.unwrap();
     for (expires, expected) in
         [("+ interval '40 seconds'", false), ("- interval '3 seconds'", false), ("- interval '5 seconds'", true)]
     {
         fixture.sql(&format!("UPDATE sync_job SET lease_expires_at = clock_timestamp() {expires}")).await;
-        let commit = fixture.database.try_commit(connection, PAST).await.unwrap();
+        let commit = fixture.database.try_commit(Subject::Connection(connection), PAST).await.unwrap();
         assert_eq!(matches!(commit, Commit::Done(_)), expected, "{expires}: {commit:?}");
     }
 }
@@ -127,7 +141,7 @@ async fn del_2_a_job_can_be_neither_created_nor_claimed_after_d1() {
     let fixture = Fixture::new().await;
     let (connection, _) = fixture.connection().await;
     let (running, _) = fixture.running_job(connection).await;
-    fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
+    fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester()).await.unwrap();
     let run = fixture.database.run_connection(connection, false, None).await.unwrap();
     assert_eq!(run, NewJob::BeingDeleted);
     let claim = fixture.database.claim_job(Claim::Named(running), LeaseOwner::random(), TTL).await.unwrap();
@@ -139,9 +153,12 @@ async fn del_2_a_pending_job_is_cancelled_and_doesnt_hold_the_deletion_up() {
     let fixture = Fixture::new().await;
     let (connection, _) = fixture.connection().await;
     let job = fixture.pending_job(connection).await;
-    let answer =
-        fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
-    assert!(matches!(answer, DeletionRequest::Committed { .. }), "{answer:?}");
+    let answer = fixture
+        .database
+        .request(fixture.organization, Subject::Connection(connection), fixture.requester())
+        .await
+        .unwrap();
+    assert!(matches!(answer, Requested::Committed { .. }), "{answer:?}");
     assert!(fixture.database.claim_job(Claim::Named(job), LeaseOwner::random(), TTL).await.unwrap().is_none());
 }
 
@@ -153,10 +170,10 @@ async fn del_2_a_run_that_races_d1_is_refused_or_cancelled() {
         let (connection, sync) = fixture.connection().await;
         let (run, deletion) = tokio::join!(
             fixture.database.run_connection(connection, false, None),
-            fixture.database.request_deletion(fixture.organization, connection, fixture.requester()),
+            fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester()),
         );
         let deletion = deletion.unwrap();
-        assert!(matches!(deletion, DeletionRequest::Committed { is_owner: true, .. }), "{deletion:?}");
+        assert!(matches!(deletion, Requested::Committed { is_owner: true, .. }), "{deletion:?}");
         assert!(matches!(run.unwrap(), NewJob::Created(_) | NewJob::BeingDeleted));
         assert_eq!(fixture.count(&format!("sync_job WHERE sync_id = '{sync}'")).await, 0);
     }
@@ -172,11 +189,11 @@ async fn del_2_a_claim_that_races_d1_is_told_to_stop() {
         let owner = LeaseOwner::random();
         let (claim, deletion) = tokio::join!(
             fixture.database.claim_job(Claim::Named(job), owner, TTL),
-            fixture.database.request_deletion(fixture.organization, connection, fixture.requester()),
+            fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester()),
         );
         match (claim.unwrap(), deletion.unwrap()) {
-            (None, DeletionRequest::Committed { .. }) => {}
-            (Some(_), DeletionRequest::Waiting { stopping, .. }) => {
+            (None, Requested::Committed { .. }) => {}
+            (Some(_), Requested::Waiting { stopping, .. }) => {
                 assert_eq!(stopping, [job]);
                 assert!(!fixture.database.renew_lease(job, owner, TTL).await.unwrap());
             }
@@ -192,19 +209,19 @@ async fn del_6_many_commits_at_once_make_one_cleanup_and_one_owner() {
         let (connection, sync) = fixture.connection().await;
         let (job, owner) = fixture.running_job(connection).await;
         let (one, two) = tokio::join!(
-            fixture.database.request_deletion(fixture.organization, connection, fixture.requester()),
-            fixture.database.request_deletion(fixture.organization, connection, fixture.requester()),
+            fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester()),
+            fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester()),
         );
         let owners = [one.unwrap(), two.unwrap()]
             .iter()
-            .filter(|answer| matches!(answer, DeletionRequest::Waiting { is_owner: true, .. }))
+            .filter(|answer| matches!(answer, Requested::Waiting { is_owner: true, .. }))
             .count();
         assert_eq!(owners, 1);
         fixture.database.end_job(job, owner, JobOutcome::Cancelled, JobCounts::default()).await.unwrap();
         let (a, b, c) = tokio::join!(
-            fixture.database.try_commit(connection, Watched::Briefly),
-            fixture.database.try_commit(connection, Watched::Briefly),
-            fixture.database.try_commit(connection, Watched::Briefly),
+            fixture.database.try_commit(Subject::Connection(connection), Watched::Briefly),
+            fixture.database.try_commit(Subject::Connection(connection), Watched::Briefly),
+            fixture.database.try_commit(Subject::Connection(connection), Watched::Briefly),
         );
         let done = [a.unwrap(), b.unwrap(), c.unwrap()].iter().filter(|c| matches!(c, Commit::Done(_))).count();
         assert_eq!(done, 1);
@@ -221,7 +238,7 @@ async fn del_6_many_commits_at_once_make_one_cleanup_and_one_owner() {
 async fn nobody_commits_what_nobody_requested() {
     let fixture = Fixture::new().await;
     let (connection, _) = fixture.connection().await;
-    let commit = fixture.database.try_commit(connection, PAST).await.unwrap();
+    let commit = fixture.database.try_commit(Subject::Connection(connection), PAST).await.unwrap();
     assert_eq!(commit, Commit::AlreadyGone);
     assert_eq!(fixture.count("source_connection").await, 1);
 }
@@ -232,11 +249,12 @@ async fn del_9_another_organization_deletes_nothing() {
     let (connection, _) = fixture.connection().await;
     let (job, owner) = fixture.running_job(connection).await;
     let stranger = OrganizationId::random();
-    let answer = fixture.database.request_deletion(stranger, connection, fixture.requester()).await.unwrap();
-    assert_eq!(answer, DeletionRequest::NotFound);
     let answer =
-        fixture.database.request_collection_deletion(stranger, fixture.collection, fixture.requester()).await.unwrap();
-    assert_eq!(answer, CollectionRequest::NotFound);
+        fixture.database.request(stranger, Subject::Connection(connection), fixture.requester()).await.unwrap();
+    assert_eq!(answer, Requested::NotFound);
+    let answer =
+        fixture.database.request(stranger, Subject::Collection(fixture.collection), fixture.requester()).await.unwrap();
+    assert_eq!(answer, Requested::NotFound);
     assert!(fixture.database.renew_lease(job, owner, TTL).await.unwrap(), "the job goes on");
     assert_eq!(fixture.count("source_connection WHERE deletion_requested_at IS NULL").await, 1);
 }
@@ -255,23 +273,23 @@ async fn a_collection_goes_with_all_its_connections_one_cleanup_each() {
     let requester = fixture.requester();
     let request = fixture
         .database
-        .request_collection_deletion(fixture.organization, fixture.collection, requester)
+        .request(fixture.organization, Subject::Collection(fixture.collection), requester)
         .await
         .unwrap();
-    let CollectionRequest::Requested { is_owner: true, connections, stopping } = request else { panic!("{request:?}") };
-    assert_eq!((connections.len(), stopping.len()), (3, 3));
-    let commit = fixture.database.try_commit_collection(fixture.collection, Watched::Briefly).await.unwrap();
-    assert_eq!(commit, CollectionCommit::NotYet);
+    let Requested::Waiting { is_owner: true, stopping } = request else { panic!("{request:?}") };
+    assert_eq!(stopping.len(), 3);
+    let commit = fixture.database.try_commit(Subject::Collection(fixture.collection), Watched::Briefly).await.unwrap();
+    assert_eq!(commit, Commit::NotYet);
     for (job, owner) in running {
         fixture.database.end_job(job, owner, JobOutcome::Cancelled, JobCounts::default()).await.unwrap();
     }
-    let commit = fixture.database.try_commit_collection(fixture.collection, Watched::Briefly).await.unwrap();
-    assert!(matches!(&commit, CollectionCommit::Done(cleanups) if cleanups.len() == 3), "{commit:?}");
+    let commit = fixture.database.try_commit(Subject::Collection(fixture.collection), Watched::Briefly).await.unwrap();
+    assert!(matches!(&commit, Commit::Done(cleanups) if cleanups.len() == 3), "{commit:?}");
     assert_eq!(fixture.count("cleanup").await, 3);
     assert_eq!(fixture.count("collection").await, 1);
     assert_eq!(fixture.count("source_connection").await, 1);
-    let again = fixture.database.try_commit_collection(fixture.collection, Watched::Briefly).await.unwrap();
-    assert_eq!(again, CollectionCommit::AlreadyGone);
+    let again = fixture.database.try_commit(Subject::Collection(fixture.collection), Watched::Briefly).await.unwrap();
+    assert_eq!(again, Commit::AlreadyGone);
 }
 
 #[tokio::test]
@@ -279,11 +297,11 @@ async fn deletions_in_progress_are_listed_with_their_age() {
     let fixture = Fixture::new().await;
     let (connection, _) = fixture.connection().await;
     fixture.running_job(connection).await;
-    assert!(fixture.database.deletions_in_progress().await.unwrap().is_empty());
-    fixture.database.request_deletion(fixture.organization, connection, fixture.requester()).await.unwrap();
-    let listed = fixture.database.deletions_in_progress().await.unwrap();
+    assert!(fixture.database.in_progress().await.unwrap().is_empty());
+    fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester()).await.unwrap();
+    let listed = fixture.database.in_progress().await.unwrap();
     assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0].id, connection);
+    assert_eq!(listed[0].subject, Subject::Connection(connection));
     assert!(listed[0].age < Duration::from_secs(30));
 }
 
@@ -309,7 +327,8 @@ async fn del_8_a_frozen_transaction_doesnt_hold_a_deletion_up() {
     let delete = async {
         is_locked.await.unwrap();
         loop {
-            let request = fixture.database.request_deletion(fixture.organization, connection, fixture.requester());
+            let request =
+                fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester());
             match request.await {
                 Ok(answer) => return answer,
                 Err(error) => assert!(error.is_retryable(), "{error}"),
@@ -320,5 +339,5 @@ async fn del_8_a_frozen_transaction_doesnt_hold_a_deletion_up() {
         _ = hold => panic!("the frozen client went on"),
         answer = tokio::time::timeout(Duration::from_secs(15), delete) => answer.unwrap(),
     };
-    assert!(matches!(answer, DeletionRequest::Committed { .. }), "{answer:?}");
+    assert!(matches!(answer, Requested::Committed { .. }), "{answer:?}");
 }

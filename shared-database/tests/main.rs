@@ -5,6 +5,7 @@ mod cursors;
 mod deletion;
 mod fixture;
 mod jobs;
+mod languages;
 mod migrations;
 mod outbox;
 mod rate_limits;

@@ -2,7 +2,7 @@
 
 use shared_database::connections::{ConnectionChange, ScheduleChange, UpdatedConnection};
 use shared_database::credentials::CredentialCipher;
-use shared_database::deletion::DeletionRequest;
+use shared_database::deletion::{Requested, Subject};
 use shared_database::jobs::NewJob;
 use shared_database::schedules::Firing;
 use shared_models::SourceConnectionId;
@@ -72,9 +72,12 @@ async fn del_2_no_schedule_fires_after_d1() {
     let connections = due_connections(&fixture, 2).await;
     // Somebody is writing until the deletion may commit.
     fixture.running_job(connections[0]).await;
-    let answer =
-        fixture.database.request_deletion(fixture.organization, connections[0], fixture.requester()).await.unwrap();
-    assert!(matches!(answer, DeletionRequest::Waiting { .. }), "{answer:?}");
+    let answer = fixture
+        .database
+        .request(fixture.organization, Subject::Connection(connections[0]), fixture.requester())
+        .await
+        .unwrap();
+    assert!(matches!(answer, Requested::Waiting { .. }), "{answer:?}");
     fixture.sql("UPDATE sync_job SET status = 'cancelled', lease_owner = NULL, job_end = 'acknowledged'").await;
     let fired = drain(&fixture, 100).await;
     assert_eq!(fired.fired.iter().map(|fired| fired.connection).collect::<Vec<_>>(), [connections[1]]);
@@ -87,12 +90,12 @@ async fn del_2_a_deletion_beside_a_firing_leaves_no_job_that_may_start() {
     let connections = due_connections(&fixture, 60).await;
     let deletions = connections.iter().map(|&connection| {
         let (database, organization, requester) = (&fixture.database, fixture.organization, fixture.requester());
-        async move { database.request_deletion(organization, connection, requester).await.unwrap() }
+        async move { database.request(organization, Subject::Connection(connection), requester).await.unwrap() }
     });
     let firings = futures::future::join_all((0..4).map(|_| drain(&fixture, 3)));
     let (answers, firings) = futures::future::join(futures::future::join_all(deletions), firings).await;
     // No job ran, so each deletion was committed at once: a job that fired first was cancelled by it.
-    assert!(answers.iter().all(|answer| matches!(answer, DeletionRequest::Committed { .. })), "{answers:?}");
+    assert!(answers.iter().all(|answer| matches!(answer, Requested::Committed { .. })), "{answers:?}");
     assert!(firings.iter().all(|firing| firing.skipped.is_empty()), "{firings:?}");
     assert_eq!((fixture.count("source_connection").await, fixture.count("sync_job").await), (0, 0));
     assert_eq!(fixture.count("cleanup").await, 60);
@@ -102,9 +105,12 @@ async fn del_2_a_deletion_beside_a_firing_leaves_no_job_that_may_start() {
 async fn del_1_a_schedule_goes_with_its_connection() {
     let fixture = Fixture::new().await;
     let connections = due_connections(&fixture, 1).await;
-    let answer =
-        fixture.database.request_deletion(fixture.organization, connections[0], fixture.requester()).await.unwrap();
-    assert!(matches!(answer, DeletionRequest::Committed { .. }), "{answer:?}");
+    let answer = fixture
+        .database
+        .request(fixture.organization, Subject::Connection(connections[0]), fixture.requester())
+        .await
+        .unwrap();
+    assert!(matches!(answer, Requested::Committed { .. }), "{answer:?}");
     assert_eq!((fixture.count("source_connection").await, drain(&fixture, 100).await), (0, Firing::default()));
     assert_eq!(fixture.database.schedule_outlook().await.unwrap().due_in, None);
 }

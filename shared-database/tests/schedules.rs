@@ -6,6 +6,7 @@ use diesel_async::RunQueryDsl as _;
 use serde_json::json;
 use shared_database::connections::Visibility;
 use shared_database::credentials::{self, CredentialCipher};
+use shared_database::deletion::Subject;
 use shared_database::jobs::{JobCounts, JobOutcome};
 use shared_database::schedules::{Firing, SkippedSchedule};
 use shared_models::job::ErrorCategory;
@@ -186,7 +187,7 @@ async fn schedules_without_a_next_run_get_one_page_by_page() {
     }
     let (deleting, _) = fixture.connection().await;
     fixture.running_job(deleting).await;
-    fixture.database.request_deletion(fixture.organization, deleting, fixture.requester()).await.unwrap();
+    fixture.database.request(fixture.organization, Subject::Connection(deleting), fixture.requester()).await.unwrap();
     fixture.sql("UPDATE source_connection SET cron = '0 * * * *'").await;
     let (mut after, mut planned) = (None, Vec::new());
     loop {

@@ -35,6 +35,19 @@ impl CleanupState {
             Self::Done | Self::Refused => false,
         }
     }
+
+    /// Whether the protocol knows the move from `self` to `next`. A failed or released attempt goes back to `scheduled`,
+    /// and so does a closed cleanup that is reopened.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::Scheduled, Self::Purging | Self::Refused)
+                | (Self::Purging, Self::Scheduled | Self::Settling | Self::Refused)
+                | (Self::Settling, Self::Scheduled | Self::Purging | Self::Done | Self::Refused)
+                | (Self::Done, Self::Scheduled)
+        )
+    }
 }
 
 text_enum! {

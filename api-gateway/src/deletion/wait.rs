@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use metrics::histogram;
 use shared_database::DatabaseError;
+use shared_database::deletion::{Commit, Subject};
 use shared_models::{Envelope, Message, RequestId, SyncJobId};
 
-use super::commit::{Committed, Subject};
 use super::{DeletionAnswer, Parts, owned};
 
 impl Parts {
@@ -32,17 +32,17 @@ impl Parts {
             let timed_out = tokio::time::timeout_at(until.into(), wait.stopped()).await.is_err();
             let woken_after = began.elapsed();
             let failure = match self.try_commit(subject, watched_since).await {
-                Ok(Committed::Done(cleanups)) => {
+                Ok(Commit::Done(cleanups)) => {
                     if Instant::now() < silent_at {
                         histogram!("unweave_stop_acknowledgement_seconds").record(woken_after);
                     }
                     return Ok(owned(is_owner, cleanups));
                 }
-                Ok(Committed::AlreadyGone) => {
+                Ok(Commit::AlreadyGone) => {
                     let cleanups = if is_owner { self.cleanups_to_name(subject).await } else { vec![] };
                     return Ok(owned(is_owner, cleanups));
                 }
-                Ok(Committed::NotYet) => None,
+                Ok(Commit::NotYet) => None,
                 Err(error) if error.is_retryable() => Some(error),
                 Err(error) => return Err(error),
             };

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::commit::Subject;
+use shared_database::deletion::Subject;
 
 /// An entry that no list of deletions in progress confirmed for this long is dropped.
 const KEEP: Duration = Duration::from_secs(120);

@@ -165,6 +165,8 @@ async fn clear_leftovers(data: &Path) -> Result<()> {
 
 fn prepare_environment(command: &mut Command, installed: &Postgres) {
     command.env("LC_ALL", "C").env("PATH", &installed.bin).current_dir("/");
+    // Spoken by sessions whose `lc_messages` isn't C: a test sees what errors in another language do.
+    command.env("LANGUAGE", "de");
     if let Some(libraries) = &installed.libraries {
         command.env("LD_LIBRARY_PATH", libraries);
     }

@@ -8,7 +8,7 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use shared_models::{PurgeTarget, SyncId};
 
-use super::{AllowedHours, COLUMNS, ClaimedCleanup, Row};
+use super::{AllowedHours, COLUMNS, ClaimedCleanup, Row, moves};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::statement::sql_query;
@@ -73,17 +73,12 @@ impl Database {
     /// `done → scheduled` for rows whose later check has come. The claim grows, so that nobody who held it can't come back.
     async fn reopen_for_check(&self, known: &[PurgeTarget], allowed: &AllowedHours) -> Result<()> {
         let (from, to) = allowed.bounds();
-        let hours = AllowedHours::sql(2, 3);
-        sql_query(format!(
-            "UPDATE cleanup SET state = 'scheduled', next_attempt_at = check_again_at, claim = claim + 1,
-                    claim_expires_at = NULL, modified_at = clock_timestamp()
-             WHERE state = 'done' AND check_again_at <= statement_timestamp() AND targets <@ $1 AND {hours}"
-        ))
-        .bind::<sql_types::Array<sql_types::Text>, _>(names(known))
-        .bind::<sql_types::Array<sql_types::Integer>, _>(from)
-        .bind::<sql_types::Array<sql_types::Integer>, _>(to)
-        .execute(&mut self.connection().await?)
-        .await?;
+        sql_query(moves::reopen_for_check())
+            .bind::<sql_types::Array<sql_types::Text>, _>(names(known))
+            .bind::<sql_types::Array<sql_types::Integer>, _>(from)
+            .bind::<sql_types::Array<sql_types::Integer>, _>(to)
+            .execute(&mut self.connection().await?)
+            .await?;
         Ok(())
     }
 

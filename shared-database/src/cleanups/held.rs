@@ -8,16 +8,12 @@ use futures::FutureExt as _;
 use shared_models::receipt::SignedReceipt;
 use shared_models::{Envelope, Message, OrganizationId, PurgeTarget, ReceiptId, RequestId, TargetsProgress};
 
-use super::{Claim, ClaimError, ClaimLost, progress_json};
+use super::{Claim, ClaimError, ClaimLost, moves, progress_json};
 use crate::error::DatabaseError;
 use crate::pool::Database;
 use crate::statement::sql_query;
 
 type Result<T> = std::result::Result<T, ClaimError>;
-
-/// Held: the row is open, and the claim is ours and wasn't given back.
-const HELD: &str = "id = $1 AND claim = $2 AND claim_expires_at IS NOT NULL
-    AND state IN ('scheduled', 'purging', 'settling')";
 
 /// The end of a cleanup: everything that commits with `done`.
 #[derive(Debug, Clone)]
@@ -49,7 +45,8 @@ impl Database {
     /// [`ClaimLost`], or any database error; the claim then stands as it was before.
     pub async fn renew_claim(&self, claim: Claim, ttl: Duration) -> Result<()> {
         let rows = sql_query(format!(
-            "UPDATE cleanup SET claim_expires_at = clock_timestamp() + make_interval(secs => $3) WHERE {HELD}"
+            "UPDATE cleanup SET claim_expires_at = clock_timestamp() + make_interval(secs => $3) WHERE {}",
+            moves::HELD
         ))
         .bind::<sql_types::Uuid, _>(claim.cleanup_id)
         .bind::<sql_types::BigInt, _>(claim.number)
@@ -65,7 +62,7 @@ impl Database {
     /// # Errors
     /// [`ClaimLost`], or any database error.
     pub async fn begin_purge(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
-        self.update_held(claim, progress, "state = 'purging'").await
+        self.update_held(claim, progress, moves::begin_purge()).await
     }
 
     /// Stores what is known so far. A crash from here on repeats at most what comes after it.
@@ -73,7 +70,7 @@ impl Database {
     /// # Errors
     /// [`ClaimLost`], or any database error.
     pub async fn save_progress(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
-        self.update_held(claim, progress, "state = state").await
+        self.update_held(claim, progress, moves::save_progress()).await
     }
 
     /// `purging → settling`: gives the claim back; due again after `delay`.
@@ -81,21 +78,7 @@ impl Database {
     /// # Errors
     /// [`ClaimLost`], or any database error.
     pub async fn settle(&self, claim: Claim, progress: &TargetsProgress, delay: Duration) -> Result<()> {
-        let progress = progress_json(progress)?;
-        let rows = sql_query(format!(
-            "UPDATE cleanup SET state = 'settling', progress = $3, attempts = 0, error_code = NULL, error_text = NULL,
-                    claim_expires_at = NULL, modified_at = clock_timestamp(),
-                    next_attempt_at = clock_timestamp() + make_interval(secs => $4)
-             WHERE {HELD} AND state = 'purging'"
-        ))
-        .bind::<sql_types::Uuid, _>(claim.cleanup_id)
-        .bind::<sql_types::BigInt, _>(claim.number)
-        .bind::<sql_types::Jsonb, _>(progress)
-        .bind::<sql_types::Double, _>(delay.as_secs_f64())
-        .execute(&mut self.connection().await?)
-        .await
-        .map_err(DatabaseError::from)?;
-        held(rows)
+        self.give_back(claim, progress, moves::settle(), delay).await
     }
 
     /// Gives the claim back, due now, without counting an attempt: at shutdown, at the end of the allowed hours, or for
@@ -104,9 +87,7 @@ impl Database {
     /// # Errors
     /// [`ClaimLost`], or any database error.
     pub async fn release_claim(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
-        const RELEASE: &str = "state = CASE state WHEN 'purging' THEN 'scheduled' ELSE state END,
-            claim_expires_at = NULL, next_attempt_at = clock_timestamp()";
-        self.update_held(claim, progress, RELEASE).await
+        self.give_back(claim, progress, moves::release(), Duration::ZERO).await
     }
 
     /// `→ scheduled` after a failed attempt, due after `delay`. `attempts` counts failures without headway in between.
@@ -123,22 +104,17 @@ impl Database {
         delay: Duration,
     ) -> Result<()> {
         let progress = progress_json(progress)?;
-        let rows = sql_query(format!(
-            "UPDATE cleanup SET state = 'scheduled', progress = $3, attempts = $4, error_code = $5, error_text = $6,
-                    claim_expires_at = NULL, modified_at = clock_timestamp(),
-                    next_attempt_at = clock_timestamp() + make_interval(secs => $7)
-             WHERE {HELD}"
-        ))
-        .bind::<sql_types::Uuid, _>(claim.cleanup_id)
-        .bind::<sql_types::BigInt, _>(claim.number)
-        .bind::<sql_types::Jsonb, _>(progress)
-        .bind::<sql_types::Integer, _>(i32::try_from(attempts).unwrap_or(i32::MAX))
-        .bind::<sql_types::Text, _>(code)
-        .bind::<sql_types::Text, _>(text)
-        .bind::<sql_types::Double, _>(delay.as_secs_f64())
-        .execute(&mut self.connection().await?)
-        .await
-        .map_err(DatabaseError::from)?;
+        let rows = sql_query(moves::fail())
+            .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+            .bind::<sql_types::BigInt, _>(claim.number)
+            .bind::<sql_types::Jsonb, _>(progress)
+            .bind::<sql_types::Double, _>(delay.as_secs_f64())
+            .bind::<sql_types::Integer, _>(i32::try_from(attempts).unwrap_or(i32::MAX))
+            .bind::<sql_types::Text, _>(code)
+            .bind::<sql_types::Text, _>(text)
+            .execute(&mut self.connection().await?)
+            .await
+            .map_err(DatabaseError::from)?;
         held(rows)
     }
 
@@ -147,9 +123,7 @@ impl Database {
     /// # Errors
     /// [`ClaimLost`], or any database error.
     pub async fn refuse(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
-        const REFUSE: &str = "state = 'refused', claim_expires_at = NULL, error_code = 'sync_live',
-            error_text = 'the sync has a row in PostgreSQL; nothing more was purged'";
-        self.update_held(claim, progress, REFUSE).await
+        self.update_held(claim, progress, moves::refuse()).await
     }
 
     /// `settling → done`, the receipt and the event, in one transaction. Refused by the row if it names a target that
@@ -171,20 +145,14 @@ impl Database {
                 let (progress, signed) = (progress.clone(), signed.clone());
                 let (verified, event) = (verified.clone(), event.clone());
                 async move {
-                    let rows = sql_query(format!(
-                        "UPDATE cleanup SET state = 'done', progress = $3, attempts = 0, error_code = NULL,
-                                error_text = NULL, claim_expires_at = NULL, check_again_at = $5,
-                                completed_at = clock_timestamp(), modified_at = clock_timestamp()
-                         WHERE {HELD} AND state = 'settling' AND targets <@ $4
-                           AND NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id)"
-                    ))
-                    .bind::<sql_types::Uuid, _>(claim.cleanup_id)
-                    .bind::<sql_types::BigInt, _>(claim.number)
-                    .bind::<sql_types::Jsonb, _>(progress)
-                    .bind::<sql_types::Array<sql_types::Text>, _>(verified)
-                    .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(check_again_at)
-                    .execute(db)
-                    .await?;
+                    let rows = sql_query(moves::finish())
+                        .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+                        .bind::<sql_types::BigInt, _>(claim.number)
+                        .bind::<sql_types::Jsonb, _>(progress)
+                        .bind::<sql_types::Array<sql_types::Text>, _>(verified)
+                        .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(check_again_at)
+                        .execute(db)
+                        .await?;
                     if rows == 0 {
                         return Ok(false);
                     }
@@ -203,16 +171,28 @@ impl Database {
         held(usize::from(done))
     }
 
-    async fn update_held(&self, claim: Claim, progress: &TargetsProgress, set: &'static str) -> Result<()> {
+    async fn update_held(&self, claim: Claim, progress: &TargetsProgress, update: String) -> Result<()> {
         let progress = progress_json(progress)?;
-        let rows =
-            sql_query(format!("UPDATE cleanup SET progress = $3, modified_at = clock_timestamp(), {set} WHERE {HELD}"))
-                .bind::<sql_types::Uuid, _>(claim.cleanup_id)
-                .bind::<sql_types::BigInt, _>(claim.number)
-                .bind::<sql_types::Jsonb, _>(progress)
-                .execute(&mut self.connection().await?)
-                .await
-                .map_err(DatabaseError::from)?;
+        let rows = sql_query(update)
+            .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+            .bind::<sql_types::BigInt, _>(claim.number)
+            .bind::<sql_types::Jsonb, _>(progress)
+            .execute(&mut self.connection().await?)
+            .await
+            .map_err(DatabaseError::from)?;
+        held(rows)
+    }
+
+    async fn give_back(&self, claim: Claim, progress: &TargetsProgress, update: String, delay: Duration) -> Result<()> {
+        let progress = progress_json(progress)?;
+        let rows = sql_query(update)
+            .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+            .bind::<sql_types::BigInt, _>(claim.number)
+            .bind::<sql_types::Jsonb, _>(progress)
+            .bind::<sql_types::Double, _>(delay.as_secs_f64())
+            .execute(&mut self.connection().await?)
+            .await
+            .map_err(DatabaseError::from)?;
         held(rows)
     }
 }

@@ -6,6 +6,7 @@ use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
 use shared_models::{CleanupId, Envelope, Message, RequestId, SyncId};
 
+use super::moves;
 use crate::error::Result;
 use crate::pool::Database;
 use crate::statement::sql_query;
@@ -27,16 +28,8 @@ impl Database {
         }
         self.transaction(move |db| {
             async move {
-                let reopened: Option<Row> = sql_query(
-                    "UPDATE cleanup SET state = 'scheduled', next_attempt_at = clock_timestamp(), claim = claim + 1,
-                            claim_expires_at = NULL, modified_at = clock_timestamp()
-                     WHERE sync_id = $1 AND state IN ('done', 'settling')
-                     RETURNING id, request_id",
-                )
-                .bind::<sql_types::Uuid, _>(sync)
-                .get_result(db)
-                .await
-                .optional()?;
+                let reopened: Option<Row> =
+                    sql_query(moves::reopen()).bind::<sql_types::Uuid, _>(sync).get_result(db).await.optional()?;
                 let Some(row) = reopened else { return Ok(false) };
                 let message = Message::CleanupRequested { cleanup_id: row.id };
                 crate::outbox::enqueue(db, &Envelope::new(message, row.request_id)).await?;

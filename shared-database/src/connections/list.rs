@@ -64,7 +64,7 @@ impl Database {
             None => "AND $4::text IS NULL",
         };
         // The page is cut first: what is shown of its connections is read for these alone.
-        let listed = sql_query(format!(
+        let text = format!(
             "SELECT c.id, c.name, c.short_name, k.readable_id AS readable_collection_id, c.created_at, c.modified_at,
                     c.is_authenticated, c.auth_method, j.last_job, j.error_category,
                     (SELECT count(*) FROM entity e WHERE e.sync_id = s.id) AS entity_count
@@ -75,13 +75,17 @@ impl Database {
              JOIN sync s ON s.source_connection_id = c.id
              {LAST_JOB}
              ORDER BY c.created_at DESC, c.id"
-        ))
-        .bind::<sql_types::Uuid, _>(organization)
-        .bind::<sql_types::BigInt, _>(skip)
-        .bind::<sql_types::BigInt, _>(limit)
-        .bind::<sql_types::Nullable<sql_types::Text>, _>(collection)
-        .load(&mut self.connection().await?)
-        .await?;
-        Ok(listed)
+        );
+        self.read(async |db| {
+            let listed = sql_query(&text)
+                .bind::<sql_types::Uuid, _>(organization)
+                .bind::<sql_types::BigInt, _>(skip)
+                .bind::<sql_types::BigInt, _>(limit)
+                .bind::<sql_types::Nullable<sql_types::Text>, _>(collection)
+                .load(db)
+                .await?;
+            Ok(listed)
+        })
+        .await
     }
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
 use serde_json::{Map, Value};
 use shared_models::schedule::CronExpression;
@@ -21,6 +21,7 @@ use crate::credentials::{self, CredentialCipher};
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::schema::{source_connection, sync};
+use crate::session::Session;
 use crate::statement::sql_query;
 use crate::{jobs, schedules};
 
@@ -133,7 +134,7 @@ impl Database {
 }
 
 async fn create(
-    db: &mut AsyncPgConnection,
+    db: &mut Session,
     cipher: &CredentialCipher,
     organization: OrganizationId,
     new: &NewConnection,
@@ -179,7 +180,7 @@ async fn create(
 }
 
 async fn update(
-    db: &mut AsyncPgConnection,
+    db: &mut Session,
     cipher: &CredentialCipher,
     organization: OrganizationId,
     connection: SourceConnectionId,
@@ -228,7 +229,7 @@ async fn update(
 }
 
 async fn view_changed(
-    db: &mut AsyncPgConnection,
+    db: &mut Session,
     organization: OrganizationId,
     connection: SourceConnectionId,
 ) -> Result<Box<ConnectionView>> {

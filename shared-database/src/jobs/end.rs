@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use shared_models::job::ErrorCategory;
 use shared_models::{JobStatus, LeaseOwner, SyncJobId};
 
-use super::{Cursor, JobCounts, StatusRow};
+use super::{Cursor, JobCounts, StatusRow, moves};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::statement::sql_query;
@@ -33,30 +33,6 @@ pub enum JobOutcome {
     },
 }
 
-/// The sync's row is locked before the job's, in the protocol's order: a cascade takes them in that order too.
-const END: &str = "
-    WITH held AS MATERIALIZED (
-        SELECT s.id FROM sync s JOIN sync_job j ON j.sync_id = s.id
-        WHERE j.id = $1 AND j.lease_owner = $2
-        FOR NO KEY UPDATE OF s
-    ), ended AS (
-        UPDATE sync_job j
-        SET status = CASE j.status WHEN 'cancelling' THEN 'cancelled' ELSE $3 END,
-            error = CASE j.status WHEN 'cancelling' THEN NULL ELSE $4 END,
-            error_category = CASE j.status WHEN 'cancelling' THEN NULL ELSE $5 END,
-            lease_owner = NULL, lease_expires_at = NULL, job_end = 'acknowledged',
-            completed_at = clock_timestamp(), modified_at = clock_timestamp(),
-            entities_inserted = $6, entities_updated = $7, entities_deleted = $8, entities_kept = $9,
-            entities_failed = $10
-        FROM held
-        WHERE j.id = $1 AND j.sync_id = held.id AND j.lease_owner = $2 AND j.status IN ('running', 'cancelling')
-        RETURNING j.sync_id, j.status
-    ), kept AS (
-        UPDATE sync s SET cursor = $11, cursor_form = $12 FROM ended
-        WHERE s.id = ended.sync_id AND ended.status = 'completed' AND $11 IS NOT NULL
-    )
-    SELECT status FROM ended";
-
 impl Database {
     /// Ends a job and clears its lease; the caller has made sure that none of its writes is open. Completion that finds
     /// `cancelling` takes the cancel path. `None` if the job was reaped or is gone.
@@ -79,7 +55,7 @@ impl Database {
             JobOutcome::Failed { error, category } => (JobStatus::Failed, Some(error), category, None),
         };
         let (cursor, form) = cursor.map_or((None, None), |Cursor { value, form }| (Some(value), Some(form)));
-        let row: Option<StatusRow> = sql_query(END)
+        let row: Option<StatusRow> = sql_query(moves::END)
             .bind::<sql_types::Uuid, _>(job)
             .bind::<sql_types::Uuid, _>(owner)
             .bind::<sql_types::Text, _>(status)

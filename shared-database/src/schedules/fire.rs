@@ -6,15 +6,17 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
 use shared_models::schedule::{CronExpression, SkipReason};
 use shared_models::{Envelope, Message, SourceConnectionId, SyncId, SyncJobId};
 
 use super::{NEEDS_CREDENTIALS, set_next_runs};
 use crate::error::Result;
+use crate::jobs::moves;
 use crate::outbox;
 use crate::pool::Database;
+use crate::session::Session;
 use crate::statement::sql_query;
 
 /// A schedule that fired.
@@ -109,7 +111,7 @@ impl Database {
 /// Shorter than a session waits for a lock: a frozen scheduler's locks are gone before a deletion gives up on them.
 const IDLE_TIMEOUT: &str = "SET LOCAL idle_in_transaction_session_timeout = '1s'";
 
-async fn fire(db: &mut AsyncPgConnection, limit: i64) -> Result<Firing> {
+async fn fire(db: &mut Session, limit: i64) -> Result<Firing> {
     sql_query(IDLE_TIMEOUT).execute(db).await?;
     let decided: Vec<Decided> = lock_due(db, limit).await?.into_iter().map(Due::decide).collect();
     if decided.is_empty() {
@@ -122,7 +124,7 @@ async fn fire(db: &mut AsyncPgConnection, limit: i64) -> Result<Firing> {
 }
 
 /// `statement_timestamp()`, since the index can't be asked for a time that changes while it is read.
-async fn lock_due(db: &mut AsyncPgConnection, limit: i64) -> Result<Vec<Due>> {
+async fn lock_due(db: &mut Session, limit: i64) -> Result<Vec<Due>> {
     let due = sql_query(format!(
         "SELECT c.id AS connection, s.id AS sync, c.cron, statement_timestamp() AS now,
                 extract(epoch FROM statement_timestamp() - c.next_run_at)::float8 AS lag_seconds,
@@ -142,7 +144,7 @@ async fn lock_due(db: &mut AsyncPgConnection, limit: i64) -> Result<Vec<Due>> {
 
 /// Creates the jobs and their messages. A run that slipped in between the look and the lock wins: its job is the active
 /// one, and no other schedule of the batch is hurt.
-async fn create_jobs(db: &mut AsyncPgConnection, decided: &[Decided]) -> Result<HashSet<SyncJobId>> {
+async fn create_jobs(db: &mut Session, decided: &[Decided]) -> Result<HashSet<SyncJobId>> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = sql_types::Uuid)]
@@ -150,16 +152,11 @@ async fn create_jobs(db: &mut AsyncPgConnection, decided: &[Decided]) -> Result<
     }
     let wanted = || decided.iter().filter_map(|decided| Some((decided.outcome.ok()?, decided.due.sync)));
     let (jobs, syncs): (Vec<SyncJobId>, Vec<SyncId>) = wanted().unzip();
-    let created: Vec<Row> = sql_query(
-        "INSERT INTO sync_job (id, sync_id, status)
-         SELECT due.job, due.sync, 'pending' FROM unnest($1, $2) AS due (job, sync)
-         ON CONFLICT (sync_id) WHERE status IN ('pending', 'running', 'cancelling') DO NOTHING
-         RETURNING id",
-    )
-    .bind::<sql_types::Array<sql_types::Uuid>, _>(jobs)
-    .bind::<sql_types::Array<sql_types::Uuid>, _>(syncs)
-    .load(db)
-    .await?;
+    let created: Vec<Row> = sql_query(moves::CREATE_DUE)
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(jobs)
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(syncs)
+        .load(db)
+        .await?;
     let created: HashSet<SyncJobId> = created.into_iter().map(|row| row.id).collect();
     let fired = wanted().map(|(job_id, _)| job_id).filter(|job_id| created.contains(job_id));
     let messages: Vec<Envelope> = fired.map(|job_id| Envelope::new(Message::RunSync { job_id }, None)).collect();

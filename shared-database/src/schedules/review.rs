@@ -4,13 +4,14 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
 use shared_models::SourceConnectionId;
 use shared_models::schedule::CronExpression;
 
 use crate::error::Result;
 use crate::pool::Database;
+use crate::session::Session;
 use crate::statement::sql_query;
 
 /// What a review found and did.
@@ -44,7 +45,7 @@ impl Database {
     }
 }
 
-async fn review(db: &mut AsyncPgConnection, after: Option<SourceConnectionId>, limit: usize) -> Result<Review> {
+async fn review(db: &mut Session, after: Option<SourceConnectionId>, limit: usize) -> Result<Review> {
     let unplanned: Vec<Unplanned> = sql_query(
         "SELECT id, cron, clock_timestamp() AS now FROM source_connection
          WHERE cron IS NOT NULL AND next_run_at IS NULL AND deletion_requested_at IS NULL

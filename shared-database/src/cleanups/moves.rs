@@ -1,0 +1,84 @@
+//! Every move of a cleanup from one state to another: each is one statement, and stands here alone.
+//!
+//! Keeps DEL-6 and DEL-7. Which moves there are, [`shared_models::CleanupState::may_become`] says; each update names the
+//! states that it moves from, and the claim that it is made under. The databases of tests refuse every other move.
+
+use super::AllowedHours;
+
+/// Held: the row is open, and the claim is ours and wasn't given back.
+pub(super) const HELD: &str = "id = $1 AND claim = $2 AND claim_expires_at IS NOT NULL
+    AND state IN ('scheduled', 'purging', 'settling')";
+
+/// An update of a held row that also stores what is known so far, `$3`.
+fn of_held(set: &str) -> String {
+    format!("UPDATE cleanup SET progress = $3, modified_at = clock_timestamp(), {set} WHERE {HELD}")
+}
+
+/// Gives a claim back: nobody holds the row, and it is due again after `$4` seconds.
+const GIVEN_BACK: &str = "claim_expires_at = NULL, next_attempt_at = clock_timestamp() + make_interval(secs => $4)";
+
+/// No move: what is known so far.
+pub(super) fn save_progress() -> String {
+    of_held("state = state")
+}
+
+/// `scheduled | settling → purging`.
+pub(super) fn begin_purge() -> String {
+    of_held("state = 'purging'")
+}
+
+/// `purging → settling`, due again after `$4` seconds.
+pub(super) fn settle() -> String {
+    let set = format!("state = 'settling', attempts = 0, error_code = NULL, error_text = NULL, {GIVEN_BACK}");
+    of_held(&set) + " AND state = 'purging'"
+}
+
+/// `purging → scheduled`, or no move: given back, due after `$4` seconds, without an attempt.
+pub(super) fn release() -> String {
+    of_held(&format!("state = CASE state WHEN 'purging' THEN 'scheduled' ELSE state END, {GIVEN_BACK}"))
+}
+
+/// `purging | settling → scheduled` after a failure `$6`, `$7`, the `$5`th in a row; due after `$4` seconds.
+pub(super) fn fail() -> String {
+    of_held(&format!("state = 'scheduled', attempts = $5, error_code = $6, error_text = $7, {GIVEN_BACK}"))
+}
+
+/// `scheduled | purging | settling → refused`.
+pub(super) fn refuse() -> String {
+    of_held(
+        "state = 'refused', claim_expires_at = NULL, error_code = 'sync_live',
+         error_text = 'the sync has a row in PostgreSQL; nothing more was purged'",
+    )
+}
+
+/// `settling → done`, to be verified once more at `$5`. Refused by the row if it names a target that isn't among those
+/// verified, `$4`, or if its sync is live.
+pub(super) fn finish() -> String {
+    let set = "state = 'done', attempts = 0, error_code = NULL, error_text = NULL, claim_expires_at = NULL,
+               check_again_at = $5, completed_at = clock_timestamp()";
+    of_held(set)
+        + " AND state = 'settling' AND targets <@ $4
+            AND NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id)"
+}
+
+/// What every way back to `scheduled` of a closed row does: the claim grows, so that nobody who held it can come back.
+const REOPENED: &str =
+    "state = 'scheduled', claim = claim + 1, claim_expires_at = NULL, modified_at = clock_timestamp()";
+
+/// `done | settling → scheduled`, due now: something may have been written for sync `$1` after all.
+pub(super) fn reopen() -> String {
+    format!(
+        "UPDATE cleanup SET next_attempt_at = clock_timestamp(), {REOPENED}
+         WHERE sync_id = $1 AND state IN ('done', 'settling')
+         RETURNING id, request_id"
+    )
+}
+
+/// `done → scheduled` for rows whose later check has come, within the hours `$2` to `$3`; of targets among `$1`.
+pub(super) fn reopen_for_check() -> String {
+    let hours = AllowedHours::sql(2, 3);
+    format!(
+        "UPDATE cleanup SET next_attempt_at = check_again_at, {REOPENED}
+         WHERE state = 'done' AND check_again_at <= statement_timestamp() AND targets <@ $1 AND {hours}"
+    )
+}
