@@ -226,6 +226,7 @@ async fn status_follows_the_last_job() {
              FROM sync s, generate_series(1, 3) n",
         )
         .await;
+    gateway.database.count_entities_anew().await;
     let shown = api.get(&path).await.ok();
     assert_eq!((shown["status"].as_str(), shown["sync"]["successful_runs"].as_i64()), (Some("active"), Some(1)));
     assert_eq!(shown["entities"]["total_entities"], 3);

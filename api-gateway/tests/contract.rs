@@ -156,11 +156,10 @@ async fn runs_and_entities_are_counted_as_they_are() {
     gateway
         .database
         .execute(
-            "INSERT INTO entity (sync_id, entity_key, entity_class, entity_id, document_type, chunk_count, seen_by_job,
-                                 modified_at)
-             SELECT s.id, decode(lpad(to_hex(n), 32, '0'), 'hex'), 'SmallStubEntity', n::text, 'base_entity', 1,
-                    gen_random_uuid(), timestamptz '2026-01-01T00:00:00Z' + n * interval '1 day'
-             FROM sync s, generate_series(1, 3) n",
+            "INSERT INTO entity_count (sync_id, entity_class, entities, documents, files, last_updated_at)
+             SELECT id, 'SmallStubEntity', 3, 3, 0, '2026-01-04T00:00:00Z' FROM sync;
+             INSERT INTO entity_count (sync_id, entity_class, entities, documents, files, last_updated_at)
+             SELECT id, 'GoneEntity', 0, 0, 0, '2026-01-05T00:00:00Z' FROM sync",
         )
         .await;
     let shown = api.get(&path).await.ok();

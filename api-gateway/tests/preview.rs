@@ -63,6 +63,7 @@ async fn it_counts_what_would_go_and_changes_nothing() {
             text(&made, "sync_id")
         ))
         .await;
+    gateway.database.count_entities_anew().await;
     let running = everything(&gateway).await;
     let shown = preview(&gateway, &made).await;
     assert_eq!(shown["rows"]["entities"], 3);

@@ -3,7 +3,8 @@
 //! Every change is one autocommit statement that looks at the job's lease in the same breath: a worker that lost its job
 //! changes nothing, even if its statement was stuck on the way (DEL-2). A foreign-key refusal means that the connection
 //! is gone. A row is *dirty* (no content hash) from before its documents and blobs change until after; whoever dies in
-//! between leaves it so, and the next job writes the entity again.
+//! between leaves it so, and the next job writes the entity again. How many there are is kept by the same statements
+//! ([`kept`]).
 
 use diesel::prelude::*;
 use diesel::sql_types;
@@ -13,6 +14,9 @@ use shared_models::{DocumentType, EntityKey, LeaseOwner, SyncId, SyncJobId};
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::statement::sql_query;
+
+mod change;
+mod kept;
 
 /// Who writes: a job under its lease.
 #[derive(Debug, Clone, Copy)]
@@ -117,104 +121,6 @@ impl Database {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// Marks entities as seen by the writer's job. `false`: the lease is lost, stop.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn mark_seen(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
-        let rows = sql_query(format!(
-            "UPDATE entity SET seen_by_job = $1 WHERE sync_id = $3 AND entity_key = ANY($4) AND {HELD}"
-        ))
-        .bind::<sql_types::Uuid, _>(writer.job)
-        .bind::<sql_types::Uuid, _>(writer.owner)
-        .bind::<sql_types::Uuid, _>(writer.sync)
-        .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
-        .execute(&mut self.connection().await?)
-        .await?;
-        Ok(rows == keys.len())
-    }
-
-    /// Makes rows dirty before what they speak of is removed. `false`: the lease is lost, stop.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn make_dirty(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
-        let rows = sql_query(format!(
-            "UPDATE entity SET content_hash = NULL, modified_at = clock_timestamp()
-             WHERE sync_id = $3 AND entity_key = ANY($4) AND {HELD}"
-        ))
-        .bind::<sql_types::Uuid, _>(writer.job)
-        .bind::<sql_types::Uuid, _>(writer.owner)
-        .bind::<sql_types::Uuid, _>(writer.sync)
-        .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
-        .execute(&mut self.connection().await?)
-        .await?;
-        Ok(rows == keys.len())
-    }
-
-    /// Says which entities are about to be written: dirty rows, whose chunk count covers what is there and what will be.
-    /// Each key at most once. `false`: the lease is lost, stop.
-    ///
-    /// # Errors
-    /// Any database error; [`DatabaseError::ForeignKey`] if the connection is gone: stop.
-    pub async fn intend_entities(&self, writer: EntityWriter, intents: &[EntityIntent]) -> Result<bool> {
-        let keys: Vec<&[u8]> = intents.iter().map(|intent| intent.key.0.as_slice()).collect();
-        let classes: Vec<&str> = intents.iter().map(|intent| intent.class.as_str()).collect();
-        let ids: Vec<&str> = intents.iter().map(|intent| intent.id.as_str()).collect();
-        let types: Vec<&str> = intents.iter().map(|intent| intent.document_type.as_str()).collect();
-        let chunks: Vec<i32> = intents.iter().map(|intent| integer(intent.chunk_count)).collect();
-        let files: Vec<Option<&str>> = intents.iter().map(|intent| intent.file_name.as_deref()).collect();
-        let rows = sql_query(format!(
-            "INSERT INTO entity (sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count,
-                                 file_name, seen_by_job)
-             SELECT $3, new.key, new.class, new.id, new.type, NULL, new.chunks, new.file, $1
-             FROM unnest($4, $5, $6, $7, $8, $9) AS new (key, class, id, type, chunks, file)
-             WHERE {HELD}
-             ON CONFLICT (sync_id, entity_key) DO UPDATE
-             SET entity_class = EXCLUDED.entity_class, entity_id = EXCLUDED.entity_id,
-                 document_type = EXCLUDED.document_type, content_hash = NULL,
-                 chunk_count = greatest(entity.chunk_count, EXCLUDED.chunk_count),
-                 file_name = EXCLUDED.file_name, seen_by_job = EXCLUDED.seen_by_job,
-                 modified_at = clock_timestamp()"
-        ))
-        .bind::<sql_types::Uuid, _>(writer.job)
-        .bind::<sql_types::Uuid, _>(writer.owner)
-        .bind::<sql_types::Uuid, _>(writer.sync)
-        .bind::<sql_types::Array<sql_types::Bytea>, _>(keys)
-        .bind::<sql_types::Array<sql_types::Text>, _>(classes)
-        .bind::<sql_types::Array<sql_types::Text>, _>(ids)
-        .bind::<sql_types::Array<sql_types::Text>, _>(types)
-        .bind::<sql_types::Array<sql_types::Integer>, _>(chunks)
-        .bind::<sql_types::Array<sql_types::Nullable<sql_types::Text>>, _>(files)
-        .execute(&mut self.connection().await?)
-        .await?;
-        Ok(rows == intents.len())
-    }
-
-    /// Says that entities have been written as a whole. `false`: the lease is lost, stop.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn settle_entities(&self, writer: EntityWriter, written: &[WrittenEntity]) -> Result<bool> {
-        let keys: Vec<&[u8]> = written.iter().map(|entity| entity.key.0.as_slice()).collect();
-        let hashes: Vec<&[u8]> = written.iter().map(|entity| entity.content_hash.as_slice()).collect();
-        let chunks: Vec<i32> = written.iter().map(|entity| integer(entity.chunk_count)).collect();
-        let rows = sql_query(format!(
-            "UPDATE entity e SET content_hash = new.hash, chunk_count = new.chunks, modified_at = clock_timestamp()
-             FROM unnest($4, $5, $6) AS new (key, hash, chunks)
-             WHERE e.sync_id = $3 AND e.entity_key = new.key AND e.seen_by_job = $1 AND {HELD}"
-        ))
-        .bind::<sql_types::Uuid, _>(writer.job)
-        .bind::<sql_types::Uuid, _>(writer.owner)
-        .bind::<sql_types::Uuid, _>(writer.sync)
-        .bind::<sql_types::Array<sql_types::Bytea>, _>(keys)
-        .bind::<sql_types::Array<sql_types::Bytea>, _>(hashes)
-        .bind::<sql_types::Array<sql_types::Integer>, _>(chunks)
-        .execute(&mut self.connection().await?)
-        .await?;
-        Ok(rows == written.len())
-    }
-
     /// Up to `limit` entities beyond `after`, in order of their keys, that `job` hasn't seen, with their ids.
     ///
     /// # Errors
@@ -247,37 +153,8 @@ impl Database {
         .await?;
         rows.into_iter().map(|unseen| Ok((unseen.entity_id, unseen.row.try_into()?))).collect()
     }
-
-    /// Deletes the rows of entities whose documents and blobs are gone. `false`: the lease is lost, stop.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn delete_entities(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
-        #[derive(QueryableByName)]
-        struct Held {
-            #[diesel(sql_type = sql_types::Bool)]
-            is_held: bool,
-        }
-        // Not told by the number of rows: a repetition finds them gone.
-        let held: Held = sql_query(format!(
-            "WITH gone AS (DELETE FROM entity
-                           WHERE sync_id = $3 AND entity_key = ANY($4) AND content_hash IS NULL AND {HELD})
-             SELECT {HELD} AS is_held"
-        ))
-        .bind::<sql_types::Uuid, _>(writer.job)
-        .bind::<sql_types::Uuid, _>(writer.owner)
-        .bind::<sql_types::Uuid, _>(writer.sync)
-        .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
-        .get_result(&mut self.connection().await?)
-        .await?;
-        Ok(held.is_held)
-    }
 }
 
 fn bytes_of(keys: &[EntityKey]) -> Vec<&[u8]> {
     keys.iter().map(|key| key.0.as_slice()).collect()
-}
-
-fn integer(count: u32) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -132,7 +132,17 @@ diesel::table! {
         chunk_count -> Integer,
         file_name -> Nullable<Text>,
         seen_by_job -> Uuid,
-        modified_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    entity_count (sync_id, entity_class) {
+        sync_id -> Uuid,
+        entity_class -> Text,
+        entities -> BigInt,
+        documents -> BigInt,
+        files -> BigInt,
+        last_updated_at -> Timestamptz,
     }
 }
 
@@ -195,6 +205,7 @@ diesel::joinable!(credential -> source_connection (source_connection_id));
 diesel::joinable!(sync -> source_connection (source_connection_id));
 diesel::joinable!(sync_job -> sync (sync_id));
 diesel::joinable!(entity -> sync (sync_id));
+diesel::joinable!(entity_count -> sync (sync_id));
 diesel::joinable!(receipt -> cleanup (cleanup_id));
 diesel::allow_tables_to_appear_in_same_query!(
     organization,
@@ -206,6 +217,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sync,
     sync_job,
     entity,
+    entity_count,
     cleanup,
     receipt,
     outbox,

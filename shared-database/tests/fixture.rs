@@ -70,6 +70,7 @@ impl Fixture {
              FROM generate_series(1, {count}) n"
         ))
         .await;
+        self.test_database.count_entities_anew().await;
     }
 
     pub async fn pending_job(&self, connection: SourceConnectionId) -> SyncJobId {

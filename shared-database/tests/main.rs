@@ -6,6 +6,7 @@ mod deletion;
 mod fixture;
 mod jobs;
 mod languages;
+mod kept_counts;
 mod migrations;
 mod outbox;
 mod rate_limits;

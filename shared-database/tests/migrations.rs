@@ -76,6 +76,7 @@ async fn foreign_keys_cascade_below_the_connection_and_restrict_above_it() {
             "collection -> organization RESTRICT",
             "credential -> source_connection CASCADE",
             "entity -> sync CASCADE",
+            "entity_count -> sync CASCADE",
             "rate_limit -> organization CASCADE",
             "receipt -> cleanup RESTRICT",
             "source_connection -> collection RESTRICT",

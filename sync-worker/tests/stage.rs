@@ -210,6 +210,7 @@ impl Stage {
 
     /// Rows, documents and blobs agree, and nothing is dirty.
     pub async fn assert_consistent(&self, connection: Connection) {
+        self.rows.assert_counts_are_kept().await;
         assert_eq!(self.dirty(connection).await, 0);
         let sync = connection.sync;
         let sums = |what: &str| format!("SELECT coalesce(sum({what}), 0)::bigint FROM entity WHERE sync_id = '{sync}'");

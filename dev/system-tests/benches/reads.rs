@@ -73,6 +73,7 @@ async fn fill(system: &System) -> Vec<String> {
          FROM sync s, generate_series(1, {ENTITIES_EACH}) n"
     );
     client.batch_execute(&copies).await.unwrap();
+    system.database.count_entities_anew().await;
     client.batch_execute("VACUUM ANALYZE").await.unwrap();
     client.query("SELECT id::text FROM source_connection", &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }

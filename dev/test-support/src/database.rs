@@ -11,6 +11,11 @@ use uuid::Uuid;
 /// Held while the template is made: tests of several processes start at once. ASCII "template".
 const TEMPLATE_LOCK: i64 = 0x74_65_6d_70_6c_61_74_65;
 
+/// What the kept counts of entities must be. Rows whose counts are all zero are as good as none.
+const REAL_COUNTS: &str = "SELECT sync_id, entity_class, count(*) AS entities, sum(chunk_count)::bigint AS documents,
+                                  count(file_name) AS files
+                           FROM entity GROUP BY sync_id, entity_class";
+
 /// An empty, migrated database; dropped with this value.
 #[derive(Debug)]
 pub struct TestDatabase {
@@ -51,6 +56,32 @@ impl TestDatabase {
     pub async fn count(&self, sql: &str) -> i64 {
         let row = self.client().await.query_one(sql, &[]).await;
         row.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+    }
+
+    /// Counts entities anew, after a test has written rows past the statements that keep the counts.
+    pub async fn count_entities_anew(&self) {
+        let sql = format!(
+            "DELETE FROM entity_count;
+             INSERT INTO entity_count (sync_id, entity_class, entities, documents, files, last_updated_at)
+             SELECT real.*, clock_timestamp() FROM ({REAL_COUNTS}) real"
+        );
+        self.execute(&sql).await;
+    }
+
+    /// Panics unless the kept counts of entities are what a real count finds, in one snapshot.
+    pub async fn assert_counts_are_kept(&self) {
+        let sql = format!(
+            "WITH real AS ({REAL_COUNTS}), kept AS (
+                 SELECT sync_id, entity_class, entities, documents, files FROM entity_count
+                 WHERE (entities, documents, files) <> (0, 0, 0)
+             )
+             SELECT coalesce(string_agg(difference, '; '), '') FROM (
+                 SELECT 'real: ' || r::text FROM (TABLE real EXCEPT TABLE kept) r
+                 UNION ALL SELECT 'kept: ' || k::text FROM (TABLE kept EXCEPT TABLE real) k
+             ) AS found (difference)"
+        );
+        let differences: String = self.client().await.query_one(&sql, &[]).await.unwrap().get(0);
+        assert_eq!(differences, "", "kept counts of entities differ from a real count");
     }
 
     /// Ends every session in the database, as a restart of the server would.

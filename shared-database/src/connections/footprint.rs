@@ -33,10 +33,10 @@ impl Database {
         let footprint = sql_query(
             "SELECT (SELECT count(*) FROM credential c JOIN sync s USING (source_connection_id)
                      WHERE s.id = $1) AS credentials,
-                    coalesce(sum(e.chunk_count), 0)::bigint AS documents,
-                    count(*) + count(e.file_name)
+                    coalesce(sum(documents), 0)::bigint AS documents,
+                    coalesce(sum(entities + files), 0)::bigint
                         + EXISTS (SELECT FROM sync_job j WHERE j.sync_id = $1 AND j.started_at IS NOT NULL)::int AS blobs
-             FROM entity e WHERE e.sync_id = $1",
+             FROM entity_count WHERE sync_id = $1",
         )
         .bind::<sql_types::Uuid, _>(sync)
         .get_result(&mut self.connection().await?)

@@ -67,7 +67,7 @@ impl Database {
         let text = format!(
             "SELECT c.id, c.name, c.short_name, k.readable_id AS readable_collection_id, c.created_at, c.modified_at,
                     c.is_authenticated, c.auth_method, j.last_job, j.error_category,
-                    (SELECT count(*) FROM entity e WHERE e.sync_id = s.id) AS entity_count
+                    (SELECT coalesce(sum(entities), 0)::bigint FROM entity_count WHERE sync_id = s.id) AS entity_count
              FROM (SELECT c.* FROM source_connection c
                    WHERE c.organization_id = $1 AND c.deletion_requested_at IS NULL {only}
                    ORDER BY c.created_at DESC, c.id OFFSET $2 LIMIT $3) c

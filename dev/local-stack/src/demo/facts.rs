@@ -24,7 +24,7 @@ struct Checksum {
 }
 
 /// The tables below a connection.
-const TABLES: [&str; 5] = ["source_connection", "credential", "sync", "sync_job", "entity"];
+const TABLES: [&str; 6] = ["source_connection", "credential", "sync", "sync_job", "entity", "entity_count"];
 
 pub(super) struct Facts {
     database: tokio_postgres::Client,

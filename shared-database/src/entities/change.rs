@@ -1,0 +1,206 @@
+//! The statements of a batch: seen, dirty, about to be written, settled, gone. Each changes rows and counts together.
+
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::RunQueryDsl;
+use shared_models::EntityKey;
+
+use super::kept::KEEP_COUNTS;
+use super::{EntityIntent, EntityWriter, HELD, WrittenEntity, bytes_of};
+use crate::error::{DatabaseError, Result};
+use crate::pool::Database;
+use crate::statement::sql_query;
+
+/// What a statement found and did.
+#[derive(QueryableByName)]
+struct Changed {
+    #[diesel(sql_type = sql_types::Bool)]
+    is_held: bool,
+    #[diesel(sql_type = sql_types::BigInt)]
+    entities: i64,
+}
+
+impl Changed {
+    /// Whether the lease stands; that it stands and a row is missing means that the statement must be sent again.
+    fn all(&self, expected: usize) -> Result<bool> {
+        if self.is_held && usize::try_from(self.entities) != Ok(expected) {
+            return Err(DatabaseError::Conflict("entities were written beside this statement".to_owned()));
+        }
+        Ok(self.is_held)
+    }
+}
+
+impl Database {
+    /// Marks entities as seen by the writer's job. `false`: the lease is lost, stop.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn mark_seen(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
+        let rows = sql_query(format!(
+            "UPDATE entity SET seen_by_job = $1 WHERE sync_id = $3 AND entity_key = ANY($4) AND {HELD}"
+        ))
+        .bind::<sql_types::Uuid, _>(writer.job)
+        .bind::<sql_types::Uuid, _>(writer.owner)
+        .bind::<sql_types::Uuid, _>(writer.sync)
+        .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
+        .execute(&mut self.connection().await?)
+        .await?;
+        Ok(rows == keys.len())
+    }
+
+    /// Makes rows dirty before what they speak of is removed. `false`: the lease is lost, stop.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn make_dirty(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
+        let rows = sql_query(format!(
+            "UPDATE entity SET content_hash = NULL WHERE sync_id = $3 AND entity_key = ANY($4) AND {HELD}"
+        ))
+        .bind::<sql_types::Uuid, _>(writer.job)
+        .bind::<sql_types::Uuid, _>(writer.owner)
+        .bind::<sql_types::Uuid, _>(writer.sync)
+        .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
+        .execute(&mut self.connection().await?)
+        .await?;
+        Ok(rows == keys.len())
+    }
+
+    /// Says which entities are about to be written: dirty rows, whose chunk count covers what is there and what will be.
+    /// Each key at most once. `false`: the lease is lost, stop.
+    ///
+    /// # Errors
+    /// Any database error; [`DatabaseError::ForeignKey`] if the connection is gone: stop; [`DatabaseError::Conflict`] if
+    /// the same statement, sent before, was still under way: send it again.
+    pub async fn intend_entities(&self, writer: EntityWriter, intents: &[EntityIntent]) -> Result<bool> {
+        let keys: Vec<&[u8]> = intents.iter().map(|intent| intent.key.0.as_slice()).collect();
+        let classes: Vec<&str> = intents.iter().map(|intent| intent.class.as_str()).collect();
+        let ids: Vec<&str> = intents.iter().map(|intent| intent.id.as_str()).collect();
+        let types: Vec<&str> = intents.iter().map(|intent| intent.document_type.as_str()).collect();
+        let chunks: Vec<i32> = intents.iter().map(|intent| integer(intent.chunk_count)).collect();
+        let files: Vec<Option<&str>> = intents.iter().map(|intent| intent.file_name.as_deref()).collect();
+        let changed: Changed = sql_query(intend())
+            .bind::<sql_types::Uuid, _>(writer.job)
+            .bind::<sql_types::Uuid, _>(writer.owner)
+            .bind::<sql_types::Uuid, _>(writer.sync)
+            .bind::<sql_types::Array<sql_types::Bytea>, _>(keys)
+            .bind::<sql_types::Array<sql_types::Text>, _>(classes)
+            .bind::<sql_types::Array<sql_types::Text>, _>(ids)
+            .bind::<sql_types::Array<sql_types::Text>, _>(types)
+            .bind::<sql_types::Array<sql_types::Integer>, _>(chunks)
+            .bind::<sql_types::Array<sql_types::Nullable<sql_types::Text>>, _>(files)
+            .get_result(&mut self.connection().await?)
+            .await?;
+        changed.all(intents.len())
+    }
+
+    /// Says that entities have been written as a whole. `false`: the lease is lost, stop.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn settle_entities(&self, writer: EntityWriter, written: &[WrittenEntity]) -> Result<bool> {
+        let keys: Vec<&[u8]> = written.iter().map(|entity| entity.key.0.as_slice()).collect();
+        let hashes: Vec<&[u8]> = written.iter().map(|entity| entity.content_hash.as_slice()).collect();
+        let chunks: Vec<i32> = written.iter().map(|entity| integer(entity.chunk_count)).collect();
+        let changed: Changed = sql_query(settle())
+            .bind::<sql_types::Uuid, _>(writer.job)
+            .bind::<sql_types::Uuid, _>(writer.owner)
+            .bind::<sql_types::Uuid, _>(writer.sync)
+            .bind::<sql_types::Array<sql_types::Bytea>, _>(keys)
+            .bind::<sql_types::Array<sql_types::Bytea>, _>(hashes)
+            .bind::<sql_types::Array<sql_types::Integer>, _>(chunks)
+            .get_result(&mut self.connection().await?)
+            .await?;
+        Ok(changed.is_held && usize::try_from(changed.entities) == Ok(written.len()))
+    }
+
+    /// Deletes the rows of entities whose documents and blobs are gone. `false`: the lease is lost, stop.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn delete_entities(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
+        let changed: Changed = sql_query(delete())
+            .bind::<sql_types::Uuid, _>(writer.job)
+            .bind::<sql_types::Uuid, _>(writer.owner)
+            .bind::<sql_types::Uuid, _>(writer.sync)
+            .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
+            .get_result(&mut self.connection().await?)
+            .await?;
+        // Not told by the number of rows: a repetition finds them gone.
+        Ok(changed.is_held)
+    }
+}
+
+/// Rows that are there are locked before they are looked at, so that what they were before is what they really were. A row
+/// that is inserted beside this statement is neither changed nor counted by it.
+fn intend() -> String {
+    format!(
+        "WITH new AS MATERIALIZED (
+             SELECT * FROM unnest($4, $5, $6, $7, $8, $9) AS new (key, class, id, type, chunks, file) WHERE {HELD}
+         ), old AS MATERIALIZED (
+             SELECT new.*, e.entity_class AS old_class, e.chunk_count AS old_chunks, e.file_name AS old_file
+             FROM entity e JOIN new ON new.key = e.entity_key
+             WHERE e.sync_id = $3 AND e.entity_key = ANY($4)
+             ORDER BY e.entity_key FOR UPDATE OF e
+         ), updated AS (
+             UPDATE entity e
+             SET entity_class = old.class, entity_id = old.id, document_type = old.type, content_hash = NULL,
+                 chunk_count = greatest(old.old_chunks, old.chunks), file_name = old.file, seen_by_job = $1
+             FROM old WHERE e.sync_id = $3 AND e.entity_key = ANY($4) AND e.entity_key = old.key
+             RETURNING e.entity_class, e.chunk_count, e.file_name
+         ), inserted AS (
+             INSERT INTO entity (sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count,
+                                 file_name, seen_by_job)
+             SELECT $3, key, class, id, type, NULL, chunks, file, $1
+             FROM new WHERE NOT EXISTS (SELECT FROM old WHERE old.key = new.key)
+             ON CONFLICT (sync_id, entity_key) DO NOTHING
+             RETURNING entity_class, chunk_count, file_name
+         ), written AS (
+             TABLE inserted UNION ALL TABLE updated
+         ), changes AS (
+             SELECT class, sum(entity)::bigint AS entities, sum(chunks)::bigint AS documents, sum(file)::bigint AS files
+             FROM (SELECT entity_class, 1, chunk_count, num_nonnulls(file_name) FROM written
+                   UNION ALL SELECT old_class, -1, -old_chunks, -num_nonnulls(old_file) FROM old)
+                  AS change (class, entity, chunks, file)
+             GROUP BY class
+         ), counted AS ({KEEP_COUNTS})
+         SELECT {HELD} AS is_held, (SELECT count(*) FROM written) AS entities"
+    )
+}
+
+/// The counts change only where an entity has become shorter.
+fn settle() -> String {
+    format!(
+        "WITH old AS MATERIALIZED (
+             SELECT new.*, e.entity_class AS class, e.chunk_count AS old_chunks
+             FROM entity e JOIN unnest($4, $5, $6) AS new (key, hash, chunks) ON new.key = e.entity_key
+             WHERE e.sync_id = $3 AND e.entity_key = ANY($4) AND e.seen_by_job = $1 AND {HELD}
+             ORDER BY e.entity_key FOR UPDATE OF e
+         ), settled AS (
+             UPDATE entity e SET content_hash = old.hash, chunk_count = old.chunks
+             FROM old WHERE e.sync_id = $3 AND e.entity_key = ANY($4) AND e.entity_key = old.key
+             RETURNING e.entity_key
+         ), changes AS (
+             SELECT class, 0 AS entities, sum(chunks - old_chunks)::bigint AS documents, 0 AS files
+             FROM old WHERE chunks <> old_chunks GROUP BY class
+         ), counted AS ({KEEP_COUNTS})
+         SELECT {HELD} AS is_held, (SELECT count(*) FROM settled) AS entities"
+    )
+}
+
+fn delete() -> String {
+    format!(
+        "WITH gone AS (
+             DELETE FROM entity WHERE sync_id = $3 AND entity_key = ANY($4) AND content_hash IS NULL AND {HELD}
+             RETURNING entity_class, chunk_count, file_name
+         ), changes AS (
+             SELECT entity_class AS class, -count(*) AS entities, -sum(chunk_count)::bigint AS documents,
+                    -count(file_name) AS files
+             FROM gone GROUP BY entity_class
+         ), counted AS ({KEEP_COUNTS})
+         SELECT {HELD} AS is_held, (SELECT count(*) FROM gone) AS entities"
+    )
+}
+
+fn integer(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
