@@ -91,7 +91,7 @@ async fn a_collection_shows_its_connections_and_their_state() {
         )
     };
     for (job, expected) in [("completed", "ACTIVE"), ("failed", "ERROR"), ("cancelled", "NEEDS SOURCE")] {
-        gateway.database.execute(&set(job)).await;
+        gateway.database.arrange(&set(job)).await;
         assert_eq!(api.get(&format!("/collections/{id}")).await.ok()["status"], expected);
         assert_eq!(api.get("/collections").await.ok()[0]["status"], expected);
     }

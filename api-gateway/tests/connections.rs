@@ -208,7 +208,7 @@ async fn status_follows_the_last_job() {
              completed_at = '2026-01-01T00:00:02.5Z', {error}"
         )
     };
-    gateway.database.execute(&ended("failed", "error = 'boom'")).await;
+    gateway.database.arrange(&ended("failed", "error = 'boom'")).await;
     let shown = api.get(&path).await.ok();
     assert_eq!((shown["status"].as_str(), shown["error_message"].as_str()), (Some("error"), Some("boom")));
     assert_eq!(shown["sync"]["failed_runs"], 1);
@@ -216,10 +216,10 @@ async fn status_follows_the_last_job() {
     gateway.database.execute("UPDATE sync_job SET error_category = 'api_key_invalid'").await;
     assert_eq!(api.get(&path).await.ok()["status"], "needs_reauth");
     assert_eq!(api.get("/source-connections").await.ok()[0]["status"], "needs_reauth");
-    gateway.database.execute(&ended("completed", "error = NULL, error_category = NULL")).await;
+    gateway.database.arrange(&ended("completed", "error = NULL, error_category = NULL")).await;
     gateway
         .database
-        .execute(
+        .arrange(
             "INSERT INTO entity (sync_id, entity_key, entity_class, entity_id, document_type, chunk_count, seen_by_job)
              SELECT s.id, decode(lpad(to_hex(n), 32, '0'), 'hex'), CASE WHEN n = 1 THEN 'A' ELSE 'B' END, n::text,
                     'base_entity', 1, gen_random_uuid()

@@ -147,7 +147,7 @@ async fn runs_and_entities_are_counted_as_they_are() {
         api.post(&format!("{path}/run"), json!({})).await.ok();
         gateway
             .database
-            .execute(&format!(
+            .arrange(&format!(
                 "UPDATE sync_job SET status = '{status}', job_end = 'acknowledged', completed_at = clock_timestamp()
                  WHERE status = 'pending'"
             ))
@@ -155,7 +155,7 @@ async fn runs_and_entities_are_counted_as_they_are() {
     }
     gateway
         .database
-        .execute(
+        .arrange(
             "INSERT INTO entity_count (sync_id, entity_class, entities, documents, files, last_updated_at)
              SELECT id, 'SmallStubEntity', 3, 3, 0, '2026-01-04T00:00:00Z' FROM sync;
              INSERT INTO entity_count (sync_id, entity_class, entities, documents, files, last_updated_at)

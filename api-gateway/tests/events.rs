@@ -72,7 +72,7 @@ async fn deleted(api: &Api) -> String {
 
 async fn set(gateway: &Gateway, cleanup: &str, change: &str) {
     let changed = format!("UPDATE cleanup SET {change}, modified_at = clock_timestamp() WHERE id = '{cleanup}'");
-    gateway.database.execute(&changed).await;
+    gateway.database.arrange(&changed).await;
 }
 
 const DONE: &str = "state = 'done', completed_at = clock_timestamp()";

@@ -136,7 +136,7 @@ async fn a_schedule_that_waits_for_credentials_has_no_next_run_until_they_are_re
     let path = format!("/source-connections/{}", text(&made, "id"));
     let refused = "UPDATE sync_job SET status = 'failed', job_end = 'acknowledged', error = 'refused',
                    error_category = 'api_key_invalid', started_at = clock_timestamp(), completed_at = clock_timestamp()";
-    gateway.database.execute(refused).await;
+    gateway.database.arrange(refused).await;
     let held_back = api.get(&path).await.ok();
     assert_eq!((&held_back["status"], &held_back["schedule"]["next_run"]), (&json!("needs_reauth"), &Value::Null));
     assert_eq!(held_back["schedule"]["cron"], made["schedule"]["cron"]);

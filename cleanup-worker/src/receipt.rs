@@ -34,7 +34,7 @@ pub fn issue(
     now: DateTime<Utc>,
     signer: &ReceiptSigner,
 ) -> Result<Option<(ReceiptId, SignedReceipt)>, ReceiptError> {
-    let Some(targets) = targets(&cleanup.targets, progress) else { return Ok(None) };
+    let Some(targets) = targets(&PurgeTarget::required(&cleanup.targets), progress) else { return Ok(None) };
     let receipt = Receipt {
         form: FORM,
         receipt_id: ReceiptId::random(),

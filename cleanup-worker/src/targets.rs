@@ -106,7 +106,12 @@ impl Stores {
     /// # Errors
     /// The first that doesn't.
     pub async fn ready(&self, timeout: Duration) -> Result<(), StoreError> {
-        self.vespa.ready(timeout).await?;
-        Ok(self.arf.ready(timeout).await?)
+        for target in PurgeTarget::ALL {
+            match target {
+                PurgeTarget::Vespa => self.vespa.ready(timeout).await?,
+                PurgeTarget::Arf => self.arf.ready(timeout).await?,
+            }
+        }
+        Ok(())
     }
 }

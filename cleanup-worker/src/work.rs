@@ -154,7 +154,7 @@ impl<'a> Attempt<'a> {
     /// At its beginning.
     #[must_use]
     pub fn new(worker: &'a Worker, cleanup: &'a ClaimedCleanup, began: Instant) -> Self {
-        let machine = Machine::new(cleanup.state, cleanup.targets.clone(), cleanup.progress.clone());
+        let machine = Machine::new(cleanup.state, PurgeTarget::required(&cleanup.targets), cleanup.progress.clone());
         Self { worker, cleanup, machine, failures: cleanup.attempts, began }
     }
 

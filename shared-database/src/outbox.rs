@@ -13,7 +13,6 @@ use shared_models::{Envelope, Message, MessageId, RequestId};
 
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
-use crate::schema::outbox;
 use crate::session::Session;
 use crate::statement::sql_query;
 
@@ -55,15 +54,20 @@ pub async fn enqueue_all(connection: &mut Session, envelopes: &[Envelope]) -> Re
     if envelopes.is_empty() {
         return Ok(());
     }
-    let mut rows = Vec::with_capacity(envelopes.len());
-    for envelope in envelopes {
-        rows.push((
-            outbox::message_id.eq(envelope.message_id),
-            outbox::request_id.eq(envelope.request_id),
-            outbox::message.eq(json(&envelope.message)?),
-        ));
-    }
-    diesel::insert_into(outbox::table).values(rows).execute(connection).await?;
+    let ids: Vec<MessageId> = envelopes.iter().map(|envelope| envelope.message_id).collect();
+    let requests: Vec<Option<RequestId>> = envelopes.iter().map(|envelope| envelope.request_id).collect();
+    let messages: Vec<serde_json::Value> =
+        envelopes.iter().map(|envelope| json(&envelope.message)).collect::<Result<_>>()?;
+    sql_query(
+        "INSERT INTO outbox (message_id, request_id, message)
+         SELECT id, request, message FROM unnest($1, $2, $3) WITH ORDINALITY AS said (id, request, message, place)
+         ORDER BY place",
+    )
+    .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
+    .bind::<sql_types::Array<sql_types::Nullable<sql_types::Uuid>>, _>(requests)
+    .bind::<sql_types::Array<sql_types::Jsonb>, _>(messages)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

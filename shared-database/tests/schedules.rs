@@ -85,7 +85,7 @@ async fn what_was_missed_fires_once() {
     make_due(&fixture, connection, DAILY, "3 days").await;
     let firing = fire(&fixture).await;
     assert!(firing.fired[0].lag.as_secs() >= 3 * 24 * 3600, "{firing:?}");
-    fixture.sql("UPDATE sync_job SET status = 'completed', job_end = 'acknowledged'").await;
+    fixture.test_database.arrange("UPDATE sync_job SET status = 'completed', job_end = 'acknowledged'").await;
     assert_eq!(fire(&fixture).await, Firing::default());
     let (next, now) = next_run(&fixture, connection).await;
     assert!(next.unwrap() > now && next.unwrap() - now <= TimeDelta::days(1));

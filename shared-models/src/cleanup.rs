@@ -3,7 +3,7 @@
 //! `scheduled → purging → settling → done`; `settling → purging` when not empty; `done → scheduled` when reopened;
 //! `→ refused` when the guard finds the sync live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,27 @@ text_enum! {
 }
 
 impl PurgeTarget {
+    /// Every target that must be verified empty before a cleanup is done: those that its row names, and those of this
+    /// build. So neither an older build ends a row with a target that it doesn't know, nor does a row that was written
+    /// before there was a target leave that one out.
+    #[must_use]
+    pub fn required(of_row: &[Self]) -> Vec<Self> {
+        let required: BTreeSet<Self> = of_row.iter().chain(Self::ALL).copied().collect();
+        required.into_iter().collect()
+    }
+
+    /// What may remain of this target out of reach of any purge, as every receipt says it.
+    #[must_use]
+    pub const fn out_of_reach(self) -> &'static str {
+        match self {
+            Self::Vespa => {
+                "Disk blocks that Vespa has not compacted yet, and document ids (hashes, no content) in its tombstones, \
+                 two weeks by default."
+            }
+            Self::Arf => "Earlier versions and soft-deleted copies that the object store keeps by its bucket settings.",
+        }
+    }
+
     /// The way in which this target is verified empty.
     #[must_use]
     pub const fn verification(self) -> Verification {

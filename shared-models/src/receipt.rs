@@ -80,13 +80,9 @@ pub struct Receipt {
 /// What no purge reaches, as every receipt says it.
 #[must_use]
 pub fn out_of_reach() -> Vec<String> {
-    [
-        "Disk blocks that Vespa has not compacted yet, and document ids (hashes, no content) in its tombstones, two weeks by default.",
-        "Earlier versions and soft-deleted copies that the object store keeps by its bucket settings.",
-        "Backups of PostgreSQL, Vespa and the object store, until they expire.",
-    ]
-    .map(str::to_owned)
-    .to_vec()
+    let of_targets = PurgeTarget::ALL.iter().map(|target| target.out_of_reach());
+    let of_all = "Backups of PostgreSQL, Vespa and the object store, until they expire.";
+    of_targets.chain([of_all]).map(str::to_owned).collect()
 }
 
 /// A receipt with its signature.

@@ -50,7 +50,7 @@ impl Rows {
     }
 
     pub async fn set(&self, id: CleanupId, assignments: &str) {
-        self.test.execute(&format!("UPDATE cleanup SET {assignments} WHERE id = '{id}'")).await;
+        self.test.arrange(&format!("UPDATE cleanup SET {assignments} WHERE id = '{id}'")).await;
     }
 
     /// A connection with this sync: the sync is live.

@@ -16,6 +16,7 @@ mod database;
 mod embedder;
 pub mod github;
 mod management;
+mod moves;
 mod service;
 mod standin;
 mod tls_front;

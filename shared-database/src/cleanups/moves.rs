@@ -3,6 +3,8 @@
 //! Keeps DEL-6 and DEL-7. Which moves there are, [`shared_models::CleanupState::may_become`] says; each update names the
 //! states that it moves from, and the claim that it is made under. The databases of tests refuse every other move.
 
+use shared_models::PurgeTarget;
+
 use super::AllowedHours;
 
 /// Held: the row is open, and the claim is ours and wasn't given back.
@@ -51,14 +53,17 @@ pub(super) fn refuse() -> String {
     )
 }
 
-/// `settling → done`, to be verified once more at `$5`. Refused by the row if it names a target that isn't among those
-/// verified, `$4`, or if its sync is live.
+/// `settling → done`, to be verified once more at `$5`. Refused if the row, or this build, names a target that isn't among
+/// those verified, `$4`, or if the sync is live.
 pub(super) fn finish() -> String {
+    let of_build = PurgeTarget::NAMES.join(",");
     let set = "state = 'done', attempts = 0, error_code = NULL, error_text = NULL, claim_expires_at = NULL,
                check_again_at = $5, completed_at = clock_timestamp()";
-    of_held(set)
-        + " AND state = 'settling' AND targets <@ $4
-            AND NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id)"
+    format!(
+        "{} AND state = 'settling' AND targets <@ $4 AND '{{{of_build}}}'::text[] <@ $4
+            AND NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id)",
+        of_held(set)
+    )
 }
 
 /// What every way back to `scheduled` of a closed row does: the claim grows, so that nobody who held it can come back.
