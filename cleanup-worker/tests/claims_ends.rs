@@ -143,3 +143,21 @@ async fn a_renewed_claim_isnt_handed_out_again() {
     let left = rows.column(id, "claim_expires_at > clock_timestamp() + interval '50 seconds'").await;
     assert_eq!(left, "true");
 }
+
+/// Whatever the row names: a target of the build that wasn't verified keeps it from being done.
+#[tokio::test]
+async fn del_7_nothing_is_done_without_every_target_of_the_row_and_of_the_build() {
+    let rows = Rows::new().await;
+    let (id, held) = settling(&rows, SyncId::random()).await;
+    let whole = finished(&held);
+    for of_row in [&[PurgeTarget::Vespa][..], &[PurgeTarget::Arf], PurgeTarget::ALL] {
+        let names: Vec<String> = of_row.iter().map(|target| format!("'{target}'")).collect();
+        rows.set(id, &format!("targets = ARRAY[{}]", names.join(", "))).await;
+        for left_out in PurgeTarget::ALL {
+            let mut partial = whole.clone();
+            partial.verified.retain(|target| target != left_out);
+            assert_lost(rows.database.finish(held.claim, &partial).await);
+        }
+    }
+    rows.database.finish(held.claim, &whole).await.unwrap();
+}

@@ -71,6 +71,29 @@ fn assert_counts(receipt: &Receipt, target: PurgeTarget, count: u64) {
     assert!(proof.verified_empty_at > receipt.rows_deleted_at && proof.verified_empty_at <= receipt.issued_at);
 }
 
+/// Such a row was written before the build knew its other target.
+#[tokio::test]
+async fn del_7_a_row_that_names_one_target_is_done_when_every_target_of_the_build_is_empty() {
+    let world = World::new().await;
+    let sync = SyncId::random();
+    world.feed(sync, 20).await;
+    world.capture(sync, 30).await;
+    for target in PurgeTarget::ALL {
+        let id = world.rows.cleanup_of(sync).await;
+        world.rows.set(id, &format!("targets = ARRAY['{target}'], sync_id = '{sync}'")).await;
+        let (mut worker, _) = world.ready_worker(&[]).await;
+        world.rows.wait_for_state(id, "done").await;
+        assert_eq!((world.documents(sync).await, world.blobs(sync).await), (0, 0));
+        let receipt = world.rows.receipt(id).await;
+        let certified: Vec<PurgeTarget> = receipt.targets.into_keys().collect();
+        assert_eq!(certified, PurgeTarget::ALL);
+        worker.kill();
+        world.rows.test.execute("DELETE FROM receipt; DELETE FROM cleanup").await;
+        world.feed(sync, 20).await;
+        world.capture(sync, 30).await;
+    }
+}
+
 #[tokio::test]
 async fn nothing_to_remove_is_proven_too() {
     let world = World::new().await;
