@@ -98,7 +98,7 @@ async fn cancelling_follows_the_states() {
     cancel(&second).await.refuses(400, "Cannot cancel job in cancelling state");
     gateway
         .database
-        .execute(
+        .arrange(
             "UPDATE sync_job SET status = 'completed', job_end = 'acknowledged', lease_owner = NULL,
              completed_at = clock_timestamp() WHERE status = 'cancelling'",
         )
