@@ -8,7 +8,7 @@ stack := target/debug/local-stack
 # Tools of the tests, from PyPI, as dev/requirements.txt names them.
 python_stamp := .local/venv/installed
 
-.PHONY: help demo up down status clean-local test lint deps openapi compose-check python-tools bench-delete bench-reads bench-limits mutations ci \
+.PHONY: help demo up down status clean-local test lint deps openapi compose-check python-tools bench-delete bench-reads bench-limits bench-sync mutations ci \
         build build-all run-tests not-run-here need-cargo need-lints need-python
 
 help: ## List the targets
@@ -57,6 +57,11 @@ bench-limits: build ## Measure what counting a request costs
 
 bench-reads: build ## Measure GET and LIST with 10 000 connections
 	@$(stack) exec -- cargo bench --profile dev -p system-tests --bench reads
+
+# The one bench of a release build: what it compares with is one.
+bench-sync: build $(python_stamp) ## Measure a sync beside `vespa feed` of the same documents, in a release build (long)
+	cargo build --release -p api-gateway -p sync-worker -p vespa-standin
+	@$(stack) exec -- cargo bench -p system-tests --bench sync
 
 mutations: build need-python ## Check that each invariant's tests notice a change that breaks it (long)
 	@$(stack) exec -- python3 dev/mutations.py

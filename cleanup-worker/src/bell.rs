@@ -29,7 +29,6 @@ impl Handler for BellHandler {
             Message::RunSync { .. }
             | Message::CancelSync { .. }
             | Message::JobStopped { .. }
-            | Message::JobProgress { .. }
             | Message::SourceConnectionDeleted { .. }
             | Message::CleanupCompleted { .. } => {
                 tracing::warn!(kind = delivery.envelope.message.kind(), "message of another queue, ignored");

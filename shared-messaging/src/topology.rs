@@ -55,7 +55,6 @@ pub fn route(message: &Message) -> Route {
         Message::CleanupRequested { .. } => queue(CLEANUP_REQUESTS),
         Message::CancelSync { .. } => Route { exchange: SYNC_CONTROL, routing_key: String::new(), mandatory: false },
         Message::JobStopped { job_id } => event(format!("job.stopped.{job_id}")),
-        Message::JobProgress { job_id } => event(format!("job.progress.{job_id}")),
         Message::SourceConnectionDeleted { .. } => event("source_connection.deleted".to_owned()),
         Message::CleanupCompleted { .. } => event("cleanup.completed".to_owned()),
     }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shared_messaging::{Outcome, Subscription, WorkQueue};
-use shared_models::{Envelope, Message, RequestId, SyncJobId};
+use shared_models::{CleanupId, Envelope, Message, OrganizationId, RequestId, SyncJobId};
 use test_support::wait_until;
 
 use crate::fixture::{BELLS, BOUND, Fixture, Memory, bell};
@@ -253,18 +253,19 @@ async fn every_worker_hears_a_cancel_and_every_listener_its_events() {
     let job_id = SyncJobId::random();
     let new = |message| Envelope::new(message, Some(RequestId::random()));
     let (cancel, stopped) = (new(Message::CancelSync { job_id }), new(Message::JobStopped { job_id }));
-    let progress = new(Message::JobProgress { job_id });
+    let done =
+        new(Message::CleanupCompleted { organization_id: OrganizationId::random(), cleanup_id: CleanupId::random() });
     wait_until("everyone hears it", BOUND, async || {
-        for envelope in [&cancel, &stopped, &progress] {
+        for envelope in [&cancel, &stopped, &done] {
             fixture.publisher.publish(envelope).await.unwrap();
         }
         memories[..2].iter().all(|memory| memory.has(&cancel))
             && memories[2].has(&stopped)
             && memories[3].has(&stopped)
-            && memories[3].has(&progress)
+            && memories[3].has(&done)
     })
     .await;
-    assert!(!memories[2].has(&progress) && !memories[2].has(&cancel));
+    assert!(!memories[2].has(&done) && !memories[2].has(&cancel));
     fixture.stop().await;
 }
 

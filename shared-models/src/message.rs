@@ -30,11 +30,6 @@ pub enum Message {
         /// The job.
         job_id: SyncJobId,
     },
-    /// A job got further.
-    JobProgress {
-        /// The job.
-        job_id: SyncJobId,
-    },
     /// A cleanup is due.
     CleanupRequested {
         /// The cleanup.
@@ -60,15 +55,8 @@ pub enum Message {
     },
 }
 
-const KNOWN: [&str; 7] = [
-    "RunSync",
-    "CancelSync",
-    "JobStopped",
-    "JobProgress",
-    "CleanupRequested",
-    "SourceConnectionDeleted",
-    "CleanupCompleted",
-];
+const KNOWN: [&str; 6] =
+    ["RunSync", "CancelSync", "JobStopped", "CleanupRequested", "SourceConnectionDeleted", "CleanupCompleted"];
 
 impl Message {
     /// The type's name, as in the message itself; a metric label.
@@ -78,7 +66,6 @@ impl Message {
             Self::RunSync { .. } => "RunSync",
             Self::CancelSync { .. } => "CancelSync",
             Self::JobStopped { .. } => "JobStopped",
-            Self::JobProgress { .. } => "JobProgress",
             Self::CleanupRequested { .. } => "CleanupRequested",
             Self::SourceConnectionDeleted { .. } => "SourceConnectionDeleted",
             Self::CleanupCompleted { .. } => "CleanupCompleted",
@@ -169,7 +156,7 @@ mod tests {
     fn every_message_is_pinned_as_literal_json() {
         let (job_id, cleanup_id) = (SyncJobId(uuid()), CleanupId(uuid()));
         let organization_id = OrganizationId(uuid());
-        let pinned: [(Message, &str); 7] = [
+        let pinned: [(Message, &str); 6] = [
             (
                 Message::RunSync { job_id },
                 r#"{"job_id":"0f0e0d0c-0b0a-4908-8706-050403020100","type":"RunSync","version":1}"#,
@@ -181,10 +168,6 @@ mod tests {
             (
                 Message::JobStopped { job_id },
                 r#"{"job_id":"0f0e0d0c-0b0a-4908-8706-050403020100","type":"JobStopped","version":1}"#,
-            ),
-            (
-                Message::JobProgress { job_id },
-                r#"{"job_id":"0f0e0d0c-0b0a-4908-8706-050403020100","type":"JobProgress","version":1}"#,
             ),
             (
                 Message::CleanupRequested { cleanup_id },

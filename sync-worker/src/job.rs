@@ -18,9 +18,12 @@ use crate::late_write;
 use crate::lease::{self, Lease, Stop};
 use crate::pipeline::{self, Counts, JobError, Reading, Run, Writer};
 use crate::sources::{Source, SourceError};
-use crate::worker::Worker;
 
-/// How often progress is recorded and announced.
+mod tools;
+
+pub use tools::{JobTools, LeaseHolder, ReadingTools};
+
+/// How often progress is recorded.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest time for one statement around a job's end.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
@@ -28,7 +31,7 @@ const END_PAUSE: Duration = Duration::from_millis(200);
 
 /// A claimed job.
 pub struct JobRun {
-    worker: Arc<Worker>,
+    tools: Arc<JobTools>,
     job: Arc<ClaimedJob>,
     lease: Arc<Lease>,
     counts: Arc<Counts>,
@@ -37,8 +40,8 @@ pub struct JobRun {
 impl JobRun {
     /// A job that was claimed under `lease`.
     #[must_use]
-    pub fn new(worker: Arc<Worker>, job: ClaimedJob, lease: Arc<Lease>) -> Self {
-        Self { worker, job: Arc::new(job), lease, counts: Arc::default() }
+    pub fn new(tools: Arc<JobTools>, job: ClaimedJob, lease: Arc<Lease>) -> Self {
+        Self { tools, job: Arc::new(job), lease, counts: Arc::default() }
     }
 
     /// Runs the job and ends it.
@@ -50,13 +53,14 @@ impl JobRun {
             self.announce(status, counts).await;
         }
         if self.lease.has_ended_late() {
-            late_write::reopen_cleanup(&self.worker, self.job.sync_id);
+            late_write::reopen_cleanup(self.job.sync_id, &self.tools.holder.control, &self.tools.tasks);
         }
     }
 
     /// Works until the job is over and none of its writes is open, renewing the lease meanwhile.
     async fn run_under_lease(&self) -> JobOutcome {
-        let renew = || self.worker.control.renew_lease(self.job.job_id, self.worker.owner, self.worker.times.lease_ttl);
+        let holder = &self.tools.holder;
+        let renew = || holder.control.renew_lease(self.job.job_id, holder.owner, holder.times.lease_ttl);
         let renewing = async {
             lease::keep(&self.lease, renew).await;
             std::future::pending().await
@@ -102,53 +106,54 @@ impl JobRun {
 
     /// Returns the source's new cursor, if it has one.
     async fn pipeline(&self) -> Result<Option<Value>, JobError> {
-        let worker = &self.worker;
+        let tools = &self.tools;
         let run = Run {
             job: self.job.clone(),
             writer: Writer {
                 lease: self.lease.clone(),
-                rows: EntityWriter { sync: self.job.sync_id, job: self.job.job_id, owner: worker.owner },
-                database: worker.database.clone(),
-                stores: worker.stores.clone(),
+                rows: EntityWriter { sync: self.job.sync_id, job: self.job.job_id, owner: tools.holder.owner },
+                database: tools.database.clone(),
+                stores: tools.stores.clone(),
                 given_up: CancellationToken::new(),
                 refused_in_a_row: 0.into(),
             },
             counts: self.counts.clone(),
-            max_blob_bytes: worker.access.max_blob_bytes(),
-            embedding: worker.embedding.clone(),
+            max_blob_bytes: tools.reading.access.max_blob_bytes(),
+            embedding: tools.embedding.clone(),
         };
         let reading = self.reading(&run.writer).await?;
-        Box::pin(pipeline::run(&run, reading, &worker.tasks)).await
+        Box::pin(pipeline::run(&run, reading, &tools.tasks)).await
     }
 
     async fn reading(&self, writer: &Writer) -> Result<Reading, JobError> {
+        let (database, tools) = (&self.tools.database, &self.tools.reading);
         let source: Source = self
             .job
             .short_name
             .parse()
             .map_err(|unknown: UnknownSource| SourceError::Misconfigured(unknown.to_string()))?;
-        if source.definition().is_internal && !self.worker.has_internal_sources {
+        if source.definition().is_internal && !tools.has_internal_sources {
             return Err(JobError::SourceDisabled(self.job.short_name.clone()));
         }
         let config = match &self.job.config {
             Value::Object(config) => config.clone(),
             _ => return Err(SourceError::Misconfigured("config is not an object".to_owned()).into()),
         };
-        let (worker, connection) = (&self.worker, self.job.source_connection_id);
-        let credentials = writer.read_rows(|| worker.database.credentials(&worker.cipher, connection)).await?;
+        let connection = self.job.source_connection_id;
+        let credentials = writer.read_rows(|| database.credentials(&tools.cipher, connection)).await?;
         // What lies before a cursor of another form's time would never be written in this one.
         let goes_on = !self.job.force_full_sync && self.job.cursor_form.as_ref() == Some(&self.form());
         let cursor = self.job.cursor.clone().filter(|_| goes_on);
         if self.job.cursor.is_some() && cursor.is_none() {
-            writer.change_rows(|| worker.database.forget_cursor(writer.rows)).await?;
+            writer.change_rows(|| database.forget_cursor(writer.rows)).await?;
         }
         let credentials = credentials.unwrap_or_default();
-        Ok(Reading { source, config, credentials, access: worker.access.clone(), cursor })
+        Ok(Reading { source, config, credentials, access: tools.access.clone(), cursor })
     }
 
     /// In which form the entities are written.
     fn form(&self) -> String {
-        let embedder = self.worker.embedding.as_ref().map(|embedding| embedding.embedder.identity());
+        let embedder = self.tools.embedding.as_ref().map(|embedding| embedding.embedder.identity());
         pipeline::form(embedder.as_ref())
     }
 
@@ -156,28 +161,27 @@ impl JobRun {
         self.lease.stop_reason().map_or(Stop::Over, |(stop, _)| stop)
     }
 
-    /// Records and announces progress, best effort.
+    /// Records progress, best effort.
     async fn report(&self) {
-        let mut reported = JobCounts::default();
+        let (holder, mut reported) = (&self.tools.holder, JobCounts::default());
         loop {
             tokio::time::sleep(PROGRESS_INTERVAL).await;
             let counts = self.counts.now();
             if counts == reported {
                 continue;
             }
-            match self.worker.control.record_progress(self.job.job_id, self.worker.owner, counts).await {
+            match holder.control.record_progress(self.job.job_id, holder.owner, counts).await {
                 Ok(()) => reported = counts,
                 Err(error) => tracing::debug!(%error, "progress could not be recorded"),
             }
-            self.publish(Message::JobProgress { job_id: self.job.job_id }).await;
         }
     }
 
     /// Ends the job in its row; `None` if it was reaped, is gone, or PostgreSQL stays away past lease and guard.
     async fn end(&self, outcome: JobOutcome, counts: JobCounts) -> Option<JobStatus> {
-        let worker = &self.worker;
+        let holder = &self.tools.holder;
         loop {
-            let ending = worker.control.end_job(self.job.job_id, worker.owner, outcome.clone(), counts);
+            let ending = holder.control.end_job(self.job.job_id, holder.owner, outcome.clone(), counts);
             match tokio::time::timeout(END_TIMEOUT, ending).await {
                 Ok(Ok(Some(status))) => return Some(status),
                 Ok(Ok(None)) => {
@@ -191,7 +195,7 @@ impl JobRun {
                 Ok(Err(error)) => tracing::warn!(%error, "the job could not be ended yet"),
                 Err(_) => tracing::warn!("the end of the job was not answered in time"),
             }
-            if worker.clock.now() > self.lease.ends_at() + worker.times.lease_guard {
+            if holder.clock.now() > self.lease.ends_at() + holder.times.lease_guard {
                 tracing::warn!("the job is left to the reaper");
                 return None;
             }
@@ -201,19 +205,15 @@ impl JobRun {
 
     /// Tells the gateways that the job has ended.
     async fn announce(&self, status: JobStatus, counts: JobCounts) {
-        self.publish(Message::JobStopped { job_id: self.job.job_id }).await;
+        let stopped = Envelope::new(Message::JobStopped { job_id: self.job.job_id }, self.job.request_id);
+        if let Err(error) = self.tools.publisher.publish(&stopped).await {
+            tracing::debug!(%error, "the end of the job was not announced; whoever waits polls");
+        }
         if let Some((Stop::Cancelled | Stop::Refused, since)) = self.lease.stop_reason() {
             metrics::histogram!("unweave_stop_acknowledgement_seconds").record(since.as_secs_f64());
         }
         metrics::counter!("unweave_sync_jobs_total", "outcome" => status.as_str()).increment(1);
         let JobCounts { inserted, updated, deleted, kept, failed } = counts;
         tracing::info!(%status, inserted, updated, deleted, kept, failed, "the job has ended");
-    }
-
-    async fn publish(&self, message: Message) {
-        let envelope = Envelope::new(message, self.job.request_id);
-        if let Err(error) = self.worker.publisher.publish(&envelope).await {
-            tracing::debug!(%error, kind = envelope.message.kind(), "a message was not published; whoever waits polls");
-        }
     }
 }

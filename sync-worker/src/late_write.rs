@@ -4,23 +4,23 @@
 //! Reopens the cleanup (DEL-2, DEL-5). If the process dies before that succeeded, the receipt's later check
 //! (`LATE_WRITE_CHECK`) finds what the write left.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use shared_database::Database;
 use shared_models::SyncId;
+use shared_service::Tasks;
 use tracing::Instrument as _;
 
 use crate::pauses::pauses;
-use crate::worker::Worker;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Reopens the cleanup of `sync` in the background, until it succeeds or the process ends. A sync that lives has none.
-pub fn reopen_cleanup(worker: &Arc<Worker>, sync: SyncId) {
+pub fn reopen_cleanup(sync: SyncId, database: &Database, tasks: &Tasks) {
     metrics::counter!("unweave_late_writes_total").increment(1);
     tracing::warn!("a write may have ended after the lease; reopening the cleanup, if there is one");
-    let (database, shutdown) = (worker.control.clone(), worker.tasks.shutdown().clone());
+    let (database, shutdown) = (database.clone(), tasks.shutdown().clone());
     let reopening = async move {
         for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE) {
             match database.reopen_cleanup(sync).await {
@@ -36,5 +36,5 @@ pub fn reopen_cleanup(worker: &Arc<Worker>, sync: SyncId) {
             }
         }
     };
-    worker.tasks.spawn("reopen_cleanup", reopening.in_current_span());
+    tasks.spawn("reopen_cleanup", reopening.in_current_span());
 }

@@ -4,7 +4,7 @@
 
 pub mod cancel;
 pub mod figures;
-mod job;
+pub mod job;
 mod late_write;
 pub mod lease;
 mod pauses;

@@ -17,6 +17,7 @@ use shared_service::{BootClock, Tasks, metrics, settings, telemetry};
 use shared_stores::embedder::{Embedder, EmbedderConfig, Patience};
 use shared_stores::{ArfStore, VespaClient};
 use sync_worker::cancel::RunningJobs;
+use sync_worker::job::{JobTools, LeaseHolder, ReadingTools};
 use sync_worker::lease::WriteKind;
 use sync_worker::pipeline::{Embedding, Limiter, Stores};
 use sync_worker::settings::Settings;
@@ -50,6 +51,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let broker = Broker::new(&settings.broker.amqp_url, "sync-worker", tasks.tracker(), tasks.shutdown())?;
     let publisher = broker.publisher();
     let worker = Arc::new(worker(&settings, publisher.clone(), &tasks)?);
+    let holder = &worker.tools.holder;
 
     let running = worker.running.clone();
     let control = broker.consume(Subscription::Control, &publisher, move |delivery| running.clone().handle(delivery));
@@ -57,18 +59,18 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let jobs = Subscription::Work { queue: WorkQueue::SyncJobs, prefetch: 1 };
     broker.consume(jobs, &publisher, RunMessages(worker.clone()));
     reaper::start(
-        worker.control.clone(),
+        holder.control.clone(),
         publisher.clone(),
         settings.protocol.lease_guard,
         settings.sync.reaper_interval,
         &tasks,
     );
-    scheduler::start(&worker.control, settings.sync.scheduler_interval, &worker.look_now, &tasks);
+    scheduler::start(&holder.control, settings.sync.scheduler_interval, &worker.look_now, &tasks);
     tasks.spawn("look_for_jobs", worker.clone().look_for_jobs());
 
-    let health = health(Health::new(&tasks, metrics), &worker, control, publisher);
+    let health = health(Health::new(&tasks, metrics), &worker.tools, control, publisher);
     let address = admin::serve(settings.admin.admin_listen, health, &tasks)?;
-    tracing::info!(%address, lease_owner = %worker.owner, "sync-worker started");
+    tracing::info!(%address, lease_owner = %holder.owner, "sync-worker started");
 
     tasks.shutdown().cancelled().await;
     worker.running.stop_all();
@@ -81,14 +83,20 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
     let url = &settings.database.database_url;
     let max_jobs = usize::from(settings.sync.max_jobs);
     let arf_url = &settings.arf.arf_url;
-    Ok(Worker {
-        owner: LeaseOwner::random(),
-        times: settings.protocol.times(),
-        clock: Arc::new(BootClock),
+    let tools = JobTools {
+        holder: LeaseHolder {
+            owner: LeaseOwner::random(),
+            times: settings.protocol.times(),
+            clock: Arc::new(BootClock),
+            control: Database::new(url, max_jobs + 3)?,
+        },
+        reading: ReadingTools {
+            cipher: CredentialCipher::new(settings.credentials.credentials_keys.secrets())
+                .context("CREDENTIALS_KEYS holds no key")?,
+            access: SourceAccess::new(settings.sources.clone(), settings.sync.max_blob_bytes),
+            has_internal_sources: settings.sync.enable_internal_sources,
+        },
         database: Database::new(url, settings.database.database_pool_size)?,
-        control: Database::new(url, max_jobs + 3)?,
-        cipher: CredentialCipher::new(settings.credentials.credentials_keys.secrets())
-            .context("CREDENTIALS_KEYS holds no key")?,
         stores: Stores {
             vespa: VespaClient::new(&settings.vespa.vespa_url).context("set up the Vespa client")?,
             arf: ArfStore::from_url(arf_url).context("open the ARF store")?,
@@ -97,12 +105,13 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
         },
         embedding: embedding(settings)?,
         publisher,
-        access: SourceAccess::new(settings.sources.clone(), settings.sync.max_blob_bytes),
-        has_internal_sources: settings.sync.enable_internal_sources,
+        tasks: tasks.clone(),
+    };
+    Ok(Worker {
+        tools: Arc::new(tools),
         running: Arc::new(RunningJobs::default()),
         slots: Arc::new(Semaphore::new(max_jobs)),
         look_now: Arc::new(Notify::new()),
-        tasks: tasks.clone(),
     })
 }
 
@@ -115,8 +124,8 @@ fn embedding(settings: &Settings) -> anyhow::Result<Option<Embedding>> {
     Ok(Some(Embedding { embedder, patience: Patience { request: EMBEDDING_TIMEOUT.min(total), total } }))
 }
 
-fn health(health: Health, worker: &Arc<Worker>, control: ConsumerHandle, publisher: Publisher) -> Health {
-    let (database, vespa, arf) = (worker.control.clone(), worker.stores.vespa.clone(), worker.stores.arf.clone());
+fn health(health: Health, tools: &JobTools, control: ConsumerHandle, publisher: Publisher) -> Health {
+    let (database, vespa, arf) = (tools.holder.control.clone(), tools.stores.vespa.clone(), tools.stores.arf.clone());
     health
         .probe("database", move || {
             let database = database.clone();

@@ -6,78 +6,53 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared_database::credentials::CredentialCipher;
+use shared_database::DatabaseError;
 use shared_database::jobs::Claim;
-use shared_database::{Database, DatabaseError};
-use shared_messaging::{Delivery, Handler, Outcome, Publisher};
-use shared_models::{LeaseOwner, Message, ProtocolTimes};
-use shared_service::Tasks;
+use shared_messaging::{Delivery, Handler, Outcome};
+use shared_models::Message;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
 use crate::cancel::RunningJobs;
-use crate::job::JobRun;
-use crate::lease::{Clock, Lease};
-use crate::pipeline::{Embedding, Stores};
-use crate::sources::SourceAccess;
+use crate::job::{JobRun, JobTools};
+use crate::lease::Lease;
 
 /// How often the timer looks for jobs whose message may be lost.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// A pending job's message is given this long to reach an idle worker.
 const MESSAGE_GRACE: Duration = Duration::from_secs(2);
 
-/// What every job of this process shares.
+/// The slots of this process, and what jobs are run with.
 pub struct Worker {
-    /// New with every process start.
-    pub owner: LeaseOwner,
-    /// The protocol's times.
-    pub times: ProtocolTimes,
-    /// The clock of leases.
-    pub clock: Arc<dyn Clock>,
-    /// For entities, which may wait for each other.
-    pub database: Database,
-    /// For leases, ends of jobs and schedules, which must not wait for entities.
-    pub control: Database,
-    /// Decrypts credentials.
-    pub cipher: CredentialCipher,
-    /// Vespa and ARF.
-    pub stores: Stores,
-    /// How chunks are embedded, if there is an embedder.
-    pub embedding: Option<Embedding>,
-    /// Announces ends and progress.
-    pub publisher: Publisher,
-    /// What the operator allows sources to reach.
-    pub access: SourceAccess,
-    /// Whether sources for tests may run.
-    pub has_internal_sources: bool,
+    /// For every job.
+    pub tools: Arc<JobTools>,
     /// The jobs that run here.
     pub running: Arc<RunningJobs>,
     /// One permit for each job that may run.
     pub slots: Arc<Semaphore>,
     /// Notified when a slot becomes free, and when the scheduler has made jobs.
     pub look_now: Arc<Notify>,
-    /// Tasks of this process.
-    pub tasks: Tasks,
 }
 
 impl Worker {
     /// Claims a job and runs it on `slot`; `false` if there was none to claim.
     async fn claim(self: &Arc<Self>, claim: Claim, slot: OwnedSemaphorePermit) -> Result<bool, DatabaseError> {
+        let holder = &self.tools.holder;
         // The lease counts from before the claim was sent.
-        let sent_at = self.clock.now();
-        let claimed = self.control.claim_job(claim, self.owner, self.times.lease_ttl).await?;
+        let sent_at = holder.clock.now();
+        let claimed = holder.control.claim_job(claim, holder.owner, holder.times.lease_ttl).await?;
         let Some(job) = claimed else { return Ok(false) };
-        let lease = Lease::new(job.job_id, self.times.into(), self.clock.clone(), sent_at);
+        let lease = Lease::new(job.job_id, holder.times.into(), holder.clock.clone(), sent_at);
         let registered = self.running.register(&lease);
         let request_id = job.request_id.map(|id| id.to_string());
         let span = tracing::info_span!(parent: None, "job", job_id = %job.job_id, sync_id = %job.sync_id, request_id);
-        let run = JobRun::new(self.clone(), job, lease);
-        let worker = self.clone();
-        self.tasks.spawn(
+        let run = JobRun::new(self.tools.clone(), job, lease);
+        let look_now = self.look_now.clone();
+        self.tools.tasks.spawn(
             "job",
             async move {
                 // Given back in this order, also by a panic: the freed slot finds the job gone.
-                let _freed = FreedSlot(worker.look_now.clone());
+                let _freed = FreedSlot(look_now);
                 let _slot = slot;
                 let _registered = registered;
                 Box::pin(run.run()).await;
@@ -99,7 +74,7 @@ impl Worker {
 
     /// Looks for pending jobs on a timer and whenever a slot becomes free, until shutdown.
     pub async fn look_for_jobs(self: Arc<Self>) {
-        let shutdown = self.tasks.shutdown().clone();
+        let shutdown = self.tools.tasks.shutdown().clone();
         loop {
             let grace = tokio::select! {
                 biased;
@@ -137,7 +112,7 @@ impl Handler for RunMessages {
             tracing::warn!(kind = delivery.envelope.message.kind(), "a message that doesn't belong in sync.jobs");
             return Outcome::Done;
         };
-        if self.0.tasks.shutdown().is_cancelled() {
+        if self.0.tools.tasks.shutdown().is_cancelled() {
             return Outcome::Unavailable;
         }
         // Without a free slot the job waits in its row: the next free slot of any worker takes it.
@@ -157,6 +132,6 @@ impl Handler for RunMessages {
         drop(slot);
         // The look for pending jobs may have found the slot taken by this question.
         self.0.look_now.notify_one();
-        has_slot && self.0.control.ping().await.is_ok()
+        has_slot && self.0.tools.holder.control.ping().await.is_ok()
     }
 }

@@ -68,3 +68,9 @@ impl Counts {
         }
     }
 }
+
+/// A number of entities, as it is counted.
+#[must_use]
+pub fn count(entities: usize) -> i64 {
+    i64::try_from(entities).unwrap_or(i64::MAX)
+}

@@ -7,32 +7,25 @@
 
 use std::sync::Arc;
 
-use shared_stores::embedder::{Embedder, Patience};
-
+use super::error::JobError;
 use super::prepare::Prepared;
-use super::write::{Refusals, Writes, store_all};
+use super::run::{Embedding, Run};
+use super::store::{Refusals, Writes, store_all};
 use super::writer::StoreWrite;
-use super::{JobError, Run};
 
 /// Chunks that are embedded, then written.
 const WINDOW: usize = 256;
 
-/// How chunks are embedded.
-#[derive(Debug, Clone)]
-pub struct Embedding {
-    /// By what.
-    pub embedder: Embedder,
-    /// How long it is asked.
-    pub patience: Patience,
-}
-
-/// Embeds and writes every chunk of these entities. `refusals` are those of their other writes; the result has both.
-pub(super) async fn store_embedded(
+/// Embeds and writes every chunk of these entities.
+///
+/// # Errors
+/// [`JobError`]; no write is under way then.
+pub async fn store_embedded(
     run: &Run,
     embedding: &Embedding,
     entities: Vec<Arc<Prepared>>,
-    mut refusals: Refusals,
 ) -> Result<Refusals, JobError> {
+    let mut refusals = Refusals::default();
     let mut chunks = entities.into_iter().flat_map(|entity| {
         let count = entity.chunk_count();
         (0..count).map(move |chunk| (entity.clone(), chunk))
@@ -65,5 +58,5 @@ async fn store_window(
         let writes: Writes = Box::new(std::iter::once(write));
         (entity.key(), writes)
     });
-    store_all(run, writes.collect()).await
+    store_all(&run.writer, writes.collect()).await
 }

@@ -5,12 +5,13 @@
 use std::collections::HashSet;
 
 use shared_database::entities::StoredEntity;
-use shared_models::{DocumentId, EntityKey};
+use shared_models::{DocumentId, EntityKey, SyncId};
 
-use super::counts::Counted;
-use super::write::{Writes, count, store_all};
-use super::writer::StoreWrite;
-use super::{JobError, Run};
+use super::counts::{Counted, count};
+use super::error::JobError;
+use super::run::Run;
+use super::store::{Writes, store_all};
+use super::writer::{StoreWrite, Writer};
 use crate::sources::Seen;
 
 const PAGE: u32 = 64;
@@ -36,7 +37,7 @@ pub async fn remove_vanished(run: &Run, seen: &Seen) -> Result<(), JobError> {
         if vanished.is_empty() {
             continue;
         }
-        let gone = remove(run, &vanished).await?;
+        let gone = remove(writer, &vanished).await?;
         run.counts.add(Counted::Deleted, count(gone.len()));
         run.counts.add(Counted::Failed, count(vanished.len() - gone.len()));
     }
@@ -46,22 +47,21 @@ pub async fn remove_vanished(run: &Run, seen: &Seen) -> Result<(), JobError> {
 ///
 /// # Errors
 /// [`JobError`]; no write is under way then.
-pub async fn remove(run: &Run, entities: &[StoredEntity]) -> Result<HashSet<EntityKey>, JobError> {
-    let writer = &run.writer;
+pub async fn remove(writer: &Writer, entities: &[StoredEntity]) -> Result<HashSet<EntityKey>, JobError> {
     let keys: Vec<EntityKey> = entities.iter().map(|entity| entity.key).collect();
     writer.change_rows(|| writer.database.make_dirty(writer.rows, &keys)).await?;
-    let removals = entities.iter().map(|entity| (entity.key, removals_of(run, entity)));
-    let refusals = store_all(run, removals.collect()).await?;
+    let removals = entities.iter().map(|entity| (entity.key, removals_of(writer.sync(), entity)));
+    let refusals = store_all(writer, removals.collect()).await?;
     let gone: Vec<EntityKey> = keys.into_iter().filter(|key| refusals.is_complete(*key)).collect();
     if !gone.is_empty() {
         writer.change_rows(|| writer.database.delete_entities(writer.rows, &gone)).await?;
     }
-    refusals.note(run)?;
+    refusals.note(writer)?;
     Ok(gone.into_iter().collect())
 }
 
-fn removals_of(run: &Run, entity: &StoredEntity) -> Writes {
-    let (sync, key, document_type) = (run.job.sync_id, entity.key, entity.document_type);
+fn removals_of(sync: SyncId, entity: &StoredEntity) -> Writes {
+    let (key, document_type) = (entity.key, entity.document_type);
     let documents = (0..entity.chunk_count)
         .map(move |chunk| StoreWrite::RemoveDocument(DocumentId::chunk(document_type, sync, key, chunk)));
     Box::new(documents.chain([StoreWrite::RemoveBlobs(key, entity.file_name.clone())]))

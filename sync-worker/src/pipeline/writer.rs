@@ -17,7 +17,7 @@ use shared_stores::vespa::Document;
 use shared_stores::{ArfError, ArfStore, VespaClient, VespaError};
 use tokio_util::sync::CancellationToken;
 
-use super::JobError;
+use super::error::JobError;
 use super::limiter::Limiter;
 use crate::lease::{Lease, StartRefused, Stop, WriteKind, WriteTicket};
 use crate::pauses::pauses;

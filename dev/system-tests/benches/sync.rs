@@ -1,0 +1,173 @@
+//! `make bench-sync`: how fast a sync writes, beside the official `vespa feed` of the same documents into the same kind of
+//! server, and what processor time each of them takes for a document. The two take turns on this machine.
+//!
+//! The sync does more: it makes the documents from a source, writes two entity rows' states, and a blob for each entity and
+//! file. `vespa feed` reads a finished file.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a bench panics, and talks to people")]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use system_tests::api::ids_of;
+use system_tests::{System, Worker};
+use test_support::StandIn;
+
+const ENTITIES: u32 = 20_000;
+const ROUNDS: usize = 5;
+/// How long the machine is looked at before each run.
+const LOOK: Duration = Duration::from_millis(500);
+/// Clock ticks a second of /proc, on every Linux there is.
+const TICKS: f64 = 100.0;
+
+/// What one way of writing took for its documents.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    documents: f64,
+    seconds: f64,
+    cpu_seconds: f64,
+}
+
+impl Taken {
+    fn rate(self) -> f64 {
+        self.documents / self.seconds
+    }
+
+    /// Microseconds of processor time for each document.
+    fn cpu(self) -> f64 {
+        self.cpu_seconds * 1e6 / self.documents
+    }
+}
+
+fn main() {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(bench());
+}
+
+async fn bench() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = folder.path().join("feed.jsonl");
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 1..=ROUNDS {
+        let busy = cores_busy();
+        let taken = sync(&feed).await;
+        print(round, "sync", taken, busy);
+        ours.push(taken);
+        let busy = cores_busy();
+        let taken = vespa_feed(&feed, taken.documents).await;
+        print(round, "vespa feed", taken, busy);
+        theirs.push(taken);
+    }
+    let rates = median_of(&ours, &theirs, |ours, theirs| ours.rate() / theirs.rate());
+    let cpus = median_of(&ours, &theirs, |ours, theirs| ours.cpu() / theirs.cpu());
+    let (rate, cpu) = (median(ours.iter().map(|taken| taken.rate())), median(ours.iter().map(|taken| taken.cpu())));
+    println!("{ENTITIES} entities of `stub`, raw blobs and rows included; medians of {ROUNDS} rounds:");
+    println!("sync: {rate:.0} documents/s, {cpu:.0} µs of processor time a document");
+    println!("beside `vespa feed`: {rates:.2} times its documents/s, {cpus:.2} times its processor time a document");
+}
+
+fn print(round: usize, what: &str, taken: Taken, busy: f64) {
+    println!(
+        "round {round}: {what:10} {:>6.0} documents, {:>6.0} documents/s, {:>5.0} µs of processor time each; before it \
+         others kept {busy:.1} cores busy",
+        taken.documents,
+        taken.rate(),
+        taken.cpu(),
+    );
+}
+
+/// One job on a system of its own. The first one leaves its documents as a feed.
+async fn sync(feed: &Path) -> Taken {
+    let system = System::new(&[]).await;
+    let gateway = system.gateway().await;
+    let worker = system.sync_worker().await;
+    let collection = gateway.api.create_collection().await;
+    let before = cpu_of(&worker);
+    let (connection, sync) = ids_of(&gateway.api.create_stub(&collection, ENTITIES, 1).await);
+    system.wait_for_job(&gateway.api, &connection, "completed").await;
+    let cpu_seconds = cpu_of(&worker) - before;
+    let times = "SELECT extract(epoch FROM completed_at - started_at)::float8 FROM sync_job";
+    let seconds: f64 = system.sql().await.query_one(times, &[]).await.unwrap().get(0);
+    let documents = f64::from(u32::try_from(system.footprint(&sync).await.documents).unwrap());
+    if !feed.exists() {
+        export(&system.vespa, feed);
+    }
+    Taken { documents, seconds, cpu_seconds }
+}
+
+fn vespa(server: &StandIn, arguments: &[&str]) -> Command {
+    let mut command = Command::new(vespa_binary());
+    command.args(arguments).args(["--target", &server.url]);
+    command.env("VESPA_CLI_HOME", server.data()).env("NO_COLOR", "1").stdin(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn export(server: &StandIn, feed: &Path) {
+    let mut visit = vespa(server, &["visit", "--make-feed"]);
+    assert!(visit.stdout(File::create(feed).unwrap()).status().unwrap().success(), "{visit:?}");
+}
+
+async fn vespa_feed(feed: &Path, documents: f64) -> Taken {
+    let server = StandIn::spawn().await;
+    let mut command = vespa(&server, &["feed", feed.to_str().unwrap()]);
+    let (began, before) = (Instant::now(), cpu_of_children());
+    let output = command.output().unwrap();
+    let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), cpu_of_children() - before);
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["feeder.ok.count"].as_f64(), Some(documents), "{told}");
+    Taken { documents, seconds, cpu_seconds }
+}
+
+/// The command itself, without the Python around it.
+fn vespa_binary() -> PathBuf {
+    let lib = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/venv/lib");
+    let machine = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
+    let mut pythons = lib.read_dir().unwrap_or_else(|_| panic!("`make python-tools` installs the vespa command"));
+    let folder = pythons.next().unwrap().unwrap().path().join("site-packages/vespacli/go-binaries");
+    let mut binaries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let found = binaries.find(|path| path.to_string_lossy().contains(machine)).unwrap();
+    if found.is_file() { found } else { found.join("vespa") }
+}
+
+fn cpu_of(worker: &Worker) -> f64 {
+    let pid = worker.service.pid().as_raw_nonzero();
+    ticks(&format!("/proc/{pid}/stat"), [11, 12])
+}
+
+/// Processor time of children that have been waited for.
+fn cpu_of_children() -> f64 {
+    ticks("/proc/self/stat", [13, 14])
+}
+
+fn ticks(path: &str, fields: [usize; 2]) -> f64 {
+    let stat = std::fs::read_to_string(path).unwrap();
+    let rest: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    fields.into_iter().map(|at| rest[at].parse::<f64>().unwrap()).sum::<f64>() / TICKS
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The median of the rounds' own ratios: what else the machine does is the same for both sides of a round.
+fn median_of(ours: &[Taken], theirs: &[Taken], ratio: fn(Taken, Taken) -> f64) -> f64 {
+    median(ours.iter().zip(theirs).map(|(ours, theirs)| ratio(*ours, *theirs)))
+}
+
+/// How many cores other programs keep busy, while nothing of this bench runs.
+fn cores_busy() -> f64 {
+    let before = machine_seconds();
+    std::thread::sleep(LOOK);
+    (machine_seconds() - before) / LOOK.as_secs_f64()
+}
+
+/// Processor time of the whole machine: without idling, waiting for disks, and guests, which count as users already.
+fn machine_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap();
+    let fields: Vec<f64> = stat.lines().next().unwrap().split_whitespace().skip(1).map(|n| n.parse().unwrap()).collect();
+    [0, 1, 2, 5, 6, 7].into_iter().map(|at: usize| fields[at]).sum::<f64>() / TICKS
+}

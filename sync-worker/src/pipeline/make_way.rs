@@ -1,0 +1,36 @@
+//! Third stage: removes what a changed entity could not overwrite. A row covers documents of one type and one raw file, so
+//! those of another type or name must be gone before the row speaks of the new ones.
+
+use std::collections::HashSet;
+
+use shared_models::EntityKey;
+
+use super::compare::{Changed, Compared};
+use super::counts::{Counted, count};
+use super::error::JobError;
+use super::remove::remove;
+use super::run::Run;
+
+/// What of a batch can be written now.
+#[derive(Debug)]
+pub struct Cleared {
+    /// Written before, as they are.
+    pub kept: Vec<EntityKey>,
+    /// To be written.
+    pub changed: Vec<Changed>,
+}
+
+/// Removes what stands in the way. An entity whose removal is refused fails: its row stays dirty for the next job.
+///
+/// # Errors
+/// [`JobError`]; no write is under way then.
+pub async fn make_way(run: &Run, compared: Compared) -> Result<Cleared, JobError> {
+    let Compared { kept, mut changed, replaced } = compared;
+    if !replaced.is_empty() {
+        let gone = remove(&run.writer, &replaced).await?;
+        let stuck: HashSet<EntityKey> = replaced.iter().map(|row| row.key).filter(|key| !gone.contains(key)).collect();
+        changed.retain(|changed| !stuck.contains(&changed.entity.key));
+        run.counts.add(Counted::Failed, count(stuck.len()));
+    }
+    Ok(Cleared { kept, changed })
+}
