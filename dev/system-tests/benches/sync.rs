@@ -3,7 +3,12 @@
 //!
 //! The sync does more: it makes the documents from a source, writes two entity rows' states, and a blob for each entity and
 //! file. `vespa feed` reads a finished file.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a bench panics, and talks to people")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a bench panics, and talks to people"
+)]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -168,6 +173,7 @@ fn cores_busy() -> f64 {
 /// Processor time of the whole machine: without idling, waiting for disks, and guests, which count as users already.
 fn machine_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/stat").unwrap();
-    let fields: Vec<f64> = stat.lines().next().unwrap().split_whitespace().skip(1).map(|n| n.parse().unwrap()).collect();
+    let fields: Vec<f64> =
+        stat.lines().next().unwrap().split_whitespace().skip(1).map(|n| n.parse().unwrap()).collect();
     [0, 1, 2, 5, 6, 7].into_iter().map(|at: usize| fields[at]).sum::<f64>() / TICKS
 }
