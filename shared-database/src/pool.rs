@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use diesel::migration::{Migration, MigrationSource as _};
+use diesel::pg::Pg;
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection as _, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl as _};
@@ -125,9 +127,26 @@ impl Database {
 /// [`DatabaseError::Unavailable`] or [`DatabaseError::Migration`].
 pub async fn migrate(url: &SecretString) -> Result<()> {
     with_migration_lock(url, |harness| {
+        check_origin(harness)?;
         harness.run_pending_migrations(MIGRATIONS).map(drop).map_err(|error| error.to_string())
     })
     .await
+}
+
+/// Refuses a database that was made by a version before the first release: its migrations aren't ours, and ours would meet
+/// its tables. (A newer version's database has all of ours and more.)
+fn check_origin(harness: &mut AsyncMigrationHarness<AsyncPgConnection>) -> std::result::Result<(), String> {
+    let told = |error: Box<dyn std::error::Error + Send + Sync>| error.to_string();
+    let applied = harness.applied_migrations().map_err(told)?;
+    let ours: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations().map_err(told)?;
+    let ours: Vec<_> = ours.iter().map(|migration| migration.name().version().as_owned()).collect();
+    let is_foreign = applied.iter().any(|version| !ours.contains(version));
+    if is_foreign && ours.iter().any(|version| !applied.contains(version)) {
+        return Err("the database was made by a version before the first release; start with an empty one \
+                    (`make clean-local` removes that of `make up`)"
+            .to_owned());
+    }
+    Ok(())
 }
 
 /// Takes every migration back: all tables and all data go. For the test that each runs down and up again.

@@ -44,6 +44,22 @@ async fn migrations_may_be_run_by_several_at_once() {
     assert!(runs.iter().all(Result::is_ok), "{runs:?}");
 }
 
+/// As a database of a version before the first release is.
+#[tokio::test]
+async fn a_database_with_other_migrations_than_ours_is_refused_in_plain_words() {
+    let fixture = Fixture::new().await;
+    let url = SecretString::from(fixture.test_database.url.clone());
+    // A newer version's database has all of ours, and more.
+    fixture.sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001')").await;
+    shared_database::migrate(&url).await.unwrap();
+    let first = "(SELECT min(version) FROM __diesel_schema_migrations)";
+    fixture
+        .sql(&format!("UPDATE __diesel_schema_migrations SET version = '20200101000001' WHERE version = {first}"))
+        .await;
+    let refused = shared_database::migrate(&url).await.unwrap_err().to_string();
+    assert!(refused.contains("before the first release"), "{refused}");
+}
+
 #[tokio::test]
 async fn every_foreign_key_is_indexed() {
     let fixture = Fixture::new().await;
