@@ -19,16 +19,16 @@ pub struct ClaimTimes {
     pub renewal: Duration,
 }
 
-/// Renews `claim`, taken at `taken`, until `ended`; cancels `lost` when the claim is lost.
+/// Renews `claim`, claimed at `claimed_at`, until `ended`; cancels `lost` when the claim is lost.
 pub async fn beat(
     database: Database,
     claim: Claim,
-    taken: Instant,
+    claimed_at: Instant,
     times: ClaimTimes,
     ended: CancellationToken,
     lost: CancellationToken,
 ) {
-    let mut valid_until = taken + times.ttl;
+    let mut valid_until = claimed_at + times.ttl;
     loop {
         let pause = times.renewal.min(valid_until.saturating_duration_since(Instant::now()));
         if ended.run_until_cancelled(sleep(pause)).await.is_none() {

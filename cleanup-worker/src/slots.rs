@@ -51,11 +51,11 @@ pub async fn fill(worker: Arc<Worker>, slots: usize, poll: Duration, bell: Arc<B
         if shutdown.is_cancelled() {
             return;
         }
-        let taken = Instant::now();
+        let claimed_at = Instant::now();
         let claimed = worker.claim().await;
         bell.is_database_down.store(claimed.is_err(), Ordering::Release);
         match claimed {
-            Ok(Some(cleanup)) => start(&worker, cleanup, taken, slot, &bell),
+            Ok(Some(cleanup)) => start(&worker, cleanup, claimed_at, slot, &bell),
             Ok(None) => {
                 drop(slot);
                 let wait = worker.wait_at_most(poll).await;
@@ -70,10 +70,16 @@ pub async fn fill(worker: Arc<Worker>, slots: usize, poll: Duration, bell: Arc<B
     }
 }
 
-fn start(worker: &Arc<Worker>, cleanup: ClaimedCleanup, taken: Instant, slot: OwnedSemaphorePermit, bell: &Arc<Bell>) {
+fn start(
+    worker: &Arc<Worker>,
+    cleanup: ClaimedCleanup,
+    claimed_at: Instant,
+    slot: OwnedSemaphorePermit,
+    bell: &Arc<Bell>,
+) {
     let (on, bell) = (worker.clone(), bell.clone());
     worker.tasks.spawn("cleanup", async move {
-        on.work(cleanup, taken).await;
+        on.work(cleanup, claimed_at).await;
         drop(slot);
         // What was given back may be due soon.
         bell.ring();

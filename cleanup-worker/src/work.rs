@@ -118,30 +118,30 @@ pub struct Attempt<'a> {
 }
 
 impl Worker {
-    /// Works on a cleanup that was claimed at `taken` until its claim is given back or lost.
-    pub async fn work(&self, cleanup: ClaimedCleanup, taken: Instant) -> End {
+    /// Works on a cleanup that was claimed at `claimed_at` until its claim is given back or lost.
+    pub async fn work(&self, cleanup: ClaimedCleanup, claimed_at: Instant) -> End {
         let request_id = cleanup.request_id.map(|id| id.to_string()).unwrap_or_default();
         let cleanup_id = cleanup.claim.cleanup_id;
         let span = tracing::info_span!("cleanup", %cleanup_id, sync_id = %cleanup.sync_id, request_id);
-        let end = self.under_claim(&cleanup, taken).instrument(span).await;
+        let end = self.under_claim(&cleanup, claimed_at).instrument(span).await;
         figures::attempt_ended(end);
         end
     }
 
-    async fn under_claim(&self, cleanup: &ClaimedCleanup, taken: Instant) -> End {
+    async fn under_claim(&self, cleanup: &ClaimedCleanup, claimed_at: Instant) -> End {
         tracing::info!(state = cleanup.state.as_str(), claim = cleanup.claim.number, "cleanup claimed");
         let (lost, ended) = (CancellationToken::new(), CancellationToken::new());
         let beat = heartbeat::beat(
             self.database.clone(),
             cleanup.claim,
-            taken,
+            claimed_at,
             self.policy.claim,
             ended.clone(),
             lost.clone(),
         );
         self.tasks.spawn("claim heartbeat", beat.in_current_span());
         let _stops_the_heartbeat = ended.drop_guard();
-        let mut attempt = Attempt::new(self, cleanup, taken);
+        let mut attempt = Attempt::new(self, cleanup, claimed_at);
         let end = lost.run_until_cancelled(Box::pin(attempt.run())).await.unwrap_or(End::Lost);
         if end == End::Lost {
             tracing::warn!("claim lost, everything dropped");
@@ -197,7 +197,7 @@ impl<'a> Attempt<'a> {
                 self.machine.observe(Observed::Begun)?;
                 Ok(None)
             }
-            Step::Look(target) => self.look(target, guard).await.map(|()| None),
+            Step::Look(target) => self.verify(target, guard).await.map(|()| None),
             Step::Purge(target) => self.purge(target, guard).await,
             Step::Settle => self.settle().await.map(Some),
             Step::Finish => self.finish(guard).await.map(Some),
@@ -205,7 +205,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn look(&mut self, target: PurgeTarget, guard: Guard) -> Result<(), AttemptError> {
+    async fn verify(&mut self, target: PurgeTarget, guard: Guard) -> Result<(), AttemptError> {
         let look = verify::look(&self.worker.stores, target, self.cleanup.sync_id, guard.now);
         // A look changes nothing: at shutdown it is dropped, and the next step gives the claim back.
         let Some(observed) = self.worker.tasks.shutdown().run_until_cancelled(look).await else { return Ok(()) };

@@ -122,7 +122,7 @@ pub struct ClaimedJob {
 
 /// Which job to claim.
 #[derive(Debug, Clone, Copy)]
-pub enum Claim {
+pub enum JobChoice {
     /// The one that a message named.
     Named(SyncJobId),
     /// The oldest that has been pending for so long that its message may be lost.
@@ -173,7 +173,7 @@ impl Database {
     ///
     /// # Errors
     /// Any database error. After [`DatabaseError::Unavailable`] the claim may have happened: the reaper ends it.
-    pub async fn claim_job(&self, claim: Claim, owner: LeaseOwner, ttl: Duration) -> Result<Option<ClaimedJob>> {
+    pub async fn claim_job(&self, choice: JobChoice, owner: LeaseOwner, ttl: Duration) -> Result<Option<ClaimedJob>> {
         const RETURNING: &str = "RETURNING j.id AS job_id, j.sync_id, j.force_full_sync, j.request_id,
                 c.id AS source_connection_id, c.organization_id, c.collection_id,
                 k.readable_id AS collection_readable_id, c.short_name, c.config, s.cursor, s.cursor_form,
@@ -181,8 +181,8 @@ impl Database {
                           WHERE p.sync_id = j.sync_id AND p.id <> j.id AND p.job_end <> 'never_started'
                           ORDER BY p.created_at DESC LIMIT 1), false) AS follows_lost_worker";
         let mut db = self.connection().await?;
-        let job = match claim {
-            Claim::Named(id) => {
+        let job = match choice {
+            JobChoice::Named(id) => {
                 sql_query(format!("{} $3 {RETURNING}", moves::CLAIM))
                     .bind::<sql_types::Uuid, _>(owner)
                     .bind::<sql_types::Double, _>(ttl.as_secs_f64())
@@ -190,7 +190,7 @@ impl Database {
                     .get_result(&mut db)
                     .await
             }
-            Claim::PendingFor(age) => {
+            JobChoice::PendingFor(age) => {
                 sql_query(format!(
                     "{} (SELECT id FROM sync_job WHERE status = 'pending'
                            AND created_at <= clock_timestamp() - make_interval(secs => $3)

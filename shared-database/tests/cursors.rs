@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared_database::entities::EntityWriter;
-use shared_database::jobs::{Claim, Cursor, JobCounts, JobOutcome};
+use shared_database::jobs::{Cursor, JobChoice, JobCounts, JobOutcome};
 use shared_models::{JobStatus, LeaseOwner, SourceConnectionId};
 
 use crate::fixture::{Fixture, TTL};
@@ -17,7 +17,7 @@ fn completed(cursor: Option<Value>) -> JobOutcome {
 async fn cursor(fixture: &Fixture, connection: SourceConnectionId) -> Option<Value> {
     let job = fixture.pending_job(connection).await;
     let owner = LeaseOwner::random();
-    let claimed = fixture.database.claim_job(Claim::Named(job), owner, TTL).await.unwrap().unwrap();
+    let claimed = fixture.database.claim_job(JobChoice::Named(job), owner, TTL).await.unwrap().unwrap();
     fixture.database.cancel_job(connection, job).await.unwrap();
     fixture.database.end_job(job, owner, JobOutcome::Cancelled, JobCounts::default()).await.unwrap();
     claimed.cursor

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use shared_database::credentials::{self, CredentialCipher};
 use shared_database::deletion::{Commit, Requested, Subject, Watched};
-use shared_database::jobs::{Claim, JobCounts, JobOutcome, NewJob};
+use shared_database::jobs::{JobChoice, JobCounts, JobOutcome, NewJob};
 use shared_models::{CollectionId, JobStatus, LeaseOwner, OrganizationId, SourceConnectionId};
 
 use crate::fixture::{Fixture, TTL};
@@ -144,7 +144,7 @@ async fn del_2_a_job_can_be_neither_created_nor_claimed_after_d1() {
     fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester()).await.unwrap();
     let run = fixture.database.run_connection(connection, false, None).await.unwrap();
     assert_eq!(run, NewJob::BeingDeleted);
-    let claim = fixture.database.claim_job(Claim::Named(running), LeaseOwner::random(), TTL).await.unwrap();
+    let claim = fixture.database.claim_job(JobChoice::Named(running), LeaseOwner::random(), TTL).await.unwrap();
     assert!(claim.is_none());
 }
 
@@ -159,7 +159,7 @@ async fn del_2_a_pending_job_is_cancelled_and_doesnt_hold_the_deletion_up() {
         .await
         .unwrap();
     assert!(matches!(answer, Requested::Committed { .. }), "{answer:?}");
-    assert!(fixture.database.claim_job(Claim::Named(job), LeaseOwner::random(), TTL).await.unwrap().is_none());
+    assert!(fixture.database.claim_job(JobChoice::Named(job), LeaseOwner::random(), TTL).await.unwrap().is_none());
 }
 
 /// A run and D1 at once, many times: whichever is first, no job is left that nobody was told of.
@@ -188,7 +188,7 @@ async fn del_2_a_claim_that_races_d1_is_told_to_stop() {
         let job = fixture.pending_job(connection).await;
         let owner = LeaseOwner::random();
         let (claim, deletion) = tokio::join!(
-            fixture.database.claim_job(Claim::Named(job), owner, TTL),
+            fixture.database.claim_job(JobChoice::Named(job), owner, TTL),
             fixture.database.request(fixture.organization, Subject::Connection(connection), fixture.requester()),
         );
         match (claim.unwrap(), deletion.unwrap()) {

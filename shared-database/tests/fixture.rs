@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl as _;
 use secrecy::SecretString;
 use shared_database::Database;
 use shared_database::deletion::Requester;
-use shared_database::jobs::{Claim, NewJob};
+use shared_database::jobs::{JobChoice, NewJob};
 use shared_models::{CollectionId, LeaseOwner, OrganizationId, RequestId, SourceConnectionId, SyncId, SyncJobId};
 use test_support::TestDatabase;
 
@@ -83,7 +83,7 @@ impl Fixture {
     pub async fn running_job(&self, connection: SourceConnectionId) -> (SyncJobId, LeaseOwner) {
         let job = self.pending_job(connection).await;
         let owner = LeaseOwner::random();
-        self.database.claim_job(Claim::Named(job), owner, TTL).await.unwrap().unwrap();
+        self.database.claim_job(JobChoice::Named(job), owner, TTL).await.unwrap().unwrap();
         (job, owner)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared_database::jobs::{CancelJob, Claim, JobCounts, JobOutcome, NewJob};
+use shared_database::jobs::{CancelJob, JobChoice, JobCounts, JobOutcome, NewJob};
 use shared_models::{JobStatus, LeaseOwner};
 
 use crate::fixture::{Fixture, TTL};
@@ -26,7 +26,7 @@ async fn a_job_is_claimed_once() {
     let (connection, _) = fixture.connection().await;
     let job = fixture.pending_job(connection).await;
     let claims = futures::future::join_all(
-        (0..8).map(|_| fixture.database.claim_job(Claim::Named(job), LeaseOwner::random(), TTL)),
+        (0..8).map(|_| fixture.database.claim_job(JobChoice::Named(job), LeaseOwner::random(), TTL)),
     )
     .await;
     assert_eq!(claims.into_iter().filter(|claim| matches!(claim, Ok(Some(_)))).count(), 1);
@@ -38,9 +38,9 @@ async fn the_timer_claims_only_jobs_that_waited_long_enough() {
     let (connection, _) = fixture.connection().await;
     let job = fixture.pending_job(connection).await;
     let owner = LeaseOwner::random();
-    let patient = fixture.database.claim_job(Claim::PendingFor(Duration::from_secs(60)), owner, TTL).await.unwrap();
+    let patient = fixture.database.claim_job(JobChoice::PendingFor(Duration::from_secs(60)), owner, TTL).await.unwrap();
     assert!(patient.is_none());
-    let claimed = fixture.database.claim_job(Claim::PendingFor(Duration::ZERO), owner, TTL).await.unwrap().unwrap();
+    let claimed = fixture.database.claim_job(JobChoice::PendingFor(Duration::ZERO), owner, TTL).await.unwrap().unwrap();
     assert_eq!(claimed.job_id, job);
     assert_eq!(claimed.source_connection_id, connection);
 }
@@ -52,7 +52,7 @@ async fn a_claim_tells_whether_the_job_before_it_was_lost() {
     let claim = async || {
         let job = fixture.pending_job(connection).await;
         let owner = LeaseOwner::random();
-        (fixture.database.claim_job(Claim::Named(job), owner, TTL).await.unwrap().unwrap(), owner)
+        (fixture.database.claim_job(JobChoice::Named(job), owner, TTL).await.unwrap().unwrap(), owner)
     };
     let (first, _) = claim().await;
     assert!(!first.follows_lost_worker);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared_database::DatabaseError;
-use shared_database::jobs::Claim;
+use shared_database::jobs::JobChoice;
 use shared_messaging::{Delivery, Handler, Outcome};
 use shared_models::Message;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -36,11 +36,11 @@ pub struct Worker {
 
 impl Worker {
     /// Claims a job and runs it on `slot`; `false` if there was none to claim.
-    async fn claim(self: &Arc<Self>, claim: Claim, slot: OwnedSemaphorePermit) -> Result<bool, DatabaseError> {
+    async fn claim(self: &Arc<Self>, choice: JobChoice, slot: OwnedSemaphorePermit) -> Result<bool, DatabaseError> {
         let holder = &self.tools.holder;
         // The lease counts from before the claim was sent.
         let sent_at = holder.clock.now();
-        let claimed = holder.control.claim_job(claim, holder.owner, holder.times.lease_ttl).await?;
+        let claimed = holder.control.claim_job(choice, holder.owner, holder.times.lease_ttl).await?;
         let Some(job) = claimed else { return Ok(false) };
         let lease = Lease::new(job.job_id, holder.times.into(), holder.clock.clone(), sent_at);
         let registered = self.running.register(&lease);
@@ -65,7 +65,7 @@ impl Worker {
     /// Claims pending jobs until there is none or no slot is free.
     async fn claim_pending(self: &Arc<Self>, grace: Duration) -> Result<(), DatabaseError> {
         while let Ok(slot) = self.slots.clone().try_acquire_owned() {
-            if !self.claim(Claim::PendingFor(grace), slot).await? {
+            if !self.claim(JobChoice::PendingFor(grace), slot).await? {
                 break;
             }
         }
@@ -117,7 +117,7 @@ impl Handler for RunMessages {
         }
         // Without a free slot the job waits in its row: the next free slot of any worker takes it.
         let Ok(slot) = self.0.slots.clone().try_acquire_owned() else { return Outcome::DoneAndPause };
-        match self.0.claim(Claim::Named(job_id), slot).await {
+        match self.0.claim(JobChoice::Named(job_id), slot).await {
             Ok(_) => self.room(),
             Err(error) => {
                 tracing::warn!(job_id = %job_id, %error, "a job could not be claimed");
