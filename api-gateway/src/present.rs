@@ -128,7 +128,8 @@ pub fn last_job(job: SyncJob) -> wire::job::LastJob {
 /// A job of a connection.
 #[must_use]
 pub fn job(job: SyncJob, source_connection_id: SourceConnectionId) -> wire::job::SourceConnectionJob {
-    wire::job::SourceConnectionJob { id: job.id, source_connection_id, report: report(job), error_details: None }
+    let error_details = job.error_details.clone();
+    wire::job::SourceConnectionJob { id: job.id, source_connection_id, report: report(job), error_details }
 }
 
 fn report(job: SyncJob) -> wire::job::JobReport {

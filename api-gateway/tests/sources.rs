@@ -20,7 +20,7 @@ async fn every_source_tells_all_that_a_form_needs() {
     let sources = gateway.api.get("/sources").await.ok();
     let sources = sources.as_array().unwrap();
     let names: Vec<String> = sources.iter().map(|source| text(source, "short_name")).collect();
-    for name in ["files", "postgresql", "github", "timed", "stub", "incremental_stub", "exception_stub"] {
+    for name in ["files", "postgresql", "github", "s3", "timed", "stub", "incremental_stub", "exception_stub"] {
         assert!(names.iter().any(|known| known == name), "{name}: {names:?}");
     }
     for source in sources {

@@ -23,6 +23,7 @@ use crate::session::Session;
 use crate::statement::sql_query;
 
 mod cursor;
+mod details;
 mod end;
 pub(crate) mod moves;
 
@@ -48,6 +49,7 @@ pub struct SyncJob {
     pub entities_failed: i64,
     pub error: Option<String>,
     pub error_category: Option<ErrorCategory>,
+    pub error_details: Option<serde_json::Value>,
 }
 
 /// Why no job was created.

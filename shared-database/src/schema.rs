@@ -118,6 +118,7 @@ diesel::table! {
         entities_failed -> BigInt,
         error -> Nullable<Text>,
         error_category -> Nullable<Text>,
+        error_details -> Nullable<Jsonb>,
     }
 }
 

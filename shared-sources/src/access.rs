@@ -1,5 +1,7 @@
 //! The operator's leave to reach folders and servers.
 
+use url::Url;
+
 use crate::SourceSettings;
 
 /// What sources may reach on this machine, and with how much of it.
@@ -11,13 +13,27 @@ pub struct SourceAccess {
     pub(crate) settings: SourceSettings,
     /// Largest raw file that is kept as a blob, bytes.
     pub(crate) max_blob_bytes: u64,
+    /// Where Unweave keeps its own captures: no source may read them, for they are everybody's.
+    own_store: Option<Url>,
 }
 
 impl SourceAccess {
     /// What `settings` allow.
     #[must_use]
     pub const fn new(settings: SourceSettings, max_blob_bytes: u64) -> Self {
-        Self { settings, max_blob_bytes }
+        Self { settings, max_blob_bytes, own_store: None }
+    }
+
+    /// The same without what lies in the store at `own_store`.
+    #[must_use]
+    pub fn with_own_store(mut self, own_store: &Url) -> Self {
+        self.own_store = Some(own_store.clone());
+        self
+    }
+
+    /// Whether Unweave keeps data of its own in the bucket of this name, wherever that is.
+    pub(crate) fn is_own_bucket(&self, bucket: &str) -> bool {
+        self.own_store.as_ref().is_some_and(|url| url.scheme() == "s3" && url.host_str() == Some(bucket))
     }
 
     /// Largest raw file that is kept as a blob, bytes.

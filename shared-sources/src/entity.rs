@@ -30,6 +30,9 @@ pub struct SourceEntity {
     pub web_url: String,
     /// The raw file, if it has one and it isn't too large.
     pub file: Option<RawFile>,
+    /// What changes whenever the rest does, if the source can tell without reading it: then it alone is compared, and a
+    /// source may offer it before it reads ([`EntitySink::keep_unchanged`](crate::EntitySink::keep_unchanged)).
+    pub version: Option<String>,
 }
 
 /// A container that an entity is in.

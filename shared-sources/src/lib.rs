@@ -11,6 +11,8 @@
 
 mod access;
 mod catalogue;
+#[cfg(test)]
+mod conformance;
 mod connector;
 pub mod definition;
 mod entity;
@@ -19,6 +21,7 @@ mod error;
 mod run;
 mod seen;
 mod sink;
+mod skipped;
 mod summary;
 mod testing;
 mod tools;
@@ -28,6 +31,7 @@ mod files;
 mod github;
 mod incremental_stub;
 mod postgresql;
+mod s3;
 mod stub;
 mod timed;
 
@@ -36,6 +40,7 @@ catalogue::catalogue! {
     Files in files,
     Github in github,
     Postgresql in postgresql,
+    S3 in s3,
     Timed in timed,
     Stub in stub,
     IncrementalStub in incremental_stub,
@@ -48,7 +53,8 @@ pub use definition::{InvalidFields, SourceDefinition, ValidatedFields};
 pub use entity::{Breadcrumb, RawFile, SourceEntity};
 pub use error::SourceError;
 pub use seen::{Seen, Unread};
-pub use sink::EntitySink;
+pub use sink::{EntitySink, Offer, Offers};
+pub use skipped::{Skipped, SkippedEntity};
 pub use summary::ReadSummary;
 pub use tools::cut::start_at_zero;
 pub use tools::text::fields_bytes;

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use crate::Seen;
+use crate::{Seen, Skipped};
 
 /// What a source says at its end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadSummary {
     /// Unreadable or unusable items, counted as failed entities.
-    pub skipped: i64,
+    pub skipped: Skipped,
     /// What it saw; decides what is taken for gone.
     pub seen: Seen,
     /// From where the next run may go on; `None` leaves the stored cursor as it is. Shown to clients: no secrets.
@@ -19,6 +19,6 @@ impl ReadSummary {
     /// Of a source that saw everything that it has, so that what it didn't yield is gone; it has no cursor.
     #[must_use]
     pub const fn everything() -> Self {
-        Self { skipped: 0, seen: Seen::Everything, cursor: None }
+        Self { skipped: Skipped::NOTHING, seen: Seen::Everything, cursor: None }
     }
 }

@@ -93,7 +93,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
         reading: ReadingTools {
             cipher: CredentialCipher::new(settings.credentials.credentials_keys.secrets())
                 .context("CREDENTIALS_KEYS holds no key")?,
-            access: SourceAccess::new(settings.sources.clone(), settings.sync.max_blob_bytes),
+            access: SourceAccess::new(settings.sources.clone(), settings.sync.max_blob_bytes).with_own_store(arf_url),
             has_internal_sources: settings.sync.enable_internal_sources,
         },
         database: Database::new(url, settings.database.database_pool_size)?,

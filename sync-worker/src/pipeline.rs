@@ -26,6 +26,8 @@ mod remove;
 mod run;
 mod settle;
 mod store;
+mod told;
+mod unchanged;
 mod write;
 mod writer;
 
@@ -48,17 +50,23 @@ const READ_AHEAD: usize = 8;
 /// [`JobError`]; every write has been answered or let go of then.
 pub async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<Option<Value>, JobError> {
     manifest::write_manifest(run).await?;
-    let (sink, entities) = EntitySink::new(READ_AHEAD);
+    let (sink, entities, offered) = EntitySink::with_offers(READ_AHEAD);
     let source = AbortOnDropHandle::new(tasks.spawn("source", async move {
         let Reading { source, config, credentials, access, cursor } = reading;
         Box::pin(source.read(&config, &credentials, &access, cursor.as_ref(), sink)).await
     }));
-    batches::bring_all(run, Batches::new(entities)).await?;
+    // Whichever fails, the other is waited for: a batch that is dropped would leave writes open.
+    let bringing = Box::pin(batches::bring_all(run, Batches::new(entities)));
+    match tokio::join!(bringing, Box::pin(unchanged::keep(run, offered))) {
+        (Ok(()) | Err(JobError::GivenUp), Err(error)) | (Err(error), Ok(()) | Err(_)) => return Err(error),
+        (Ok(()), Ok(())) => {}
+    }
     let ReadSummary { skipped, seen, cursor } = source.await.map_err(|_| JobError::SourceCrashed)??;
     remove::remove_vanished(run, &seen).await?;
     // The source would not yield what a store has refused again: the next job must start where this one did.
     let all_taken = run.counts.now().failed == 0;
-    run.counts.add(Counted::Failed, skipped);
+    run.counts.add(Counted::Failed, skipped.count());
+    told::tell(run, &skipped).await?;
     Ok(cursor.filter(|_| all_taken))
 }
 
@@ -83,6 +91,7 @@ mod tests {
             updated_at: None,
             web_url: String::new(),
             file: None,
+            version: None,
         }
     }
 }

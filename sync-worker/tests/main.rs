@@ -6,6 +6,7 @@ mod embedding;
 mod github;
 mod kept_counts;
 mod messages;
+mod s3;
 mod schedules;
 mod sources;
 mod stage;

@@ -22,6 +22,8 @@ pub struct GithubServer {
 }
 
 struct State {
+    /// Sizes that are told of files instead of their own.
+    sizes: BTreeMap<String, u64>,
     /// Path, git mode and content of what is in the working tree.
     files: BTreeMap<String, (&'static str, Vec<u8>)>,
     /// Names and their trees.
@@ -49,6 +51,7 @@ impl GithubServer {
     /// The repository `octo/spoon` without a commit.
     pub async fn start() -> Self {
         let state = Arc::new(Mutex::new(State {
+            sizes: BTreeMap::new(),
             files: BTreeMap::new(),
             branches: BTreeMap::new(),
             trees: HashMap::new(),
@@ -89,6 +92,12 @@ impl GithubServer {
     /// Puts something of a git mode into the working tree.
     pub fn put(&self, path: &str, mode: &'static str, content: &[u8]) {
         self.state().files.insert(path.to_owned(), (mode, content.to_owned()));
+    }
+
+    /// Puts a file of which the size alone is told.
+    pub fn put_sized(&self, path: &str, size: u64) {
+        self.write(path, b"");
+        self.state().sizes.insert(path.to_owned(), size);
     }
 
     /// Takes a file out of the working tree.
@@ -236,6 +245,9 @@ impl State {
 
     fn list(&self, sha: &str, prefix: &str, is_recursive: bool, entries: &mut Vec<Value>) {
         for entry in self.trees.get(sha).unwrap() {
+            if entries.len() > self.max_listed {
+                return;
+            }
             let path = format!("{prefix}{}", entry["path"].as_str().unwrap());
             let mut listed = entry.as_object().cloned().unwrap();
             listed.insert("path".to_owned(), path.clone().into());
@@ -269,7 +281,9 @@ impl State {
             } else if mode == "160000" {
                 json!({"path": name, "mode": mode, "type": "commit", "sha": name_of(&content)})
             } else {
-                let (sha, size) = (name_of(&content), content.len());
+                let own_size = u64::try_from(content.len()).unwrap();
+                let size = self.sizes.get(&format!("{prefix}{name}")).copied().unwrap_or(own_size);
+                let sha = name_of(&content);
                 self.blobs.insert(sha.clone(), content);
                 json!({"path": name, "mode": mode, "type": "blob", "sha": sha, "size": size})
             };

@@ -17,6 +17,7 @@ mod embedder;
 pub mod github;
 mod management;
 mod moves;
+mod s3;
 mod service;
 mod standin;
 mod tls_front;
@@ -26,6 +27,7 @@ pub use broker::{BrokerMessage, TestBroker};
 pub use counting_proxy::{Asked, CountingProxy, RoundTrip};
 pub use database::TestDatabase;
 pub use embedder::{TestEmbedder, meaning};
+pub use s3::{S3_KEY_ID, S3_SECRET, TestS3};
 pub use service::{Service, free_port, service_binary};
 pub use standin::StandIn;
 pub use tls_front::TlsFront;
@@ -45,7 +47,7 @@ pub fn install_tls_provider() {
 }
 
 /// Runs `work` to its end on a thread of its own, whatever runtime the caller is in: for `Drop`.
-pub(crate) fn finish(work: impl Future<Output = ()> + Send + 'static) {
+pub fn finish(work: impl Future<Output = ()> + Send + 'static) {
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {

@@ -61,7 +61,7 @@ pub struct SourceConnectionJob {
     #[serde(flatten)]
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub report: JobReport,
-    /// More about the failure, if there is more.
+    /// Which entities were left out and why: `skipped_count`, and the first hundred in `skipped`; null if none was.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub error_details: Option<Value>,
 }

@@ -50,10 +50,7 @@ pub(super) fn id_of(path: &Path) -> String {
 pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes: u64) -> Option<SourceEntity> {
     let text = match Content::of(file.bytes.get(..MAX_TEXT_BYTES).unwrap_or(&file.bytes)) {
         Content::Text(text) => text,
-        Content::Binary(mime_type) => {
-            tracing::debug!(path = id_of(path), mime_type, "skip binary file");
-            return None;
-        }
+        Content::Binary(_) => return None,
     };
     let id = id_of(path);
     let name = path.file_name().map(readable).unwrap_or_default();
@@ -85,6 +82,7 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
             percent_encode(path.as_os_str().as_bytes(), url::PATH)
         ),
         file: is_kept.then(|| RawFile { name: name.clone(), bytes: file.bytes }),
+        version: None,
         id,
         name,
     })

@@ -30,7 +30,7 @@ mod entity;
 mod read;
 mod settings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod walk;
 
 /// The source `files`.

@@ -5,14 +5,12 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tracing::debug;
-
 use super::beneath::{Beneath, NameKind};
 use super::entity::{self, ReadFile, id_of};
 use crate::tools::memory::Reserved;
 use crate::tools::patterns::Patterns;
 use crate::tools::text::MAX_TEXT_BYTES;
-use crate::{ReadSummary, SourceEntity, SourceError, Unread};
+use crate::{ReadSummary, Skipped, SourceEntity, SourceError, Unread};
 
 /// Bounds of a chunk: what is in memory at once, and how long a stop may have to wait.
 const CHUNK_FILES: usize = 16;
@@ -38,7 +36,7 @@ pub(super) struct Walk {
     max_blob_bytes: u64,
     /// `None` before the first chunk.
     open: Option<Vec<OpenFolder>>,
-    skipped: i64,
+    skipped: Skipped,
     unread: Unread,
 }
 
@@ -53,7 +51,16 @@ enum Gap {
 impl Walk {
     /// A walk over `start`, which is `prefix` below the root named `root`.
     pub(super) fn new(start: Beneath, prefix: PathBuf, root: String, patterns: Patterns, max_blob_bytes: u64) -> Self {
-        Self { start, prefix, root, patterns, max_blob_bytes, open: None, skipped: 0, unread: Unread::default() }
+        Self {
+            start,
+            prefix,
+            root,
+            patterns,
+            max_blob_bytes,
+            open: None,
+            skipped: Skipped::NOTHING,
+            unread: Unread::default(),
+        }
     }
 
     /// Whether everything was seen.
@@ -101,7 +108,7 @@ impl Walk {
                         match entity::from_file(&self.root, &self.prefix.join(&path), file, self.max_blob_bytes) {
                             Some(entity) => chunk.push(entity),
                             // Nothing to search in. What was a text before and is none any more is gone.
-                            None => self.skipped = self.skipped.saturating_add(1),
+                            None => self.skipped.add(&id_of(&self.prefix.join(&path)), "it holds no text"),
                         }
                     }
                     Ok(None) => {}
@@ -149,8 +156,7 @@ impl Walk {
             return;
         }
         let id = id_of(&self.prefix.join(path));
-        debug!(root = self.root, path = id, %error, "skip unreadable path");
-        self.skipped = self.skipped.saturating_add(1);
+        self.skipped.add(&id, &error.to_string());
         match gap {
             Gap::File => self.unread.add(id),
             Gap::Folder => self.unread.add_below(format!("{id}/")),

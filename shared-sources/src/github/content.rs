@@ -29,6 +29,18 @@ pub(super) enum Skip {
     LfsPointer,
 }
 
+impl Skip {
+    /// As its owner is told.
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::LongPath => "its path is too long",
+            Self::Binary => "it holds no text",
+            Self::TooLarge => "it is larger than 10 MiB",
+            Self::LfsPointer => "its content is in Git LFS",
+        }
+    }
+}
+
 /// Whether the file need not be read to be left out.
 pub(super) fn skipped_unread(facts: &NameFacts, size: u64) -> Option<Skip> {
     if facts.extension.as_deref().is_some_and(is_binary) {

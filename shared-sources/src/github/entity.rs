@@ -124,7 +124,7 @@ impl Origin {
     }
 
     /// The id of a file or folder: of the name that the connection was made with, so that a rename on GitHub changes none.
-    fn id_of(&self, path: &str) -> String {
+    pub(super) fn id_of(&self, path: &str) -> String {
         format!("{}/{path}", self.asked)
     }
 
@@ -175,6 +175,7 @@ fn blank() -> SourceEntity {
         updated_at: None,
         web_url: String::new(),
         file: None,
+        version: None,
     }
 }
 

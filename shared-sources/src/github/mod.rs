@@ -35,7 +35,7 @@ mod refusal;
 mod settings;
 mod shown;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tree;
 mod wire;
 

@@ -1,10 +1,10 @@
 //! Reads one commit.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::{self, TryStreamExt as _};
-use tracing::{debug, info};
+use tracing::info;
 
 use super::GithubSettings;
 use super::api::{Api, Head};
@@ -14,7 +14,7 @@ use super::content::{self, MAX_PATH_BYTES, Skip};
 use super::entity::{self, Origin};
 use super::tree::{Found, Walk};
 use super::wire::{Commit, EntryKind};
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceEntity, SourceError};
+use crate::{EntitySink, ReadSummary, Skipped, SourceAccess, SourceEntity, SourceError};
 
 /// Files that are read at the same time; each may be as large as [`content::MAX_FILE_BYTES`].
 const READS_IN_FLIGHT: usize = 4;
@@ -48,12 +48,15 @@ async fn read_all(
         Head::At(branch) => (branch.name, Some(branch.commit)),
         Head::Empty => (repository.default_branch.clone(), None),
     };
-    let reading = Reading { api, origin: Origin { asked, repository, branch }, sink, skipped: AtomicI64::new(0) };
+    let reading = Reading { api, origin: Origin { asked, repository, branch }, sink, skipped: Mutex::default() };
     sink.send(reading.origin.repository()).await?;
     if let Some(commit) = commit {
         reading.read_commit(commit).await?;
     }
-    Ok(ReadSummary { skipped: reading.skipped.into_inner(), ..ReadSummary::everything() })
+    Ok(ReadSummary {
+        skipped: reading.skipped.into_inner().unwrap_or_else(PoisonError::into_inner),
+        ..ReadSummary::everything()
+    })
 }
 
 fn base<'a>(named: Option<&str>, settings: &'a GithubSettings) -> Result<&'a url::Url, SourceError> {
@@ -70,7 +73,7 @@ struct Reading<'a> {
     api: Api,
     origin: Origin,
     sink: &'a EntitySink,
-    skipped: AtomicI64,
+    skipped: Mutex<Skipped>,
 }
 
 impl Reading<'_> {
@@ -121,8 +124,8 @@ impl Reading<'_> {
     }
 
     fn skip(&self, found: &Found, skip: Skip) {
-        debug!(path = self.api.shown(&found.path), ?skip, "a file or folder is not taken");
-        self.skipped.fetch_add(1, Ordering::Relaxed);
+        let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+        skipped.add(&self.origin.id_of(&found.path), skip.reason());
     }
 
     async fn content(&self, found: &Found, size: u64) -> Result<Bytes, SourceError> {

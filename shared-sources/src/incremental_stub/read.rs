@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::testing::Plain;
-use crate::{EntitySink, ReadSummary, Seen, SourceError};
+use crate::{EntitySink, ReadSummary, Seen, Skipped, SourceError};
 
 /// What the owner may set.
 #[derive(Debug, Deserialize)]
@@ -36,7 +36,7 @@ pub(super) async fn read(
     let reached =
         Cursor { last_entity_index: config.entity_count.saturating_sub(1), entity_count: config.entity_count };
     Ok(ReadSummary {
-        skipped: 0,
+        skipped: Skipped::NOTHING,
         seen: if last.is_some() { Seen::Changes } else { Seen::Everything },
         cursor: Some(serde_json::to_value(reached).map_err(|error| SourceError::Failed(error.to_string()))?),
     })

@@ -34,7 +34,7 @@ mod settings;
 mod table;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tls;
 
 /// The source `postgresql`.

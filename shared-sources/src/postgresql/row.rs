@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use shared_models::DocumentType;
@@ -64,6 +66,7 @@ impl Row {
             updated_at: self.moment(table, "updated_at"),
             web_url: web_url.to_owned(),
             file: None,
+            version: None,
         }
     }
 
@@ -102,6 +105,45 @@ impl Row {
         let text = self.fields.get(&column.name)?.as_str()?;
         let with_zone = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
         with_zone.or_else(|_| text.parse::<NaiveDateTime>().map(|moment| moment.and_utc())).ok()
+    }
+}
+
+/// Id of the row whose key is `key`, as JSON.
+pub(super) fn id_by(table: &Table, key: &str) -> String {
+    // The server puts blanks where our JSON has none.
+    let key = serde_json::from_str::<Value>(key).map_or_else(|_| key.to_owned(), |key| key.to_string());
+    format!("{}/{key}", table.id)
+}
+
+/// Id of a row of which our JSON can read the key, if not all the rest.
+pub(super) fn id_of_unusable(table: &Table, json: &str) -> Option<String> {
+    let wanted = KeyValues { table };
+    let values = serde_json::Deserializer::from_str(json).deserialize_map(wanted).ok()?;
+    (!values.is_empty()).then(|| format!("{}/{}", table.id, Value::from(values)))
+}
+
+/// Takes the values of a row's key, whatever else the row holds.
+struct KeyValues<'a> {
+    table: &'a Table,
+}
+
+impl<'de> Visitor<'de> for KeyValues<'_> {
+    type Value = Vec<Value>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a row")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut row: A) -> Result<Vec<Value>, A::Error> {
+        let mut values = vec![Value::Null; self.table.key.len()];
+        while let Some(column) = row.next_key::<String>()? {
+            let place = self.table.key.iter().position(|name| *name == column);
+            match place.and_then(|place| values.get_mut(place)) {
+                Some(value) => *value = row.next_value()?,
+                None => drop(row.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(values)
     }
 }
 

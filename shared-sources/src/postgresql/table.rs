@@ -238,6 +238,7 @@ impl Table {
             updated_at: None,
             web_url: place.table_url(&self.name),
             file: None,
+            version: None,
         }
     }
 }

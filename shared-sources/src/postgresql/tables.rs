@@ -11,10 +11,13 @@ use tracing::debug;
 use super::place::Place;
 use super::row;
 use super::table::{Form, Kind, Table, find_tables};
-use crate::{EntitySink, ReadSummary, SourceError, Unread};
+use crate::{EntitySink, ReadSummary, Skipped, SourceError, Unread};
 
 /// A larger row is counted as skipped: nobody searches in it, and it would have to fit into memory several times.
 const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
+
+/// Longest key of such a row that is told.
+const MAX_KEY_CHARS: usize = 400;
 
 /// Of a larger text only the beginning is read, and three dots tell so: not every encoding of a database has an ellipsis.
 const MAX_VALUE_BYTES: usize = 1024 * 1024;
@@ -56,45 +59,53 @@ pub(super) async fn read_tables(
     }
     place.within("the beginning of a transaction", client.batch_execute(BEGIN)).await?;
     let found = find_tables(client, place, wanted).await?;
-    let mut unread = Unread::default();
+    let (mut unread, mut skipped) = (Unread::default(), Skipped::default());
     for table in &found.unreadable {
-        debug!(table, "keep what is known of an unreadable table");
-        unread.add(place.table_id(table));
-        unread.add_below(format!("{}/", place.table_id(table)));
+        let id = place.table_id(table);
+        skipped.add(&id, "the role may not read the table");
+        unread.add_below(format!("{id}/"));
+        unread.add(id);
     }
-    let mut skipped = i64::try_from(found.unreadable.len()).unwrap_or(i64::MAX);
     for table in &found.tables {
         sink.send(table.entity(place)).await?;
-        skipped = skipped.saturating_add(read_rows(client, place, table, sink).await?);
+        read_rows(client, place, table, sink, &mut skipped).await?;
     }
     place.within("the end of the transaction", client.batch_execute("COMMIT")).await?;
     Ok(ReadSummary { skipped, seen: unread.into_seen(), cursor: None })
 }
 
-/// Returns the number of rows that were skipped.
-async fn read_rows(client: &Client, place: &Place, table: &Table, sink: &EntitySink) -> Result<i64, SourceError> {
+async fn read_rows(
+    client: &Client,
+    place: &Place,
+    table: &Table,
+    sink: &EntitySink,
+    skipped: &mut Skipped,
+) -> Result<(), SourceError> {
     let failed = |error: tokio_postgres::Error| place.table_error(&table.name, &error);
     let about = format!("the rows of table '{}'", table.name);
     let nothing: [&(dyn ToSql + Sync); 0] = [];
     let query = query(place, table);
     let mut rows = pin!(place.in_time(&about, client.query_raw(&query, nothing)).await?.map_err(failed)?);
     let web_url = place.table_url(&table.name);
-    let mut skipped = 0_i64;
     loop {
         let next = place.in_time(&about, rows.try_next()).await?;
-        let Some(found) = next.map_err(failed)? else { break };
+        let Some(found) = next.map_err(failed)? else { return Ok(()) };
         let copies: i64 = found.try_get(1).map_err(failed)?;
         let json = found.try_get::<_, Option<&str>>(0).map_err(failed)?;
         let Some(row) = json.and_then(|json| row::Row::parse(table, json)) else {
-            debug!(table = table.id, copies, is_too_large = json.is_none(), "skip unusable row");
-            skipped = skipped.saturating_add(copies);
+            let key: Option<&str> = found.try_get(2).map_err(failed)?;
+            let (id, why) = match json {
+                Some(json) => (row::id_of_unusable(table, json), "it is nested too deeply, or holds what JSON can't"),
+                None => (key.map(|key| row::id_by(table, key)), "it is larger than 4 MiB"),
+            };
+            let id = id.unwrap_or_else(|| format!("{}/?", table.id));
+            (0..copies).for_each(|_| skipped.add(&id, why));
             continue;
         };
         for ordinal in 0..copies {
             sink.send(row.entity(table, ordinal, &web_url)).await?;
         }
     }
-    Ok(skipped)
 }
 
 /// Rows as JSON texts with the number of copies. Only a table without primary key can have copies; there the server
@@ -125,13 +136,24 @@ fn query(place: &Place, table: &Table) -> String {
         Kind::Partitioned | Kind::View | Kind::Materialized => "",
     };
     let from = format!("{only}{}.{}", quoted(&place.schema), quoted(&table.name));
-    let rows = format!("SELECT row_to_json(v.*)::text AS json FROM (SELECT {columns} FROM {from} AS t) AS v");
-    let counted = if table.key.is_empty() {
-        format!("SELECT json, count(*) AS copies FROM ({rows}) AS r GROUP BY json")
+    // Of a row that is too large only its key is told.
+    let keys: Vec<String> = table.key.iter().map(|name| format!("v.{}", quoted(name))).collect();
+    let key = if keys.is_empty() {
+        "NULL::text".to_owned()
     } else {
-        format!("SELECT json, 1::bigint AS copies FROM ({rows} OFFSET 0) AS r")
+        format!("left(json_build_array({})::text, {MAX_KEY_CHARS})", keys.join(", "))
     };
-    format!("SELECT CASE WHEN octet_length(json) <= {MAX_ROW_BYTES} THEN json END, copies FROM ({counted}) AS c")
+    let rows =
+        format!("SELECT row_to_json(v.*)::text AS json, {key} AS key FROM (SELECT {columns} FROM {from} AS t) AS v");
+    let counted = if table.key.is_empty() {
+        format!("SELECT json, count(*) AS copies, NULL::text AS key FROM ({rows}) AS r GROUP BY json")
+    } else {
+        format!("SELECT json, 1::bigint AS copies, key FROM ({rows} OFFSET 0) AS r")
+    };
+    format!(
+        "SELECT CASE WHEN octet_length(json) <= {MAX_ROW_BYTES} THEN json END, copies,
+                CASE WHEN octet_length(json) > {MAX_ROW_BYTES} THEN key END FROM ({counted}) AS c"
+    )
 }
 
 fn quoted(name: &str) -> String {

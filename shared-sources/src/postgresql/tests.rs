@@ -16,6 +16,7 @@ mod bounds;
 mod failures;
 mod rows;
 mod silence;
+pub(crate) mod stand;
 mod tls;
 
 type Outcome = Result<ReadSummary, SourceError>;

@@ -103,6 +103,7 @@ fn entity(config: &Config, index: u32, max_blob_bytes: u64) -> SourceEntity {
             None => format!("stub://entity/{prefix}/{id}"),
         },
         file,
+        version: None,
         id,
     }
 }

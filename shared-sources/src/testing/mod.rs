@@ -7,6 +7,8 @@ pub(crate) mod content;
 mod plain;
 pub(crate) mod random;
 #[cfg(test)]
+pub(crate) mod stand;
+#[cfg(test)]
 mod stubs;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,7 @@ impl Plain {
             updated_at: None,
             web_url: format!("stub://container/{}", self.container_id()),
             file: None,
+            version: None,
         }
     }
 
@@ -61,6 +62,7 @@ impl Plain {
             updated_at: None,
             web_url: format!("stub://entity/small/{id}"),
             file: None,
+            version: None,
             id,
         }
     }

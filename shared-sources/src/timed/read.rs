@@ -53,6 +53,7 @@ fn container(config: &Config) -> SourceEntity {
         updated_at: None,
         web_url: format!("timed://container/{id}"),
         file: None,
+        version: None,
         id,
     }
 }
@@ -86,6 +87,7 @@ fn entity(config: &Config, index: u32) -> SourceEntity {
         updated_at: None,
         web_url: format!("timed://entity/{id}"),
         file: None,
+        version: None,
         id,
     }
 }

@@ -8,6 +8,8 @@ use crate::sources::{RawFile, SourceEntity};
 
 /// Changes with how entities are written: the next sync then writes them all again, and no cursor outlives it.
 const FORM: &str = "unweave entity 1";
+/// Tells the hash of a version from that of a content.
+const VERSIONED_FORM: &str = "version 1";
 /// Changes with what is embedded of an entity, and how.
 const EMBEDDED_FORM: &str = "embedded 1";
 
@@ -24,6 +26,9 @@ pub fn form(embedder: Option<&EmbedderIdentity>) -> String {
 /// makes every entity a changed one.
 #[must_use]
 pub fn content_hash(entity: &SourceEntity, embedder: Option<&EmbedderIdentity>) -> [u8; 32] {
+    if let Some(version) = &entity.version {
+        return version_hash(entity.class, &entity.id, version, embedder);
+    }
     // Taken apart, so that a new field can't be forgotten.
     let SourceEntity {
         class,
@@ -37,6 +42,7 @@ pub fn content_hash(entity: &SourceEntity, embedder: Option<&EmbedderIdentity>) 
         updated_at,
         web_url,
         file,
+        version: _,
     } = entity;
     let mut hasher = Canonical::default();
     hasher.text(&form(embedder));
@@ -60,6 +66,16 @@ pub fn content_hash(entity: &SourceEntity, embedder: Option<&EmbedderIdentity>) 
     if let Some(RawFile { name, bytes }) = file {
         hasher.text(name);
         hasher.bytes(bytes);
+    }
+    hasher.0.finalize().into()
+}
+
+/// The hash of an entity of which its source says the version, whatever else is in it.
+#[must_use]
+pub fn version_hash(class: &str, id: &str, version: &str, embedder: Option<&EmbedderIdentity>) -> [u8; 32] {
+    let mut hasher = Canonical::default();
+    for part in [VERSIONED_FORM, &form(embedder), class, id, version] {
+        hasher.text(part);
     }
     hasher.0.finalize().into()
 }
@@ -151,6 +167,23 @@ mod tests {
         hashes.sort_unstable();
         hashes.dedup();
         assert_eq!(hashes.len(), 4);
+    }
+
+    #[test]
+    fn of_an_entity_with_a_version_the_version_alone_counts() {
+        let versioned = |text: &str, version: &str| {
+            content_hash(&SourceEntity { version: Some(version.to_owned()), ..entity("a", text) }, None)
+        };
+        assert_eq!(versioned("one", "1"), versioned("two", "1"));
+        assert_eq!(versioned("one", "1"), version_hash("TestEntity", "a", "1", None));
+        let identity = EmbedderIdentity { model: "m".into(), dimensions: 2 };
+        let others = [
+            versioned("one", "2"),
+            content_hash(&entity("a", "one"), None),
+            version_hash("TestEntity", "b", "1", None),
+            version_hash("TestEntity", "a", "1", Some(&identity)),
+        ];
+        assert!(others.iter().all(|other| *other != versioned("one", "1")));
     }
 
     #[test]

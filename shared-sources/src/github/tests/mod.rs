@@ -5,6 +5,7 @@ mod odd_servers;
 mod patience;
 mod reading;
 mod refusals;
+pub(crate) mod stand;
 
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ impl Read {
     /// Everything of a run that went well, in the order of the ids, and how much was skipped.
     fn all(mut self) -> (Vec<SourceEntity>, i64) {
         self.entities.sort_by(|one, other| one.id.cmp(&other.id));
-        (self.entities, self.outcome.unwrap().skipped)
+        (self.entities, self.outcome.unwrap().skipped.count())
     }
 
     /// The paths of the files, below the repository.

@@ -14,7 +14,7 @@ async fn of_a_huge_text_the_beginning_is_read() {
     )
     .await;
     let (entities, summary) = read(&database, &[]).await.unwrap();
-    assert_eq!(summary.skipped, 0);
+    assert_eq!(summary.skipped.count(), 0);
     let row = &entities[1];
     let (body, code) = ("é".repeat(262_144), "x".repeat(262_144));
     assert!(row.text.starts_with(&format!("id: 1\nbody: {body}...\ncode: {code}...\nfixed: ab   \nkept: yyy")));
@@ -36,7 +36,7 @@ async fn a_gigantic_value_does_not_end_the_run() {
     )
     .await;
     let (entities, summary) = read(&database, &[]).await.unwrap();
-    assert_eq!((entities.len(), summary.skipped), (4, 0));
+    assert_eq!((entities.len(), summary.skipped.count()), (4, 0));
     assert_eq!(entities[3].fields["raw"]["bytes"], 50_000_000);
 }
 
@@ -54,7 +54,7 @@ async fn a_table_that_may_not_be_read_is_counted_and_what_is_known_of_it_stays()
     let (outcome, entities) = run_with(&credentials, &config, 1, collect).await;
     database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
     let summary = outcome.unwrap();
-    assert_eq!((entities.len(), summary.skipped), (2, 1));
+    assert_eq!((entities.len(), summary.skipped.count()), (2, 1));
     assert!(!summary.seen.means_gone("shop.clo%2Esed") && !summary.seen.means_gone("shop.clo%2Esed/[1]"));
     for gone in ["shop.open/[2]", "shop.clo%2Esed2", "shop.clo", "other.clo%2Esed"] {
         assert!(summary.seen.means_gone(gone), "{gone}");
@@ -130,7 +130,7 @@ async fn a_database_of_another_encoding_is_read() {
     let (outcome, entities) = run_with(&credentials, &config, 1, collect).await;
     drop((client, driving));
     database.execute(&format!("DROP DATABASE {other} WITH (FORCE)")).await;
-    assert_eq!(outcome.unwrap().skipped, 0);
+    assert_eq!(outcome.unwrap().skipped.count(), 0);
     assert_eq!(entities[1].name, "Käse");
     assert!(entities[2].text.contains("üü...\n"));
 }
