@@ -4,6 +4,7 @@
 //! every removal names one sync's documents), DEL-7 (a count is a number only if the answer was complete).
 
 mod answer;
+mod body;
 mod client;
 mod count;
 mod document;

@@ -35,6 +35,20 @@ impl PutHandle {
         Self { task, ended }
     }
 
+    /// Starts a write that blocks, on a thread of its own.
+    pub(super) fn start_blocking<F>(tracker: &TaskTracker, write: F) -> Self
+    where
+        F: FnOnce() -> Result<(), ArfError> + Send + 'static,
+    {
+        let ended = CancellationToken::new();
+        let mark = ended.clone().drop_guard();
+        let task = tracker.spawn_blocking(move || {
+            let _mark = mark;
+            write()
+        });
+        Self { task, ended }
+    }
+
     /// Resolves when nothing of the write is under way any more. It borrows nothing: keep it, drop the handle.
     pub fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
         self.ended.clone().cancelled_owned()

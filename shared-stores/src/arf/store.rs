@@ -1,12 +1,8 @@
 //! The blob store's face: the same calls for a local folder and for a bucket.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use object_store::ObjectStoreExt;
-use object_store::local::LocalFileSystem;
-use object_store::path::Path;
 use shared_models::{EntityKey, SyncId};
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -29,7 +25,7 @@ pub struct ArfStore {
 
 #[derive(Debug, Clone)]
 enum Backend {
-    Local { folder: Folder, writer: Arc<LocalFileSystem> },
+    Local { folder: Folder },
     Cloud(Bucket),
 }
 
@@ -51,9 +47,7 @@ impl ArfStore {
     pub fn from_url_with(url: &Url, settings: &[(&str, &str)]) -> Result<Self, ArfError> {
         let backend = if url.scheme() == "file" {
             let root = url.to_file_path().map_err(|()| ArfError::Setup("not the URL of a local folder".to_owned()))?;
-            let folder = Folder::open(&root)?;
-            let writer = LocalFileSystem::new_with_prefix(&root).map_err(ArfError::store("open folder"))?;
-            Backend::Local { folder, writer: Arc::new(writer) }
+            Backend::Local { folder: Folder::open(&root)? }
         } else {
             Backend::Cloud(Bucket::open(url, settings)?)
         };
@@ -99,8 +93,8 @@ impl ArfStore {
         let mut names = vec![name::entity(key)];
         names.extend(file_name.map(|file_name| name::file(key, file_name)));
         match self.backend.clone() {
-            Backend::Local { folder, .. } => PutHandle::start(&self.writes, async move {
-                blocking("remove blob", move || names.iter().try_for_each(|name| folder.delete(sync, name))).await
+            Backend::Local { folder } => PutHandle::start_blocking(&self.writes, move || {
+                names.iter().try_for_each(|name| folder.delete(sync, name))
             }),
             Backend::Cloud(bucket) => PutHandle::start(&self.writes, async move {
                 let remove_all = async {
@@ -121,12 +115,9 @@ impl ArfStore {
             return PutHandle::start(&self.writes, async move { Err(error) });
         }
         match self.backend.clone() {
-            Backend::Local { folder, writer } => PutHandle::start(&self.writes, async move {
-                // The writer would make missing folders, and so fill the mount point of a volume that went away.
-                blocking("write blob", move || folder.check()).await?;
-                let location = Path::from(format!("{}/{relative}", name::prefix(sync)));
-                writer.put(&location, content.into()).await.map(drop).map_err(ArfError::store("write blob"))
-            }),
+            Backend::Local { folder } => {
+                PutHandle::start_blocking(&self.writes, move || folder.put(sync, &relative, &content))
+            }
             Backend::Cloud(bucket) => PutHandle::start(&self.writes, async move {
                 let put = bucket.put(sync, &relative, content);
                 tokio::time::timeout(timeout, put).await.unwrap_or(Err(ArfError::Unanswered(timeout)))
@@ -145,7 +136,7 @@ impl ArfStore {
     /// `Manifest` if it can't be read as one, else as any call.
     pub async fn manifest(&self, sync: SyncId) -> Result<Option<Manifest>, ArfError> {
         let content = match &self.backend {
-            Backend::Local { folder, .. } => in_folder(folder, "read manifest", move |f| f.manifest(sync)).await?,
+            Backend::Local { folder } => in_folder(folder, "read manifest", move |f| f.manifest(sync)).await?,
             Backend::Cloud(bucket) => bucket.manifest(sync).await?,
         };
         content.map(|content| serde_json::from_slice(&content)).transpose().map_err(ArfError::Manifest)
@@ -157,7 +148,7 @@ impl ArfStore {
     /// Any storage error: never a count of a part.
     pub async fn list_counts(&self, sync: SyncId) -> Result<BlobCounts, ArfError> {
         match &self.backend {
-            Backend::Local { folder, .. } => in_folder(folder, "list blobs", move |f| f.counts(sync)).await,
+            Backend::Local { folder } => in_folder(folder, "list blobs", move |f| f.counts(sync)).await,
             Backend::Cloud(bucket) => bucket.counts(sync).await,
         }
     }
@@ -168,7 +159,7 @@ impl ArfStore {
     /// Any storage error: an unreadable or missing store isn't an empty one.
     pub async fn is_empty(&self, sync: SyncId) -> Result<bool, ArfError> {
         match &self.backend {
-            Backend::Local { folder, .. } => in_folder(folder, "list blobs", move |f| f.is_empty(sync)).await,
+            Backend::Local { folder } => in_folder(folder, "list blobs", move |f| f.is_empty(sync)).await,
             Backend::Cloud(bucket) => bucket.is_empty(sync).await,
         }
     }
@@ -180,7 +171,7 @@ impl ArfStore {
     /// Any storage error.
     pub async fn remove_staging(&self, sync: SyncId) -> Result<u64, ArfError> {
         match &self.backend {
-            Backend::Local { folder, .. } => in_folder(folder, "remove blobs", move |f| f.remove_staging(sync)).await,
+            Backend::Local { folder } => in_folder(folder, "remove blobs", move |f| f.remove_staging(sync)).await,
             Backend::Cloud(_) => Ok(0),
         }
     }
@@ -192,7 +183,7 @@ impl ArfStore {
     /// Any storage error; what was removed before stays removed.
     pub async fn purge(&self, sync: SyncId, slice: Duration) -> Result<PurgeStep, ArfError> {
         match &self.backend {
-            Backend::Local { folder, .. } => {
+            Backend::Local { folder } => {
                 let deadline = Instant::now() + slice;
                 in_folder(folder, "remove blobs", move |f| f.purge(sync, deadline)).await
             }
@@ -206,7 +197,7 @@ impl ArfStore {
     /// Any storage error.
     pub async fn sync_ids(&self) -> Result<ArfCensus, ArfError> {
         match &self.backend {
-            Backend::Local { folder, .. } => in_folder(folder, "list syncs", Folder::census).await,
+            Backend::Local { folder } => in_folder(folder, "list syncs", Folder::census).await,
             Backend::Cloud(bucket) => bucket.census().await,
         }
     }
@@ -217,7 +208,7 @@ impl ArfStore {
     /// Any storage error.
     pub async fn checksum(&self, sync: SyncId) -> Result<Checksum, ArfError> {
         match &self.backend {
-            Backend::Local { folder, .. } => in_folder(folder, "read blobs", move |f| f.checksum(sync)).await,
+            Backend::Local { folder } => in_folder(folder, "read blobs", move |f| f.checksum(sync)).await,
             Backend::Cloud(bucket) => bucket.checksum(sync).await,
         }
     }
@@ -229,7 +220,7 @@ impl ArfStore {
     pub async fn ready(&self, timeout: Duration) -> Result<(), ArfError> {
         let check = async {
             match &self.backend {
-                Backend::Local { folder, .. } => in_folder(folder, "read folder", Folder::check).await,
+                Backend::Local { folder } => in_folder(folder, "read folder", Folder::check).await,
                 Backend::Cloud(bucket) => bucket.check().await,
             }
         };

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 /// Removes what Vespa refuses in a string field: control characters but tab, newline and carriage return, and Unicode
 /// noncharacters.
 ///
@@ -11,7 +9,9 @@ use serde_json::Value;
 /// noncharacters; those go as well, they mean nothing in text.
 #[must_use]
 pub fn clean_text(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_text) {
+    // Most text is ASCII, and bytes are looked at faster than characters.
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    if text.bytes().all(is_plain) || text.chars().all(is_text) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.chars().filter(|c| is_text(*c)).collect())
@@ -23,20 +23,6 @@ pub fn is_text(c: char) -> bool {
     let code = u32::from(c);
     let is_noncharacter = (0xFDD0..=0xFDEF).contains(&code) || code & 0xFFFE == 0xFFFE;
     matches!(c, '\t' | '\n' | '\r') || !(c.is_control() || is_noncharacter)
-}
-
-/// Cleans every string inside `value`.
-pub(super) fn clean_value(value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            if let Cow::Owned(clean) = clean_text(text) {
-                *text = clean;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(clean_value),
-        Value::Object(fields) => fields.values_mut().for_each(clean_value),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 #[cfg(test)]
@@ -51,12 +37,5 @@ mod tests {
     #[test]
     fn controls_and_noncharacters_go() {
         assert_eq!(clean_text("a\u{0}b\u{1b}c\u{7f}d\u{85}e\u{fdd0}f\u{ffff}g\u{1fffe}h"), "abcdefgh");
-    }
-
-    #[test]
-    fn nested_strings_are_cleaned_too() {
-        let mut value = serde_json::json!({"a": ["x\u{0}"], "b": [{"c": "y\u{ffff}"}], "d": 1});
-        clean_value(&mut value);
-        assert_eq!(value, serde_json::json!({"a": ["x"], "b": [{"c": "y"}], "d": 1}));
     }
 }

@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
-use serde_json::json;
 use shared_models::DocumentId;
 
 use super::client::exchange;
-use super::{StoredId, VespaClient, VespaError, text};
+use super::{StoredId, VespaClient, VespaError, body};
 
 impl VespaClient {
     /// Writes one document, replacing one of the same id. Strings are cleaned with [`super::clean_text`].
@@ -24,11 +24,11 @@ impl VespaClient {
     where
         F: Serialize + Sync,
     {
-        let mut fields =
-            serde_json::to_value(fields).map_err(|_| VespaError::Setup("fields are not JSON".to_owned()))?;
-        text::clean_value(&mut fields);
-        let request =
-            self.document_request(Method::POST, &StoredId::from(id), timeout)?.json(&json!({ "fields": fields }));
+        let body = body::put(fields)?;
+        let request = self
+            .document_request(Method::POST, &StoredId::from(id), timeout)?
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .body(body);
         exchange(request, timeout, timeout).await.map(drop)
     }
 
