@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared_database::jobs::NewJob;
-use shared_models::JobStatus;
+use shared_models::{JobStatus, SyncJobId};
 use test_support::wait_until;
 
 use crate::stage::{BOUND, Connection, Stage};
@@ -65,21 +65,27 @@ async fn counts_are_kept_by_syncs_that_end_well() {
     assert_eq!(stage.rows.count(&left).await, 1);
 }
 
+/// Starts a job, and waits until it has written some entities that no job before it has.
+async fn run_until_writing(stage: &Stage, connection: Connection) -> SyncJobId {
+    let settled = stage.settled(connection).await;
+    let job = stage.run(connection).await;
+    stage.wait_for_entities(connection, settled + 50).await;
+    job
+}
+
 #[tokio::test]
 async fn counts_are_kept_by_syncs_that_are_cancelled_fail_or_are_killed_in_mid_batch() {
     let mut stage = Stage::new().await;
     let mut worker = stage.worker().await;
-    let connection = stage.connection("timed", json!({"entity_count": 3_000, "duration_seconds": 30.0})).await;
-    let job = stage.run(connection).await;
-    stage.wait_for_entities(connection, 200).await;
+    let connection = stage.connection("timed", json!({"entity_count": 5_000, "duration_seconds": 100.0})).await;
+    let job = run_until_writing(&stage, connection).await;
     stage.database.cancel_job(connection.id, job).await.unwrap();
     stage.send_cancel(job).await;
     assert_eq!(stage.ended(job).await.status, JobStatus::Cancelled);
     stage.rows.assert_counts_are_kept().await;
 
     // Vespa goes away in mid-batch: what was to be written stays dirty, and counts.
-    let job = stage.run(connection).await;
-    stage.wait_for_entities(connection, 400).await;
+    let job = run_until_writing(&stage, connection).await;
     stage.standin.service().kill();
     assert_eq!(stage.ended(job).await.status, JobStatus::Failed);
     assert!(stage.dirty(connection).await > 0);
@@ -87,9 +93,7 @@ async fn counts_are_kept_by_syncs_that_are_cancelled_fail_or_are_killed_in_mid_b
     stage.standin.restart().await;
 
     // The worker dies in mid-batch.
-    wait_until("the worker is idle", BOUND, async || worker.metric("unweave_sync_jobs_running").await == 0.0).await;
-    let job = stage.run(connection).await;
-    stage.wait_for_entities(connection, 600).await;
+    let job = run_until_writing(&stage, connection).await;
     stage.standin.service().stop();
     wait_until("a write is under way", BOUND, async || stage.dirty(connection).await > 0).await;
     worker.service.kill();
@@ -98,7 +102,9 @@ async fn counts_are_kept_by_syncs_that_are_cancelled_fail_or_are_killed_in_mid_b
 
     let _next = stage.worker().await;
     assert_eq!(stage.ended(job).await.status, JobStatus::Failed);
-    stage.rows.execute("UPDATE source_connection SET config = jsonb_set(config, '{duration_seconds}', '0.1')").await;
+    let fewer_at_once =
+        r#"UPDATE source_connection SET config = config || '{"entity_count": 300, "duration_seconds": 0.1}'"#;
+    stage.rows.execute(fewer_at_once).await;
     sync_everything(&stage, connection).await;
     stage.assert_consistent(connection).await;
 }
