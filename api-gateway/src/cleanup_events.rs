@@ -6,14 +6,15 @@
 //! [`stream::LIFETIME`], so that a key that was deleted meanwhile is asked for again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use shared_database::cleanup_view::CleanupRow;
 use shared_database::{Database, DatabaseError};
 use shared_models::{CleanupId, OrganizationId};
-use shared_service::Tasks;
-use tokio::sync::{Notify, watch};
+use shared_service::{Periodic, Service, Tasks};
+use tokio::sync::watch;
 
 mod stream;
 
@@ -29,8 +30,6 @@ pub struct CleanupEvents {
     database: Database,
     tasks: Tasks,
     watched: Arc<Mutex<Watched>>,
-    /// Wakes the poll that rests while nobody watches.
-    wake: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -48,10 +47,11 @@ pub struct Place {
 impl CleanupEvents {
     /// Starts the poll.
     #[must_use]
-    pub fn start(database: &Database, tasks: &Tasks) -> Self {
-        let events =
-            Self { database: database.clone(), tasks: tasks.clone(), watched: Arc::default(), wake: Arc::default() };
-        tasks.spawn("cleanup events", events.clone().poll_until_shutdown());
+    pub fn start(database: &Database, service: &Service) -> Self {
+        let events = Self { database: database.clone(), tasks: service.tasks.clone(), watched: Arc::default() };
+        let polled = events.clone();
+        let poll = Periodic::every("cleanup events", POLL_INTERVAL);
+        service.driver.start(poll, move |_| polled.clone().poll());
         events
     }
 
@@ -61,7 +61,6 @@ impl CleanupEvents {
     #[must_use]
     pub fn open(&self, row: CleanupRow, seen: Option<String>) -> Option<Body> {
         let (place, changes) = self.enter(row)?;
-        self.wake.notify_one();
         let (body, task) = stream::stream(place, changes, seen, self.tasks.shutdown().clone());
         self.tasks.spawn("cleanup event stream", task);
         Some(body)
@@ -69,7 +68,7 @@ impl CleanupEvents {
 
     fn enter(&self, row: CleanupRow) -> Option<(Place, watch::Receiver<CleanupRow>)> {
         let organization = row.organization_id;
-        let mut watched = lock(&self.watched);
+        let mut watched = self.watched.lock();
         let open = watched.streams.entry(organization).or_default();
         if *open >= MOST_STREAMS {
             return None;
@@ -81,35 +80,20 @@ impl CleanupEvents {
         Some((place, sender.subscribe()))
     }
 
-    async fn poll_until_shutdown(self) {
-        let shutdown = self.tasks.shutdown().clone();
-        shutdown
-            .run_until_cancelled(async {
-                loop {
-                    let ids = self.ids();
-                    if ids.is_empty() {
-                        self.wake.notified().await;
-                        continue;
-                    }
-                    if let Err(error) = self.poll(&ids).await {
-                        tracing::warn!(%error, "watched cleanups not looked up; next poll");
-                    }
-                    tokio::time::sleep(POLL_INTERVAL).await;
-                }
-            })
-            .await;
-    }
-
     /// The cleanups that somebody watches; forgets the others.
     fn ids(&self) -> Vec<CleanupId> {
-        let mut watched = lock(&self.watched);
+        let mut watched = self.watched.lock();
         watched.cleanups.retain(|_, changes| changes.receiver_count() > 0);
         watched.cleanups.keys().copied().collect()
     }
 
-    async fn poll(&self, ids: &[CleanupId]) -> Result<(), DatabaseError> {
-        let rows = self.database.watched_cleanups(ids).await?;
-        let watched = lock(&self.watched);
+    async fn poll(self) -> Result<(), DatabaseError> {
+        let ids = self.ids();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let rows = self.database.watched_cleanups(&ids).await?;
+        let watched = self.watched.lock();
         for row in rows {
             if let Some(changes) = watched.cleanups.get(&row.id) {
                 replace(changes, row);
@@ -132,7 +116,7 @@ fn replace(changes: &watch::Sender<CleanupRow>, row: CleanupRow) {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut watched = lock(&self.watched);
+        let mut watched = self.watched.lock();
         if let Some(open) = watched.streams.get_mut(&self.organization) {
             *open -= 1;
             if *open == 0 {
@@ -140,8 +124,4 @@ impl Drop for Place {
             }
         }
     }
-}
-
-fn lock(watched: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
-    watched.lock().unwrap_or_else(PoisonError::into_inner)
 }

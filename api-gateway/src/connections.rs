@@ -9,7 +9,7 @@ use shared_database::deletion::Subject;
 use shared_database::jobs::{CancelJob, NewJob};
 use shared_models::wire::job::SourceConnectionJob;
 use shared_models::wire::source_connection::{AuthMethod, SourceConnection};
-use shared_models::{CleanupId, Envelope, JobStatus, Message, SourceConnectionId, SyncJobId};
+use shared_models::{CleanupId, JobStatus, SourceConnectionId, SyncJobId};
 use shared_service::clock;
 use shared_sources::{Source, ValidatedFields};
 
@@ -18,7 +18,7 @@ use crate::deletion::DeletionAnswer;
 use crate::input::{ConnectionInput, ConnectionPatch, GivenAuthentication, GivenSchedule, ScheduleInput};
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::{present, schedule};
+use crate::{cancel, present, schedule};
 
 /// A connection, whole.
 ///
@@ -141,14 +141,7 @@ pub async fn cancel(
         CancelJob::NotFound => return Err(Problem::NoJob),
     };
     if cancelled.status == JobStatus::Cancelling {
-        let (publisher, message) = (state.publisher.clone(), Message::CancelSync { job_id: job });
-        let envelope = Envelope::new(message, Some(caller.request));
-        // Beside the answer, which doesn't wait for the broker.
-        drop(state.tasks.spawn("publish cancel", async move {
-            if let Err(error) = publisher.publish(&envelope).await {
-                tracing::warn!(%error, job_id = %job, "cancel not published; the worker stops at its next renewal");
-            }
-        }));
+        cancel::announce(&state.tasks, &state.publisher, job, caller.request);
     }
     Ok(present::job(cancelled, id))
 }

@@ -5,6 +5,7 @@
 //! end, with code 0.
 
 mod auth;
+mod cancel;
 mod cleanup_events;
 mod client_times;
 mod collections;
@@ -38,10 +39,8 @@ use anyhow::Context as _;
 use shared_database::credentials::CredentialCipher;
 use shared_database::{Database, DatabaseError};
 use shared_messaging::Broker;
-use shared_service::admin::{self, Health};
-use shared_service::metrics::{self, MetricsHandle};
-use shared_service::settings::{EmbedderEndpoint, load};
-use shared_service::{Tasks, telemetry};
+use shared_service::settings::EmbedderEndpoint;
+use shared_service::{About, Service};
 use shared_stores::embedder::{Embedder, EmbedderConfig};
 use shared_stores::vespa::VespaClient;
 
@@ -52,83 +51,62 @@ use crate::relay::RelayBell;
 use crate::settings::Settings;
 use crate::state::AppState;
 
-const SERVICE: &str = "api-gateway";
+const ABOUT: About<Settings> = About {
+    name: "api-gateway",
+    figures: figures::DESCRIPTIONS,
+    start_at_zero: || {
+        figures::start_at_zero();
+        deletion::start_figures_at_zero();
+        rate_limit::start_figures_at_zero();
+    },
+    telemetry: |settings| &settings.telemetry,
+};
 /// A stopping gateway waits for what runs beside requests this much longer than for them.
 const DRAIN_MARGIN: Duration = Duration::from_secs(2);
-const MIGRATION_RETRY: Duration = Duration::from_secs(1);
 /// Questions that are embedded at the same time.
 const QUESTIONS_IN_FLIGHT: u16 = 64;
 const VESPA_PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 fn main() -> anyhow::Result<()> {
-    shared_service::install_tls_provider();
-    shared_service::run(Box::pin(start()))?
-}
-
-async fn start() -> anyhow::Result<()> {
     if std::env::args_os().nth(1).is_some_and(|word| operation::is_one(&word)) {
-        return operation::run().await;
+        shared_service::install_tls_provider();
+        return shared_service::run(Box::pin(operation::run()))?;
     }
-    let settings: Settings = load();
-    telemetry::init(SERVICE, &settings.telemetry)?;
-    let recorder = metrics::install()?;
-    metrics::describe(figures::DESCRIPTIONS);
-    figures::start_at_zero();
-    deletion::start_figures_at_zero();
-    rate_limit::start_figures_at_zero();
-    let outcome = Box::pin(serve(settings, recorder)).await;
-    if let Err(error) = &outcome {
-        tracing::error!(error = format!("{error:#}"), "the gateway ends");
-    }
-    outcome
+    shared_service::serve(ABOUT, serve)
 }
 
-async fn serve(settings: Settings, recorder: MetricsHandle) -> anyhow::Result<()> {
-    let tasks = Tasks::new();
-    tasks.shutdown_on_signals()?;
+async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     let database = Database::new(&settings.database.database_url, settings.database.database_pool_size)?;
-    if !prepare(&database, &settings, &tasks).await? {
+    let prepare = || prepare(&database, &settings);
+    let prepared = service.wait_for("PostgreSQL", prepare, DatabaseError::is_retryable).await;
+    if prepared.context("prepare the database")?.is_none() {
         return Ok(());
     }
-    let state = assemble(&settings, &database, &tasks, recorder.clone())?;
-    let figures = database.clone();
-    let admin_health = Health::new(&tasks, recorder)
+    let state = assemble(&settings, &database, &service)?;
+    let (probed, collected) = (database.clone(), database);
+    let health = service
+        .health()
         .probe(routes::REQUIRED_PROBE, move || {
-            let database = database.clone();
+            let database = probed.clone();
             async move { database.ping().await }
         })
-        .collector(move || figures::collect(figures.clone()));
-    let admin_address = admin::serve(settings.admin.admin_listen, admin_health, &tasks)?;
-    tracing::info!(%admin_address, "health and metrics");
+        .collector(move || figures::collect(collected.clone()));
+    service.serve_admin(settings.admin.admin_listen, health)?;
 
     let stop_bound = settings.protocol.times().cancel_wait + CASCADE_MARGIN;
-    let stopping = server::run(settings.http, stop_bound, state, &tasks)?.await?;
+    let stopping = server::run(settings.http, stop_bound, state, &service)?.await?;
     let left = (stop_bound + DRAIN_MARGIN).saturating_sub(stopping.elapsed());
-    tasks.drain(left).await;
-    tracing::info!("stopped");
+    if let Err(error) = service.drain(left).await {
+        // Nothing is lost: the finisher and the relay of any gateway go on.
+        tracing::warn!(%error, "the gateway ends all the same");
+    }
     Ok(())
 }
 
-/// Brings the database to this version and makes the first organization; waits for PostgreSQL as long as it takes. False
-/// if the process is to stop before that.
-async fn prepare(database: &Database, settings: &Settings, tasks: &Tasks) -> anyhow::Result<bool> {
-    loop {
-        let attempt = async {
-            shared_database::migrate(&settings.database.database_url).await?;
-            first_organization::make(database, settings.initial_api_key.as_ref()).await
-        };
-        match attempt.await {
-            Ok(()) => return Ok(true),
-            Err(error @ (DatabaseError::Unavailable(_) | DatabaseError::TimedOut(_) | DatabaseError::Conflict(_))) => {
-                tracing::warn!(%error, "PostgreSQL isn't ready; trying again");
-            }
-            Err(error) => return Err(error).context("prepare the database"),
-        }
-        tokio::select! {
-            () = tasks.shutdown().cancelled() => return Ok(false),
-            () = tokio::time::sleep(MIGRATION_RETRY) => {}
-        }
-    }
+/// Brings the database to this version and makes the first organization.
+async fn prepare(database: &Database, settings: &Settings) -> Result<(), DatabaseError> {
+    shared_database::migrate(&settings.database.database_url).await?;
+    first_organization::make(database, settings.initial_api_key.as_ref()).await
 }
 
 /// The embedder, if the settings name one.
@@ -140,25 +118,22 @@ fn embedder(settings: &Settings) -> anyhow::Result<Option<Embedder>> {
 }
 
 /// Builds what handlers share, and starts what runs beside them.
-fn assemble(
-    settings: &Settings,
-    database: &Database,
-    tasks: &Tasks,
-    recorder: MetricsHandle,
-) -> anyhow::Result<AppState> {
+fn assemble(settings: &Settings, database: &Database, service: &Service) -> anyhow::Result<AppState> {
+    let (tasks, driver) = (&service.tasks, &service.driver);
     let cipher = CredentialCipher::new(settings.credentials.credentials_keys.secrets()).context("CREDENTIALS_KEYS")?;
     let vespa = VespaClient::new(&settings.vespa.vespa_url).context("VESPA_URL")?;
     let embedder = embedder(settings)?;
-    let broker = Broker::new(&settings.broker.amqp_url, SERVICE, tasks.tracker(), tasks.shutdown())?;
+    let broker = Broker::new(&settings.broker.amqp_url, ABOUT.name, tasks.tracker(), tasks.shutdown())?;
     let publisher = broker.publisher();
     let bell = RelayBell::default();
     let times = settings.protocol.times();
     let deletions = Deletions::new(database.clone(), publisher.clone(), times, bell.clone(), tasks.clone());
-    relay::start(tasks, database, &publisher, &bell);
+    relay::start(driver, database, &publisher, &bell);
     let finisher = FinisherTimes { interval: settings.finisher_interval, age: settings.finisher_age };
-    drop(deletions.start_background(&broker, finisher));
+    drop(deletions.start_background(&broker, driver, finisher));
     let (probed_database, probed_publisher, probed_vespa) = (database.clone(), publisher.clone(), vespa.clone());
-    let health = Health::new(tasks, recorder)
+    let health = service
+        .health()
         .probe(routes::REQUIRED_PROBE, move || {
             let database = probed_database.clone();
             async move { database.ping().await.map_err(|_| "PostgreSQL doesn't answer") }
@@ -174,7 +149,7 @@ fn assemble(
     Ok(AppState {
         database: database.clone(),
         deletions,
-        cleanup_events: CleanupEvents::start(database, tasks),
+        cleanup_events: CleanupEvents::start(database, service),
         relay: bell,
         publisher,
         vespa,

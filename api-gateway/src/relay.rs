@@ -3,16 +3,13 @@
 //! Rows are claimed for a while, published outside of any transaction, then marked. Several relays may publish one row
 //! twice; a relay that dies in between leaves a row that is claimed again. One failing row holds up no other.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use shared_database::outbox::DueMessage;
 use shared_database::{Database, DatabaseError};
 use shared_messaging::Publisher;
-use shared_service::periodic::periodic;
-use shared_service::tasks::Tasks;
-use tokio::sync::Notify;
+use shared_service::{Backoff, Bell, Driver, Periodic};
 
 /// Few enough that all of them time out within [`VISIBILITY`] when the broker is frozen.
 const BATCH: i64 = 64;
@@ -22,34 +19,31 @@ const VISIBILITY: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const KEEP_PUBLISHED: Duration = Duration::from_secs(24 * 3600);
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LONGEST_RETRY: Duration = Duration::from_secs(10);
+const RETRIES: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
 
 /// Wakes the relay of this process: there is something in the outbox. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct RelayBell(Arc<Notify>);
+pub struct RelayBell(Bell);
 
 impl RelayBell {
     /// Wakes the relay; returns at once.
     pub fn ring(&self) {
-        self.0.notify_one();
+        self.0.ring();
     }
 }
 
 /// Starts the relay of this process: it runs when rung, and by itself every second.
-pub fn start(tasks: &Tasks, database: &Database, publisher: &Publisher, bell: &RelayBell) {
-    let (relay_database, publisher) = (database.clone(), publisher.clone());
-    let relay = periodic("relay", IDLE, Arc::clone(&bell.0), tasks.shutdown().clone(), move || {
-        let (database, publisher) = (relay_database.clone(), publisher.clone());
+pub fn start(driver: &Driver, database: &Database, publisher: &Publisher, bell: &RelayBell) {
+    let (drained, publisher) = (database.clone(), publisher.clone());
+    driver.start(Periodic::every("relay", IDLE).woken_by(&bell.0), move |_| {
+        let (database, publisher) = (drained.clone(), publisher.clone());
         async move { drain(&database, &publisher).await }
     });
-    tasks.spawn("relay", relay);
-    let database = database.clone();
-    let pruning = periodic("prune outbox", PRUNE_EVERY, Arc::default(), tasks.shutdown().clone(), move || {
-        let database = database.clone();
+    let pruned = database.clone();
+    driver.start(Periodic::every("prune outbox", PRUNE_EVERY), move |_| {
+        let database = pruned.clone();
         async move { database.prune_outbox(KEEP_PUBLISHED).await.map(drop) }
     });
-    tasks.spawn("prune outbox", pruning);
 }
 
 /// Publishes until nothing is due.
@@ -80,27 +74,11 @@ async fn publish(database: &Database, publisher: &Publisher, due: DueMessage) ->
         Ok(()) => return Some(due.id),
         Err(error) => error,
     };
-    let delay = retry_delay(due.attempts);
+    let failures = u32::try_from(due.attempts).unwrap_or_default().saturating_add(1);
+    let delay = RETRIES.after(failures);
     tracing::warn!(outbox_id = due.id, kind, %error, ?delay, "message not published; put off");
     if let Err(error) = database.postpone_message(due.id, delay).await {
         tracing::warn!(outbox_id = due.id, %error, "message not put off; due again when its claim ends");
     }
     None
-}
-
-fn retry_delay(attempts: i32) -> Duration {
-    let doublings = u32::try_from(attempts).unwrap_or(0).min(10);
-    FIRST_RETRY.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_RETRY)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retries_back_off_to_a_cap() {
-        assert_eq!(retry_delay(0), FIRST_RETRY);
-        assert_eq!(retry_delay(1), FIRST_RETRY * 2);
-        assert_eq!(retry_delay(i32::MAX), LONGEST_RETRY);
-    }
 }

@@ -9,7 +9,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Condition, NormalizePath, from_fn};
 use actix_web::{App, HttpServer, web};
 use anyhow::Context as _;
-use shared_service::Tasks;
+use shared_service::Service;
 use tokio_util::sync::CancellationToken;
 
 use crate::context;
@@ -36,17 +36,17 @@ pub fn run(
     settings: HttpSettings,
     stop_bound: Duration,
     state: AppState,
-    tasks: &Tasks,
+    service: &Service,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<Instant>>> {
     let listener = listen(&settings)?;
     let address = listener.local_addr().context("read the address listened on")?;
-    let tls = settings.tls_files().map(|files| tls::server_config(files, tasks)).transpose()?;
+    let tls = settings.tls_files().map(|files| tls::server_config(files, &service.driver)).transpose()?;
     let is_https = tls.is_some();
     if !is_https && !address.ip().is_loopback() {
         tracing::warn!("plain HTTP on an address that others can reach: API keys need a proxy that speaks HTTPS");
     }
     let connections = idle::Connections::default();
-    connections.watch(settings.keep_alive + settings.client_timeout, tasks);
+    connections.watch(settings.keep_alive + settings.client_timeout, &service.driver);
     let state = web::Data::new(state);
     let origins = settings.cors_allowed_origins;
     let server = HttpServer::new(move || {
@@ -74,7 +74,7 @@ pub fn run(
     };
     let server = server.context("listen")?.run();
     tracing::info!(%address, https = is_https, "listening");
-    Ok(until_stopped(server, tasks.shutdown().clone()))
+    Ok(until_stopped(server, service.tasks.shutdown().clone()))
 }
 
 async fn until_stopped(server: Server, shutdown: CancellationToken) -> anyhow::Result<Instant> {

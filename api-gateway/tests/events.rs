@@ -184,7 +184,7 @@ async fn a_stream_outlives_a_database_that_is_away() {
     stream.next().await.unwrap();
     gateway.database.allow_connections(false).await;
     test_support::wait_until("a poll has failed", START, async || {
-        gateway.service.log().contains("watched cleanups not looked up")
+        gateway.service.log().contains(r#""task":"cleanup events""#)
     })
     .await;
     gateway.database.allow_connections(true).await;

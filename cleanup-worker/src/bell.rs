@@ -3,18 +3,19 @@
 //! While PostgreSQL is down nothing is consumed: the bells stay in their queue, and none is requeued. Losing one costs at
 //! most the poll interval.
 
-use std::sync::Arc;
-
 use shared_database::Database;
 use shared_messaging::{Delivery, Handler, Outcome};
 use shared_models::Message;
+use shared_service::{Bell, Driver};
 
-use crate::slots::Bell;
+use crate::slots;
 
 /// Handles the messages of `cleanup.requests`.
 pub struct BellHandler {
     /// What to ring.
-    pub bell: Arc<Bell>,
+    pub bell: Bell,
+    /// What knows how the last look for cleanups went.
+    pub driver: Driver,
     /// What must answer before consuming goes on.
     pub database: Database,
 }
@@ -34,7 +35,7 @@ impl Handler for BellHandler {
                 tracing::warn!(kind = delivery.envelope.message.kind(), "message of another queue, ignored");
             }
         }
-        if self.bell.is_database_down() { Outcome::DoneAndPause } else { Outcome::Done }
+        if slots::is_database_down(&self.driver) { Outcome::DoneAndPause } else { Outcome::Done }
     }
 
     async fn ready(&self) -> bool {

@@ -10,34 +10,33 @@ use cleanup_worker::bell::BellHandler;
 use cleanup_worker::figures;
 use cleanup_worker::schedule::Pace;
 use cleanup_worker::settings::Settings;
-use cleanup_worker::slots::{self, Bell};
+use cleanup_worker::slots;
 use cleanup_worker::targets::Stores;
 use cleanup_worker::work::Worker;
 use shared_database::Database;
 use shared_messaging::{Broker, Subscription, WorkQueue};
 use shared_models::receipt::ReceiptSigner;
-use shared_service::admin::{self, Health};
-use shared_service::{Tasks, metrics, settings, telemetry};
+use shared_service::admin::Health;
+use shared_service::{About, Bell, Service};
 use shared_stores::{ArfStore, VespaClient};
 
 /// How long shutdown waits for the slices under way.
 const DRAIN: Duration = Duration::from_secs(24);
 const STORE_PROBE: Duration = Duration::from_millis(1_500);
 
+const ABOUT: About<Settings> = About {
+    name: "cleanup-worker",
+    figures: figures::DESCRIPTIONS,
+    start_at_zero: figures::start_at_zero,
+    telemetry: |settings| &settings.telemetry,
+};
+
 fn main() -> anyhow::Result<()> {
-    shared_service::install_tls_provider();
-    let settings: Settings = settings::load();
-    shared_service::run(Box::pin(serve(settings)))?
+    shared_service::serve(ABOUT, serve)
 }
 
-async fn serve(settings: Settings) -> anyhow::Result<()> {
-    telemetry::init("cleanup-worker", &settings.telemetry)?;
-    let metrics = metrics::install()?;
-    metrics::describe(figures::DESCRIPTIONS);
-    figures::start_at_zero();
-    let tasks = Tasks::new();
-    tasks.shutdown_on_signals()?;
-
+async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
+    let tasks = service.tasks.clone();
     let database = Database::new(&settings.database.database_url, settings.database.database_pool_size)?;
     let vespa = VespaClient::new(&settings.vespa.vespa_url).context("set up the Vespa client")?;
     let arf = ArfStore::from_url(&settings.arf.arf_url).context("open the ARF store")?;
@@ -52,28 +51,28 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         tasks: tasks.clone(),
     });
 
-    let bell = Arc::new(Bell::default());
-    let broker = Broker::new(&settings.broker.amqp_url, "cleanup-worker", tasks.tracker(), tasks.shutdown())?;
+    let bell = Bell::default();
+    let broker = Broker::new(&settings.broker.amqp_url, ABOUT.name, tasks.tracker(), tasks.shutdown())?;
     let publisher = broker.publisher();
     let requests = Subscription::Work { queue: WorkQueue::CleanupRequests, prefetch: 1 };
-    broker.consume(requests, &publisher, BellHandler { bell: bell.clone(), database: database.clone() });
+    broker.consume(
+        requests,
+        &publisher,
+        BellHandler { bell: bell.clone(), driver: service.driver.clone(), database: database.clone() },
+    );
 
-    let health = health(&tasks, metrics, &database, &worker);
-    let address = admin::serve(settings.admin.admin_listen, health, &tasks)?;
-    tracing::info!(%address, "cleanup-worker started");
+    service.serve_admin(settings.admin.admin_listen, health(service.health(), &database, &worker))?;
 
     let (slots, poll) = (settings.cleanup.cleanup_slots, settings.cleanup.cleanup_poll_interval);
-    tasks.spawn("slots", slots::fill(worker, slots, poll, bell));
-    tasks.shutdown().cancelled().await;
-    anyhow::ensure!(tasks.drain(DRAIN).await, "work was still under way at the end of the drain");
-    tracing::info!("cleanup-worker stopped");
-    Ok(())
+    slots::fill(worker, slots, poll, &bell, &service.driver);
+    service.until_shutdown().await;
+    Ok(service.drain(DRAIN).await?)
 }
 
 /// Ready without the broker: the timers do the work then.
-fn health(tasks: &Tasks, metrics: metrics::MetricsHandle, database: &Database, worker: &Arc<Worker>) -> Health {
+fn health(health: Health, database: &Database, worker: &Arc<Worker>) -> Health {
     let (probed, read, worker) = (database.clone(), database.clone(), worker.clone());
-    Health::new(tasks, metrics)
+    health
         .probe("database", move || {
             let database = probed.clone();
             async move { database.ping().await }

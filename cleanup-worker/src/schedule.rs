@@ -1,10 +1,10 @@
-//! When and how fast purges run: allowed hours, documents per second, delays after failures.
+//! When and how fast purges run: allowed hours, documents per second.
 //!
 //! The hours are compared with PostgreSQL's clock, in the claim and before each slice; this module only reads them.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use shared_database::cleanups::{AllowedHours, DailyWindow};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -47,15 +47,6 @@ fn parse_time(text: &str) -> Option<u32> {
     (parts.next().is_none() && minutes < 60 && seconds < 60 && time <= DAY_SECONDS).then_some(time)
 }
 
-/// How long to wait after the `attempts`th failure in a row: doubled each time up to `longest`, and shortened by up to
-/// half at random so that many cleanups don't come back at once.
-#[must_use]
-pub fn retry_delay(attempts: u32, base: Duration, longest: Duration) -> Duration {
-    let doublings = attempts.saturating_sub(1).min(30);
-    let full = base.saturating_mul(1 << doublings).min(longest);
-    full.mul_f64(rand::random_range(0.5..=1.0))
-}
-
 /// The limit on documents removed per second, over all slots of the process.
 pub struct Pace {
     per_second: u32,
@@ -90,7 +81,7 @@ impl Pace {
     }
 
     fn reserve(&self, documents: usize, now: Instant, deadline: Instant) -> Option<Instant> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.next.lock();
         let start = (*next).max(now);
         if start > deadline {
             return None;
@@ -113,16 +104,6 @@ mod tests {
         assert_eq!(two.0, expected.map(|(from, to)| DailyWindow { from, to }));
         for nonsense in ["", "never", "22:00", "22-06", "25:00-06:00", "10:60-11:00", "10:00-10:00", "+1:00-02:00"] {
             assert!(parse_allowed_hours(nonsense).is_err(), "{nonsense}");
-        }
-    }
-
-    #[test]
-    fn the_delay_doubles_up_to_its_cap() {
-        let (base, longest) = (Duration::from_secs(1), Duration::from_secs(300));
-        for (attempts, full) in [(0, 1), (1, 1), (2, 2), (5, 16), (9, 256), (10, 300), (u32::MAX, 300)] {
-            let delay = retry_delay(attempts, base, longest);
-            let full = Duration::from_secs(full);
-            assert!(delay >= full / 2 && delay <= full, "{attempts}: {delay:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use shared_database::cleanups::{AllowedHours, ClaimError, ClaimedCleanup, Finish
 use shared_database::{Database, DatabaseError};
 use shared_models::PurgeTarget;
 use shared_models::receipt::{ReceiptError, ReceiptSigner};
-use shared_service::Tasks;
+use shared_service::{Backoff, Tasks};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -18,7 +18,6 @@ use tracing::Instrument as _;
 use crate::end::End;
 use crate::heartbeat::{self, ClaimTimes};
 use crate::machine::{Machine, NoHeadway, Observed, Step};
-use crate::schedule::retry_delay;
 use crate::targets::{KNOWN, SliceLimits, StoreError, Stores};
 use crate::{figures, receipt, verify};
 
@@ -291,7 +290,7 @@ impl<'a> Attempt<'a> {
     /// Back to `scheduled` after a failure. While PostgreSQL is down this goes on until the claim is lost.
     async fn give_back(&self, error: &AttemptError) -> End {
         let (policy, failures) = (&self.worker.policy, self.failures.saturating_add(1));
-        let delay = retry_delay(failures, policy.retry_base, policy.retry_longest);
+        let delay = Backoff::new(policy.retry_base, policy.retry_longest).after(failures);
         let (code, text) = (error.code(), error.to_string());
         tracing::warn!(code, error = text, failures, ?delay, "attempt failed, to be retried");
         let (claim, progress) = (self.cleanup.claim, self.machine.progress());

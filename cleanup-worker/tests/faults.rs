@@ -125,7 +125,7 @@ async fn while_postgres_is_down_bells_stay_in_their_queue_and_then_it_is_done() 
     let (worker, _) = world.ready_worker(&[SLOW]).await;
     in_mid_purge(&world, sync, id).await;
     world.rows.test.allow_connections(false).await;
-    worker.wait_until_logged("claim the next cleanup", SOON).await;
+    worker.wait_until_logged("a periodic task failed", SOON).await;
     for _ in 0..10 {
         let bell = Message::CleanupRequested { cleanup_id: id }.encode();
         assert!(world.broker.publish_raw("", "cleanup.requests", &bell, &[]).await);

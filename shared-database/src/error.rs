@@ -59,6 +59,21 @@ impl DatabaseError {
             | Self::Other(_) => false,
         }
     }
+
+    /// Whether PostgreSQL itself ended the statement, so that it can neither be under way nor have changed anything.
+    #[must_use]
+    pub const fn was_rolled_back(&self) -> bool {
+        match self {
+            Self::Conflict(_) | Self::TimedOut(_) => true,
+            Self::Unavailable(_)
+            | Self::ForeignKey { .. }
+            | Self::Unique { .. }
+            | Self::Corrupt(_)
+            | Self::Undecryptable(_)
+            | Self::Migration(_)
+            | Self::Other(_) => false,
+        }
+    }
 }
 
 impl From<DieselError> for DatabaseError {

@@ -10,8 +10,14 @@ use lapin::types::LongString;
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties, Event};
 use secrecy::{ExposeSecret as _, SecretString};
+use shared_service::Backoff;
 
 use crate::error::MessagingError;
+
+/// The pauses between attempts to connect.
+pub(crate) const RECONNECT: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+/// A connection that lived this long was a good one: the pauses start over.
+pub(crate) const HEALTHY: Duration = Duration::from_secs(5);
 
 /// Longest wait for any single answer of the broker.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);

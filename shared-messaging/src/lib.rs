@@ -6,7 +6,6 @@
 //!
 //! No other crate touches a channel.
 
-mod backoff;
 mod connection;
 mod consumer;
 mod error;

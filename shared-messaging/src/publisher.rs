@@ -8,17 +8,18 @@
 //! publishes. So that no message gets another one's return, a channel carries one publish at a time, and a channel whose
 //! publish was abandoned is never used again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use parking_lot::Mutex;
 use shared_models::Envelope;
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
 
-use crate::backoff::Backoff;
-use crate::connection::{self, Address, Change, Events, within};
+use crate::connection::{self, Address, Change, Events, HEALTHY, RECONNECT, within};
 use crate::error::{MessagingError, PublishError};
 use crate::topology::{self, Route};
 
@@ -211,7 +212,7 @@ impl Link {
     /// A channel in confirm mode with no publish under way. Not given back, it is closed.
     async fn take(&self) -> Result<(tokio::sync::SemaphorePermit<'_>, Channel), MessagingError> {
         let slot = self.slots.acquire().await.map_err(|_| MessagingError::ConnectionLost)?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle.lock().pop();
         if let Some(channel) = idle.filter(|channel| channel.status().connected()) {
             return Ok((slot, channel));
         }
@@ -221,7 +222,7 @@ impl Link {
     }
 
     fn give_back(&self, channel: Channel) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
+        self.idle.lock().push(channel);
     }
 }
 
@@ -231,14 +232,18 @@ async fn supervise(address: Address, link: watch::Sender<Option<Arc<Link>>>, sus
     for reason in PublishError::REASONS {
         metrics::counter!("unweave_publish_failures_total", "reason" => reason).increment(0);
     }
-    let mut backoff = Backoff::new();
+    let mut pauses = RECONNECT.pauses();
     loop {
+        let began = Instant::now();
         match topology::open(&address, "publisher").await {
             Ok((connection, events)) => serve(connection, events, &link, &suspect).await,
             Err(error) => tracing::warn!(%error, "the publisher can't connect to the broker"),
         }
         metrics::counter!("unweave_broker_reconnects_total", "connection" => "publisher").increment(1);
-        tokio::time::sleep(backoff.pause()).await;
+        if began.elapsed() > HEALTHY {
+            pauses.start_over();
+        }
+        tokio::time::sleep(pauses.pause()).await;
     }
 }
 

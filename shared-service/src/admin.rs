@@ -218,6 +218,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::metrics::for_tests;
 
     async fn get(health: &Health, path: &str) -> (StatusCode, String) {
         let app = init_service(App::new().configure(|config| health.configure(config))).await;
@@ -227,14 +228,9 @@ mod tests {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    fn metrics_handle() -> MetricsHandle {
-        static HANDLE: std::sync::OnceLock<MetricsHandle> = std::sync::OnceLock::new();
-        HANDLE.get_or_init(|| crate::metrics::install().unwrap()).clone()
-    }
-
     #[tokio::test]
     async fn readiness_is_the_sum_of_its_probes() {
-        let health = Health::new(&Tasks::new(), metrics_handle()).probe("postgres", async || Ok::<(), String>(()));
+        let health = Health::new(&Tasks::new(), for_tests()).probe("postgres", async || Ok::<(), String>(()));
         let (status, body) = get(&health, "/health/ready").await;
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!((status, &body["status"]), (StatusCode::OK, &"ready".into()));
@@ -253,7 +249,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_hangs_or_panics_is_down() {
-        let health = Health::new(&Tasks::new(), metrics_handle())
+        let health = Health::new(&Tasks::new(), for_tests())
             .probe("hangs", std::future::pending::<Result<(), String>>)
             .probe("panics", async || -> Result<(), String> { panic!("on purpose") });
         let checks = health.readiness().await.checks;
@@ -263,7 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_process_is_alive_and_unready_at_once() {
-        let health = Health::new(&Tasks::new(), metrics_handle()).probe("postgres", async || Err("down"));
+        let health = Health::new(&Tasks::new(), for_tests()).probe("postgres", async || Err("down"));
         for path in ["/health", "/health/live"] {
             assert_eq!(get(&health, path).await, (StatusCode::OK, r#"{"status":"healthy"}"#.to_owned()));
         }
@@ -271,7 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn collectors_run_before_the_metrics_are_rendered() {
-        let health = Health::new(&Tasks::new(), metrics_handle()).collector(async || {
+        let health = Health::new(&Tasks::new(), for_tests()).collector(async || {
             ::metrics::gauge!("a_gauge").set(7.0);
             ::metrics::histogram!("a_histogram_seconds").record(0.3);
         });
@@ -285,7 +281,7 @@ mod tests {
     async fn the_endpoint_is_served_until_shutdown() {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let tasks = Tasks::new();
-        let address = serve(([127, 0, 0, 1], 0).into(), Health::new(&tasks, metrics_handle()), &tasks).unwrap();
+        let address = serve(([127, 0, 0, 1], 0).into(), Health::new(&tasks, for_tests()), &tasks).unwrap();
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
         let mut answer = String::new();

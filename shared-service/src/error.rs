@@ -23,6 +23,9 @@ pub enum ServiceError {
     /// The signals can't be listened for.
     #[error("listen for signals: {0}")]
     Signals(std::io::Error),
+    /// The drain ended before the tasks.
+    #[error("tasks were still running {0:?} after the shutdown began")]
+    StillRunning(std::time::Duration),
     /// The runtime can't be built.
     #[error("start the runtime: {0}")]
     Runtime(std::io::Error),

@@ -1,21 +1,26 @@
-//! What every service needs once: settings, telemetry, metrics, health endpoint, tasks and shutdown, clock.
+//! What every service needs once: its start and its end, settings, telemetry, metrics, health endpoint, tasks, periodic
+//! work, back-off, clock.
 //!
 //! Nothing here knows a table, a queue or a store.
 
 pub mod admin;
+pub mod backoff;
 pub mod clock;
 mod error;
 pub mod metrics;
 pub mod periodic;
 mod runtime;
+pub mod service;
 pub mod settings;
 pub mod tasks;
 pub mod telemetry;
 
+pub use backoff::Backoff;
 pub use clock::BootClock;
 pub use error::ServiceError;
-pub use periodic::{periodic, periodic_or_due};
+pub use periodic::{Bell, Driver, Periodic};
 pub use runtime::run;
+pub use service::{About, Service, serve};
 pub use tasks::Tasks;
 
 /// Makes ring the TLS provider of this process. Call it first in `main`; calling it again changes nothing.

@@ -39,6 +39,13 @@ pub fn install() -> Result<MetricsHandle, ServiceError> {
     Ok(MetricsHandle(handle))
 }
 
+/// The one recorder of a test's process.
+#[cfg(test)]
+pub(crate) fn for_tests() -> MetricsHandle {
+    static HANDLE: std::sync::OnceLock<MetricsHandle> = std::sync::OnceLock::new();
+    HANDLE.get_or_init(|| install().unwrap()).clone()
+}
+
 /// What kind of metric a description is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -69,6 +76,8 @@ const SHARED: &[Description] = &[
     (Kind::Counter, "unweave_publish_failures_total", "Messages that aren't known to be published, by reason"),
     (Kind::Counter, "unweave_messages_consumed_total", "Messages handled, by queue and outcome"),
     (Kind::Counter, "unweave_broker_reconnects_total", "Connections to the broker that were rebuilt, by their use"),
-    (Kind::Counter, "unweave_periodic_runs_total", "Runs of periodic tasks, by task and outcome"),
+    (Kind::Counter, "unweave_driver_runs_total", "Runs of periodic tasks, by task and outcome"),
+    (Kind::Gauge, "unweave_driver_last_run_timestamp_seconds", "End of the last run of a periodic task, since 1970"),
+    (Kind::Histogram, "unweave_driver_duration_seconds", "Time that a run of a periodic task takes"),
     (Kind::Counter, "unweave_task_panics_total", "Tasks that panicked, by name"),
 ];

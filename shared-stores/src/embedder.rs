@@ -16,13 +16,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::future::BoxFuture;
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, redirect, retry};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
+use shared_service::Backoff;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
@@ -42,8 +42,7 @@ pub type Embedding = Vec<f32>;
 /// Batches of one call that wait for their vectors at once.
 const BATCHES_AT_ONCE: usize = 4;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+const RETRIES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(15));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A word that every model has a vector for.
@@ -237,14 +236,9 @@ impl Embedder {
         deadline: Instant,
         request: Duration,
     ) -> Result<Vec<Option<Embedding>>, EmbedderError> {
-        let pauses = ExponentialBuilder::default()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LONGEST_PAUSE)
-            .with_jitter()
-            .without_max_times()
-            .build();
+        let mut pauses = RETRIES.pauses();
         let mut last = EmbedderError::Unanswered(request);
-        for pause in pauses {
+        loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -253,7 +247,7 @@ impl Embedder {
                 Err(error) if error.is_retryable() => last = error,
                 end => return end,
             }
-            let pause = last.retry_after().map_or(pause, |wanted| wanted.max(pause));
+            let pause = last.retry_after().unwrap_or_default().max(pauses.pause());
             if pause >= deadline.saturating_duration_since(Instant::now()) {
                 break;
             }

@@ -4,8 +4,9 @@
 //! (DEL-2).
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use shared_messaging::{Delivery, Outcome};
 use shared_models::{Message, SyncJobId};
 
@@ -36,7 +37,7 @@ impl RunningJobs {
     #[must_use]
     pub fn register(self: &Arc<Self>, lease: &Arc<Lease>) -> Registered {
         let job = lease.job();
-        let mut jobs = self.lock();
+        let mut jobs = self.0.lock();
         if jobs.is_shutting_down {
             lease.stop(Stop::Shutdown);
         }
@@ -50,7 +51,7 @@ impl RunningJobs {
 
     /// Stops a job; one that doesn't run here is ignored.
     pub fn cancel(&self, job: SyncJobId) {
-        let mut jobs = self.lock();
+        let mut jobs = self.0.lock();
         if let Some(lease) = jobs.leases.get(&job) {
             tracing::info!(job_id = %job, "the job is cancelled");
             lease.stop(Stop::Cancelled);
@@ -64,7 +65,7 @@ impl RunningJobs {
 
     /// Stops every job, and those that are yet to be registered.
     pub fn stop_all(&self) {
-        let mut jobs = self.lock();
+        let mut jobs = self.0.lock();
         jobs.is_shutting_down = true;
         jobs.leases.values().for_each(|lease| lease.stop(Stop::Shutdown));
     }
@@ -76,15 +77,11 @@ impl RunningJobs {
         }
         Outcome::Done
     }
-
-    fn lock(&self) -> MutexGuard<'_, Jobs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let mut jobs = self.jobs.lock();
+        let mut jobs = self.jobs.0.lock();
         jobs.leases.remove(&self.job);
         metrics::gauge!("unweave_sync_jobs_running").set(running(&jobs));
     }

@@ -8,9 +8,10 @@
 //! with a write under way may end that write after the lease's end: it finds out when it goes on
 //! ([`Lease::has_ended_late`]) and reopens the cleanup. What nobody notices is found by the second or the later check.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use shared_models::{ProtocolTimes, SyncJobId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -137,7 +138,7 @@ impl Lease {
     }
 
     fn start(self: &Arc<Self>, kind: WriteKind) -> Result<WriteTicket, StartRefused> {
-        let started = self.look(|state, now| state.start(now, kind));
+        let started = self.step(|state, now| state.start(now, kind));
         started.map(|(id, deadline)| WriteTicket::new(self.clone(), id, deadline))
     }
 
@@ -149,7 +150,7 @@ impl Lease {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            let (stopped, left) = self.look(|state, now| {
+            let (stopped, left) = self.step(|state, now| {
                 state.observe(now);
                 (state.stopped(), state.ends_at().saturating_sub(now))
             });
@@ -169,7 +170,7 @@ impl Lease {
 
     /// No write starts from now on. The first reason stays.
     pub fn stop(&self, reason: Stop) {
-        self.look(|state, now| state.stop(now, reason));
+        self.step(|state, now| state.stop(now, reason));
     }
 
     /// Waits until no write may start any more.
@@ -180,19 +181,19 @@ impl Lease {
     /// Why no write may start any more, if so, and how long that has been known.
     #[must_use]
     pub fn stop_reason(&self) -> Option<(Stop, Duration)> {
-        self.look(|state, now| state.stopped().map(|(reason, since)| (reason, now.saturating_sub(since))))
+        self.step(|state, now| state.stopped().map(|(reason, since)| (reason, now.saturating_sub(since))))
     }
 
     /// When the lease ends, on its clock.
     #[must_use]
     pub fn ends_at(&self) -> Duration {
-        self.look(|state, _| state.ends_at())
+        self.step(|state, _| state.ends_at())
     }
 
     /// How many writes are open.
     #[must_use]
     pub fn open_writes(&self) -> usize {
-        self.look(LeaseState::open_writes)
+        self.step(LeaseState::open_writes)
     }
 
     /// Waits until no write is open. Means something only after [`Lease::stop`].
@@ -200,7 +201,7 @@ impl Lease {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            let (open, next, now) = self.look(|state, now| (state.open_writes(now), state.next_closing(), now));
+            let (open, next, now) = self.step(|state, now| (state.open_writes(now), state.next_closing(), now));
             if open == 0 {
                 return;
             }
@@ -217,15 +218,15 @@ impl Lease {
     /// Whether a write may have ended after the lease's end: the process or the machine stood still meanwhile.
     #[must_use]
     pub fn has_ended_late(&self) -> bool {
-        self.look(|state, now| {
+        self.step(|state, now| {
             state.observe(now);
             state.has_ended_late()
         })
     }
 
     /// Runs `step` at the present time; wakes whoever waits.
-    fn look<T>(&self, step: impl FnOnce(&mut LeaseState, Duration) -> T) -> T {
-        let mut state = self.lock();
+    fn step<T>(&self, step: impl FnOnce(&mut LeaseState, Duration) -> T) -> T {
+        let mut state = self.state.lock();
         // The clock is read under the lock, so that the steps happen in the order of their times.
         let result = step(&mut state, self.clock.now());
         if state.stopped().is_some() && !self.stop.is_cancelled() {
@@ -236,13 +237,9 @@ impl Lease {
     }
 
     fn change<T>(&self, step: impl FnOnce(&mut LeaseState, Duration) -> T) -> T {
-        let result = self.look(step);
+        let result = self.step(step);
         self.changed.notify_waiters();
         result
-    }
-
-    fn lock(&self) -> MutexGuard<'_, LeaseState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

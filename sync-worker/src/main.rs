@@ -11,9 +11,9 @@ use shared_database::Database;
 use shared_database::credentials::CredentialCipher;
 use shared_messaging::{Broker, ConsumerHandle, Publisher, Subscription, WorkQueue};
 use shared_models::LeaseOwner;
-use shared_service::admin::{self, Health};
+use shared_service::admin::Health;
 use shared_service::settings::EmbedderEndpoint;
-use shared_service::{BootClock, Tasks, metrics, settings, telemetry};
+use shared_service::{About, Bell, BootClock, Service, Tasks};
 use shared_stores::embedder::{Embedder, EmbedderConfig, Patience};
 use shared_stores::{ArfStore, VespaClient};
 use sync_worker::cancel::RunningJobs;
@@ -24,7 +24,7 @@ use sync_worker::settings::Settings;
 use sync_worker::sources::SourceAccess;
 use sync_worker::worker::{RunMessages, Worker};
 use sync_worker::{figures, reaper, scheduler};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 /// How long shutdown waits for jobs to stop: a write that stays unanswered is open for some seconds.
 const DRAIN: Duration = Duration::from_secs(24);
@@ -34,21 +34,20 @@ const BATCHES_IN_FLIGHT: u16 = 4;
 const EMBEDDING_TIMEOUT: Duration = Duration::from_secs(30);
 const STORE_PROBE: Duration = Duration::from_millis(1_500);
 
+const ABOUT: About<Settings> = About {
+    name: "sync-worker",
+    figures: figures::DESCRIPTIONS,
+    start_at_zero: figures::start_at_zero,
+    telemetry: |settings| &settings.telemetry,
+};
+
 fn main() -> anyhow::Result<()> {
-    shared_service::install_tls_provider();
-    let settings: Settings = settings::load();
-    shared_service::run(Box::pin(serve(settings)))?
+    shared_service::serve(ABOUT, serve)
 }
 
-async fn serve(settings: Settings) -> anyhow::Result<()> {
-    telemetry::init("sync-worker", &settings.telemetry)?;
-    let metrics = metrics::install()?;
-    metrics::describe(figures::DESCRIPTIONS);
-    figures::start_at_zero();
-    let tasks = Tasks::new();
-    tasks.shutdown_on_signals()?;
-
-    let broker = Broker::new(&settings.broker.amqp_url, "sync-worker", tasks.tracker(), tasks.shutdown())?;
+async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
+    let tasks = service.tasks.clone();
+    let broker = Broker::new(&settings.broker.amqp_url, ABOUT.name, tasks.tracker(), tasks.shutdown())?;
     let publisher = broker.publisher();
     let worker = Arc::new(worker(&settings, publisher.clone(), &tasks)?);
     let holder = &worker.tools.holder;
@@ -63,20 +62,18 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         publisher.clone(),
         settings.protocol.lease_guard,
         settings.sync.reaper_interval,
-        &tasks,
+        &service.driver,
     );
-    scheduler::start(&holder.control, settings.sync.scheduler_interval, &worker.look_now, &tasks);
-    tasks.spawn("look_for_jobs", worker.clone().look_for_jobs());
+    scheduler::start(&holder.control, settings.sync.scheduler_interval, &worker.look_now, &service);
+    worker.look_for_jobs(&service.driver);
 
-    let health = health(Health::new(&tasks, metrics), &worker.tools, control, publisher);
-    let address = admin::serve(settings.admin.admin_listen, health, &tasks)?;
-    tracing::info!(%address, lease_owner = %holder.owner, "sync-worker started");
+    let health = health(service.health(), &worker.tools, control, publisher);
+    service.serve_admin(settings.admin.admin_listen, health)?;
+    tracing::info!(lease_owner = %holder.owner, "started");
 
-    tasks.shutdown().cancelled().await;
+    service.until_shutdown().await;
     worker.running.stop_all();
-    anyhow::ensure!(tasks.drain(DRAIN).await, "jobs were still stopping at the end of the drain");
-    tracing::info!("sync-worker stopped");
-    Ok(())
+    Ok(service.drain(DRAIN).await?)
 }
 
 fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::Result<Worker> {
@@ -111,7 +108,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
         tools: Arc::new(tools),
         running: Arc::new(RunningJobs::default()),
         slots: Arc::new(Semaphore::new(max_jobs)),
-        look_now: Arc::new(Notify::new()),
+        look_now: Bell::default(),
     })
 }
 

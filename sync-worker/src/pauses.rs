@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use backon::BackoffBuilder as _;
+use shared_service::Backoff;
 
-/// Growing pauses without an end, shortened at random so that many jobs don't come back at once.
-pub fn pauses(first: Duration, longest: Duration) -> backon::ExponentialBackoff {
-    backon::ExponentialBuilder::default()
-        .with_min_delay(first)
-        .with_max_delay(longest)
-        .with_jitter()
-        .without_max_times()
-        .build()
+/// Growing pauses without an end.
+pub fn pauses(first: Duration, longest: Duration) -> impl Iterator<Item = Duration> + Send {
+    let mut pauses = Backoff::new(first, longest).pauses();
+    std::iter::from_fn(move || Some(pauses.pause()))
 }

@@ -2,19 +2,16 @@
 //!
 //! Every worker runs it, also for others' jobs. Keeps DEL-5: no job stays running for ever.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use shared_database::{Database, DatabaseError};
 use shared_messaging::Publisher;
 use shared_models::{Envelope, Message};
-use shared_service::{Tasks, periodic};
-use tokio::sync::Notify;
+use shared_service::{Driver, Periodic};
 
 /// Starts the reaper.
-pub fn start(database: Database, publisher: Publisher, guard: Duration, interval: Duration, tasks: &Tasks) {
-    let reap = move || reap(database.clone(), publisher.clone(), guard);
-    tasks.spawn("reaper", periodic("reaper", interval, Arc::new(Notify::new()), tasks.shutdown().clone(), reap));
+pub fn start(database: Database, publisher: Publisher, guard: Duration, interval: Duration, driver: &Driver) {
+    driver.start(Periodic::every("reaper", interval), move |_| reap(database.clone(), publisher.clone(), guard));
 }
 
 async fn reap(database: Database, publisher: Publisher, guard: Duration) -> Result<(), DatabaseError> {

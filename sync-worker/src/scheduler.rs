@@ -5,15 +5,16 @@
 //! messages, or nothing does: the jobs are pending rows, and every worker looks for those.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use shared_database::schedules::{Firing, Review};
 use shared_database::{Database, DatabaseError};
 use shared_models::SourceConnectionId;
 use shared_models::schedule::SkipReason;
-use shared_service::{Tasks, periodic, periodic_or_due};
-use tokio::sync::Notify;
+use shared_service::periodic::Next;
+use shared_service::{Bell, Periodic, Service};
 use tokio_util::sync::CancellationToken;
 
 /// Schedules fired in one transaction: their connections are locked meanwhile, some tens of milliseconds.
@@ -24,29 +25,24 @@ const BUSY: Duration = Duration::from_millis(100);
 const REVIEW_INTERVAL: Duration = Duration::from_secs(600);
 const REVIEW_BATCH: usize = 500;
 
-/// Starts the scheduler; it looks every `interval`, and sooner if it knows that something is due. `fired` is notified
-/// when there are new pending jobs: it is what the worker waits on that looks for them, `Worker::look_now`.
-pub fn start(database: &Database, interval: Duration, fired: &Arc<Notify>, tasks: &Tasks) {
+/// Starts the scheduler; it looks every `interval`, and sooner if it knows that something is due. `fired` is rung when
+/// there are new pending jobs: it wakes the look for them.
+pub fn start(database: &Database, interval: Duration, fired: &Bell, service: &Service) {
     let scheduler = Scheduler {
         database: database.clone(),
         fired: fired.clone(),
-        shutdown: tasks.shutdown().clone(),
+        shutdown: service.tasks.shutdown().clone(),
         unreadable: Arc::default(),
     };
     let reviewer = scheduler.clone();
-    let firing = move || scheduler.clone().fire();
-    tasks.spawn("scheduler", periodic_or_due("scheduler", interval, Arc::default(), tasks.shutdown().clone(), firing));
-    let reviewing = move || reviewer.clone().review();
-    tasks.spawn(
-        "schedule review",
-        periodic("schedule review", REVIEW_INTERVAL, Arc::default(), tasks.shutdown().clone(), reviewing),
-    );
+    service.driver.start(Periodic::every("scheduler", interval), move |_| scheduler.clone().fire());
+    service.driver.start(Periodic::every("schedule review", REVIEW_INTERVAL), move |_| reviewer.clone().review());
 }
 
 #[derive(Clone)]
 struct Scheduler {
     database: Database,
-    fired: Arc<Notify>,
+    fired: Bell,
     shutdown: CancellationToken,
     /// Those that have been logged, as of the last review.
     unreadable: Arc<Mutex<HashSet<SourceConnectionId>>>,
@@ -54,7 +50,7 @@ struct Scheduler {
 
 impl Scheduler {
     /// Fires until nothing is due, and says when something will be.
-    async fn fire(self) -> Result<Option<Duration>, DatabaseError> {
+    async fn fire(self) -> Result<Next, DatabaseError> {
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
         while !self.shutdown.is_cancelled() {
             let firing = self.database.fire_schedules(limit).await?;
@@ -64,7 +60,7 @@ impl Scheduler {
             }
         }
         let outlook = self.database.schedule_outlook().await?;
-        Ok(outlook.due_in.map(|due_in| due_in.max(BUSY)))
+        Ok(outlook.due_in.map_or(Next::AtInterval, |due_in| Next::Within(due_in.max(BUSY))))
     }
 
     fn record(&self, firing: &Firing) {
@@ -87,7 +83,7 @@ impl Scheduler {
         metrics::counter!("unweave_schedules_fired_total").increment(u64::try_from(fired).unwrap_or_default());
         tracing::info!(fired, skipped, "schedules were due");
         if fired > 0 {
-            self.fired.notify_one();
+            self.fired.ring();
         }
     }
 
@@ -112,16 +108,12 @@ impl Scheduler {
             }
         }
         // One that is mended or gone is logged again if it comes back.
-        self.logged().retain(|connection| still.contains(connection));
+        self.unreadable.lock().retain(|connection| still.contains(connection));
         Ok(())
     }
 
-    fn logged(&self) -> MutexGuard<'_, HashSet<SourceConnectionId>> {
-        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn warn_once(&self, connection: SourceConnectionId) {
-        if self.logged().insert(connection) {
+        if self.unreadable.lock().insert(connection) {
             tracing::warn!(source_connection_id = %connection, "the cron expression can't be read; it never runs");
         }
     }

@@ -10,7 +10,9 @@ use shared_database::DatabaseError;
 use shared_database::jobs::JobChoice;
 use shared_messaging::{Delivery, Handler, Outcome};
 use shared_models::Message;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use shared_service::periodic::Woken;
+use shared_service::{Bell, Driver, Periodic};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
 use crate::cancel::RunningJobs;
@@ -30,8 +32,8 @@ pub struct Worker {
     pub running: Arc<RunningJobs>,
     /// One permit for each job that may run.
     pub slots: Arc<Semaphore>,
-    /// Notified when a slot becomes free, and when the scheduler has made jobs.
-    pub look_now: Arc<Notify>,
+    /// Rung when a slot becomes free, and when the scheduler has made jobs.
+    pub look_now: Bell,
 }
 
 impl Worker {
@@ -63,7 +65,7 @@ impl Worker {
     }
 
     /// Claims pending jobs until there is none or no slot is free.
-    async fn claim_pending(self: &Arc<Self>, grace: Duration) -> Result<(), DatabaseError> {
+    async fn claim_pending(self: Arc<Self>, grace: Duration) -> Result<(), DatabaseError> {
         while let Ok(slot) = self.slots.clone().try_acquire_owned() {
             if !self.claim(JobChoice::PendingFor(grace), slot).await? {
                 break;
@@ -72,28 +74,25 @@ impl Worker {
         Ok(())
     }
 
-    /// Looks for pending jobs on a timer and whenever a slot becomes free, until shutdown.
-    pub async fn look_for_jobs(self: Arc<Self>) {
-        let shutdown = self.tools.tasks.shutdown().clone();
-        loop {
-            let grace = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return,
-                () = self.look_now.notified() => Duration::ZERO,
-                () = tokio::time::sleep(LOOK_INTERVAL) => MESSAGE_GRACE,
+    /// Looks for pending jobs now and then, and whenever a slot becomes free, until shutdown.
+    pub fn look_for_jobs(self: &Arc<Self>, driver: &Driver) {
+        let worker = self.clone();
+        let task = Periodic::every("look for jobs", LOOK_INTERVAL).woken_by(&self.look_now);
+        driver.start(task, move |woken| {
+            let grace = match woken {
+                Woken::ByBell => Duration::ZERO,
+                Woken::ByTime => MESSAGE_GRACE,
             };
-            if let Err(error) = self.claim_pending(grace).await {
-                tracing::warn!(%error, "pending jobs could not be looked for");
-            }
-        }
+            worker.clone().claim_pending(grace)
+        });
     }
 }
 
-struct FreedSlot(Arc<Notify>);
+struct FreedSlot(Bell);
 
 impl Drop for FreedSlot {
     fn drop(&mut self) {
-        self.0.notify_one();
+        self.0.ring();
     }
 }
 
@@ -131,7 +130,7 @@ impl Handler for RunMessages {
         let has_slot = slot.is_ok();
         drop(slot);
         // The look for pending jobs may have found the slot taken by this question.
-        self.0.look_now.notify_one();
+        self.0.look_now.ring();
         has_slot && self.0.tools.holder.control.ping().await.is_ok()
     }
 }

@@ -100,7 +100,7 @@ async fn a_worker_frozen_in_mid_firing_holds_nothing_up_and_fires_nothing_when_i
     wait_until("nothing is due", BOUND, async || stage.rows.count(STILL_DUE).await == 0).await;
     victim.service.cont();
     wait_until("the victim has noticed", BOUND, async || {
-        let failed = "unweave_periodic_runs_total{task=\"scheduler\",outcome=\"failed\"}";
+        let failed = "unweave_driver_runs_total{task=\"scheduler\",outcome=\"failed\"}";
         victim.metric(failed).await >= 1.0
     })
     .await;

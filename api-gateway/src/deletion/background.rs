@@ -1,11 +1,10 @@
 //! What runs beside the deletions of a gateway: the consumer of stop events, the poll that covers lost ones, the finisher.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use shared_messaging::{Broker, ConsumerHandle, Delivery, Outcome, Subscription};
 use shared_models::Message;
-use shared_service::periodic::periodic;
+use shared_service::{Driver, Periodic};
 
 use super::Deletions;
 use super::stops::POLL_INTERVAL;
@@ -21,15 +20,18 @@ pub struct FinisherTimes {
 
 impl Deletions {
     /// Starts everything; it ends at shutdown, the poll when the last deletion has ended.
-    pub fn start_background(&self, broker: &Broker, finisher: FinisherTimes) -> ConsumerHandle {
-        let tasks = self.parts.tasks.clone();
-        tasks.spawn("stop poll", self.clone().poll_stops());
+    pub fn start_background(&self, broker: &Broker, driver: &Driver, finisher: FinisherTimes) -> ConsumerHandle {
+        let (waits, parts) = (self.parts.stops.clone(), self.parts.clone());
+        let poll = Periodic::every("stop poll", POLL_INTERVAL).and_during_shutdown_while(move || !waits.is_idle());
+        driver.start(poll, move |_| {
+            let parts = parts.clone();
+            async move { parts.stops.poll(&parts.database).await }
+        });
         let deletions = self.clone();
-        let finishing = periodic("finisher", finisher.interval, Arc::default(), tasks.shutdown().clone(), move || {
+        driver.start(Periodic::every("finisher", finisher.interval), move |_| {
             let deletions = deletions.clone();
             async move { deletions.finish(finisher.age).await }
         });
-        tasks.spawn("finisher", finishing);
         let stops = self.parts.stops.clone();
         let on_event = move |delivery: Delivery| {
             if let Message::JobStopped { job_id } = delivery.envelope.message {
@@ -38,15 +40,5 @@ impl Deletions {
             std::future::ready(Outcome::Done)
         };
         broker.consume(Subscription::Events { pattern: "job.stopped.#" }, &self.parts.publisher, on_event)
-    }
-
-    async fn poll_stops(self) {
-        let parts = &self.parts;
-        while !(parts.tasks.shutdown().is_cancelled() && parts.stops.is_idle()) {
-            if let Err(error) = parts.stops.poll(&parts.database).await {
-                tracing::warn!(%error, "stopped jobs not looked up; next poll");
-            }
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
     }
 }

@@ -3,9 +3,10 @@
 //! An event may be lost, doubled or late. It only wakes: what is true is read under the lock at D3.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use shared_database::Database;
 use shared_models::SyncJobId;
 use tokio::sync::Notify;
@@ -22,7 +23,7 @@ pub(super) struct StopHub {
 impl StopHub {
     /// Tells everybody who waits for `job` to look.
     pub(super) fn stopped(&self, job: SyncJobId) {
-        if let Some(waits) = self.lock().get(&job) {
+        if let Some(waits) = self.waits.lock().get(&job) {
             // A permit is kept for a wait that isn't awaiting right now.
             waits.iter().for_each(|wait| wait.notify_one());
         }
@@ -31,7 +32,7 @@ impl StopHub {
     /// Registers a wait for `jobs`; it ends when the answer is dropped.
     pub(super) fn register(&self, jobs: &[SyncJobId]) -> Wait {
         let notify = Arc::new(Notify::new());
-        let mut waits = self.lock();
+        let mut waits = self.waits.lock();
         for &job in jobs {
             waits.entry(job).or_default().push(Arc::clone(&notify));
         }
@@ -43,12 +44,12 @@ impl StopHub {
     }
 
     fn jobs(&self) -> Vec<SyncJobId> {
-        self.lock().keys().copied().collect()
+        self.waits.lock().keys().copied().collect()
     }
 
     /// Whether nobody waits.
     pub(super) fn is_idle(&self) -> bool {
-        self.lock().is_empty()
+        self.waits.lock().is_empty()
     }
 
     /// Looks once whether jobs that somebody waits for have ended.
@@ -60,10 +61,6 @@ impl StopHub {
         let active = database.active_among(&jobs).await?;
         jobs.iter().filter(|job| !active.contains(job)).for_each(|job| self.stopped(*job));
         Ok(())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SyncJobId, Vec<Arc<Notify>>>> {
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,7 +85,7 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        let mut waits = self.hub.lock();
+        let mut waits = self.hub.waits.lock();
         for job in &self.jobs {
             if let Some(registered) = waits.get_mut(job) {
                 registered.retain(|other| !Arc::ptr_eq(other, &self.notify));

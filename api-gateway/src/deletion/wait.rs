@@ -8,9 +8,10 @@ use std::time::Instant;
 use metrics::histogram;
 use shared_database::DatabaseError;
 use shared_database::deletion::{Commit, Subject};
-use shared_models::{Envelope, Message, RequestId, SyncJobId};
+use shared_models::{RequestId, SyncJobId};
 
 use super::{DeletionAnswer, Parts, owned};
+use crate::cancel;
 
 impl Parts {
     pub(super) async fn wait_and_commit(
@@ -25,7 +26,7 @@ impl Parts {
         let silent_at = watched_since + self.times.silence_after();
         let bound = began + self.times.cancel_wait;
         let wait = self.stops.register(stopping);
-        self.publish_cancels(stopping, request);
+        stopping.iter().for_each(|&job| cancel::announce(&self.tasks, &self.publisher, job, request));
         loop {
             // At the bound the outcome is known by the clock; until then an event, or the poll, wakes.
             let until = if Instant::now() < silent_at { silent_at.min(bound) } else { bound };
@@ -54,19 +55,6 @@ impl Parts {
                 tokio::time::sleep(RETRY.min(bound.saturating_duration_since(Instant::now()))).await;
                 wait.again();
             }
-        }
-    }
-
-    /// Publishes beside the wait, never before it: the broker may be down or slow.
-    fn publish_cancels(&self, stopping: &[SyncJobId], request: RequestId) {
-        for &job_id in stopping {
-            let publisher = self.publisher.clone();
-            self.tasks.spawn("publish CancelSync", async move {
-                let envelope = Envelope::new(Message::CancelSync { job_id }, Some(request));
-                if let Err(error) = publisher.publish(&envelope).await {
-                    tracing::warn!(%job_id, %error, "CancelSync not published; the refused lease renewal stops the job");
-                }
-            });
         }
     }
 }

@@ -4,9 +4,9 @@
 //! would trust them to agree. The clock stands still while this machine sleeps, which only makes the wait longer.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use shared_database::deletion::Subject;
 
 /// An entry that no list of deletions in progress confirmed for this long is dropped.
@@ -20,20 +20,16 @@ pub(super) struct DeletionWatch {
 impl DeletionWatch {
     /// Begins to watch, if it didn't; D1 of the subject must be committed by now.
     pub(super) fn observe(&self, subject: Subject) -> Instant {
-        *self.lock().entry(subject).or_insert_with(Instant::now)
+        *self.since.lock().entry(subject).or_insert_with(Instant::now)
     }
 
     /// The subject is gone.
     pub(super) fn forget(&self, subject: Subject) {
-        self.lock().remove(&subject);
+        self.since.lock().remove(&subject);
     }
 
     /// Drops what has gone without this process seeing it.
     pub(super) fn retain(&self, in_progress: &[Subject]) {
-        self.lock().retain(|subject, since| since.elapsed() < KEEP || in_progress.contains(subject));
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Subject, Instant>> {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+        self.since.lock().retain(|subject, since| since.elapsed() < KEEP || in_progress.contains(subject));
     }
 }

@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,10 @@ use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Bytes;
+use parking_lot::Mutex;
 use rustix::net::{Shutdown, shutdown};
-use shared_service::Tasks;
+use shared_service::periodic::Done;
+use shared_service::{Driver, Periodic};
 
 /// The open connections. Cheap to clone.
 #[derive(Clone, Default)]
@@ -53,31 +55,31 @@ impl Connections {
         };
         let activity = Mutex::new(Activity::Idle { since: Instant::now() });
         let connection = Arc::new(Connection { socket, activity });
-        self.lock().push(Arc::downgrade(&connection));
+        self.0.lock().push(Arc::downgrade(&connection));
         data.insert(connection);
     }
 
     /// Shuts those down that are idle for longer than `limit`, until shutdown.
-    pub fn watch(&self, limit: Duration, tasks: &Tasks) {
-        let (connections, shutdown) = (self.clone(), tasks.shutdown().clone());
-        let pause = (limit / 4).min(Duration::from_secs(5));
-        drop(tasks.spawn("close idle connections", async move {
-            while shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-                connections.lock().retain(|connection| {
-                    connection.upgrade().inspect(|connection| connection.close_if_idle(limit)).is_some()
-                });
-            }
-        }));
+    pub fn watch(&self, limit: Duration, driver: &Driver) {
+        let connections = self.clone();
+        let task = Periodic::every("close idle connections", (limit / 4).min(Duration::from_secs(5)));
+        driver.start(task, move |_| {
+            let connections = connections.clone();
+            async move { connections.close_idle(limit) }
+        });
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Connection>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn close_idle(&self, limit: Duration) -> Done {
+        self.0
+            .lock()
+            .retain(|connection| connection.upgrade().inspect(|connection| connection.close_if_idle(limit)).is_some());
+        Ok(())
     }
 }
 
 impl Connection {
     fn change(&self, change: impl FnOnce(Activity) -> Activity) {
-        let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut activity = self.activity.lock();
         *activity = change(*activity);
     }
 

@@ -6,17 +6,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use shared_service::Tasks;
+use shared_service::{Driver, Periodic};
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -72,58 +73,45 @@ struct Current(RwLock<Arc<CertifiedKey>>);
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(self.0.read().clone())
     }
 }
 
-/// What rustls needs to serve with these files; a task looks for changes of them until shutdown.
+/// What rustls needs to serve with these files; changes of them are looked for until shutdown.
 ///
 /// # Errors
 /// The files can't be read, aren't PEM, or don't belong together.
-pub fn server_config(files: TlsFiles, tasks: &Tasks) -> anyhow::Result<ServerConfig> {
-    let pems = files.read()?;
-    let current = Arc::new(Current(RwLock::new(Arc::new(pems.certified_key()?))));
-    let watched = current.clone();
-    let shutdown = tasks.shutdown().clone();
-    drop(tasks.spawn("watch TLS files", async move {
-        let mut watch = Watch { files, seen: pems, is_unreadable: false };
-        while shutdown.run_until_cancelled(tokio::time::sleep(LOOK_INTERVAL)).await.is_some() {
-            if let Some(key) = watch.changed() {
-                *watched.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
-                tracing::info!("new connections get the certificate that is in the files now");
-            }
-        }
-    }));
+pub fn server_config(files: TlsFiles, driver: &Driver) -> anyhow::Result<ServerConfig> {
+    let seen = files.read()?;
+    let current = Arc::new(Current(RwLock::new(Arc::new(seen.certified_key()?))));
+    let watch = Arc::new(Watch { files, current: current.clone(), seen: Mutex::new(seen) });
+    driver.start(Periodic::every("watch TLS files", LOOK_INTERVAL), move |_| {
+        let watch = watch.clone();
+        async move { watch.follow() }
+    });
     Ok(ServerConfig::builder().with_no_client_auth().with_cert_resolver(current))
 }
 
 struct Watch {
     files: TlsFiles,
-    seen: Pems,
-    is_unreadable: bool,
+    current: Arc<Current>,
+    seen: Mutex<Pems>,
 }
 
 impl Watch {
-    /// The key pair in the files if they have changed to one that fits.
-    fn changed(&mut self) -> Option<CertifiedKey> {
-        let pems = match self.files.read() {
-            Ok(pems) => pems,
-            Err(error) => {
-                if !self.is_unreadable {
-                    tracing::warn!(error = format!("{error:#}"), "the certificate stays as it was");
-                }
-                self.is_unreadable = true;
-                return None;
-            }
-        };
-        self.is_unreadable = false;
-        if pems == self.seen {
-            return None;
+    /// Takes the key pair in the files if they have changed to one that fits.
+    fn follow(&self) -> Result<(), String> {
+        let unchanged = |error: anyhow::Error| format!("the certificate stays as it was: {error:#}");
+        let pems = self.files.read().map_err(unchanged)?;
+        if pems == *self.seen.lock() {
+            return Ok(());
         }
         let key = pems.certified_key();
-        self.seen = pems;
+        *self.seen.lock() = pems;
         let outcome = if key.is_ok() { "taken" } else { "refused" };
         metrics::counter!("unweave_tls_certificates_total", "outcome" => outcome).increment(1);
-        key.inspect_err(|error| tracing::warn!(error = format!("{error:#}"), "the certificate stays as it was")).ok()
+        *self.current.0.write() = Arc::new(key.map_err(unchanged)?);
+        tracing::info!("new connections get the certificate that is in the files now");
+        Ok(())
     }
 }

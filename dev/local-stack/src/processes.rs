@@ -5,10 +5,10 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 
@@ -44,26 +44,26 @@ impl Processes {
         let child = command.stdout(file).stderr(errors).process_group(0).spawn();
         let child = child.with_context(|| format!("start {name}"))?;
         let pid = child.id().with_context(|| format!("start {name}"))?;
-        self.lock().insert(name.to_owned(), Process { child, pid, log: log.to_owned() });
+        self.living.lock().insert(name.to_owned(), Process { child, pid, log: log.to_owned() });
         Ok(pid)
     }
 
     /// The process id of a child that was started.
     #[must_use]
     pub fn pid(&self, name: &str) -> Option<u32> {
-        self.lock().get(name).map(|process| process.pid)
+        self.living.lock().get(name).map(|process| process.pid)
     }
 
     /// The process ids of all children, by name.
     #[must_use]
     pub fn pids(&self) -> BTreeMap<String, u32> {
-        self.lock().iter().map(|(name, process)| (name.clone(), process.pid)).collect()
+        self.living.lock().iter().map(|(name, process)| (name.clone(), process.pid)).collect()
     }
 
     /// How a child ended, if it has.
     #[must_use]
     pub fn exited(&self, name: &str) -> Option<ExitStatus> {
-        self.lock().get_mut(name)?.child.try_wait().ok()?
+        self.living.lock().get_mut(name)?.child.try_wait().ok()?
     }
 
     /// Waits until `probe` says yes. Fails, with the end of the log, when the child dies first or `bound` has passed.
@@ -104,7 +104,7 @@ impl Processes {
 
     /// Asks a child to end, kills it when it hasn't within `bound`. A child that never started is no error.
     pub async fn stop(&self, name: &str, signal: Signal, bound: Duration) {
-        let Some(mut process) = self.lock().remove(name) else { return };
+        let Some(mut process) = self.living.lock().remove(name) else { return };
         if process.child.try_wait().ok().flatten().is_some() {
             return;
         }
@@ -119,7 +119,7 @@ impl Processes {
     /// The last lines that a child printed, for an error message.
     #[must_use]
     pub fn tail(&self, name: &str) -> String {
-        let Some(log) = self.lock().get(name).map(|process| process.log.clone()) else { return String::new() };
+        let Some(log) = self.living.lock().get(name).map(|process| process.log.clone()) else { return String::new() };
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
@@ -131,10 +131,6 @@ impl Processes {
         };
         let last = last.unwrap_or_default();
         format!("; the end of {}:\n  {}", log.display(), last.join("\n  "))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Process>> {
-        self.living.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

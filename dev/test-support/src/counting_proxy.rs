@@ -7,8 +7,9 @@
 mod frontend;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -107,24 +108,18 @@ impl CountingProxy {
 
     /// Forgets the round trips so far.
     pub fn reset(&self) {
-        self.record.lock().clear();
+        self.record.0.lock().clear();
     }
 
     /// The round trips since the last reset.
     #[must_use]
     pub fn round_trips(&self) -> Vec<RoundTrip> {
-        self.record.lock().clone()
+        self.record.0.lock().clone()
     }
 }
 
 #[derive(Debug, Clone, Default)]
 struct Record(Arc<Mutex<Vec<RoundTrip>>>);
-
-impl Record {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<RoundTrip>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 async fn accept(listener: TcpListener, server: (String, u16), record: Record) {
     let mut sessions = JoinSet::new();
@@ -152,7 +147,7 @@ async fn asks(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, session: us
     while let Ok(length @ 1..) = client.read(&mut bytes).await {
         let sent = &bytes[..length];
         for asked in frontend.read(sent) {
-            record.lock().push(RoundTrip { session, asked });
+            record.0.lock().push(RoundTrip { session, asked });
         }
         if server.write_all(sent).await.is_err() {
             return;

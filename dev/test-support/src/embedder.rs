@@ -2,9 +2,10 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -39,7 +40,7 @@ impl TestEmbedder {
         let mood = Arc::new(Mutex::new(Mood::default()));
         let current = mood.clone();
         let answer = move |request: &Request| {
-            let Mood { status, delay } = *current.lock().unwrap_or_else(PoisonError::into_inner);
+            let Mood { status, delay } = *current.lock();
             let answer = status.map_or_else(|| embed(request), ResponseTemplate::new);
             answer.set_delay(delay)
         };
@@ -55,12 +56,12 @@ impl TestEmbedder {
 
     /// Answers with this status from now on; `None` is well again.
     pub fn answer_with(&self, status: Option<u16>) {
-        self.mood.lock().unwrap_or_else(PoisonError::into_inner).status = status;
+        self.mood.lock().status = status;
     }
 
     /// Takes this long for each answer from now on.
     pub fn delay(&self, delay: Duration) {
-        self.mood.lock().unwrap_or_else(PoisonError::into_inner).delay = delay;
+        self.mood.lock().delay = delay;
     }
 
     /// How many requests have come.

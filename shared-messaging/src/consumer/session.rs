@@ -9,20 +9,20 @@ use futures::{FutureExt as _, StreamExt as _};
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Consumer};
+use shared_service::Backoff;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Handler, Subscription};
-use crate::backoff::Backoff;
-use crate::connection::{self, Address, Events, within};
+use crate::connection::{self, Address, Events, HEALTHY, RECONNECT, within};
 use crate::error::MessagingError;
 use crate::publisher::Publisher;
 use crate::topology;
 
 /// Unacknowledged messages on a queue of our own: its handler is quick and nobody shares it.
 const OWN_QUEUE_PREFETCH: u16 = 64;
-/// The first pause after "unavailable": each pause costs a message one of the broker's delivery counts.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The pauses after "unavailable": each costs a message one of the broker's delivery counts.
+const UNAVAILABLE: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 /// After this long without a message a consumer makes sure that it still is one: RabbitMQ 3.10 doesn't always tell a
 /// consumer that its queue was deleted, if the queue is declared again at once.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -54,15 +54,19 @@ impl<H: Handler> Supervisor<H> {
     pub(super) async fn run(self) {
         let queue = self.subscription.label();
         let shutdown = self.shutdown.clone();
-        let mut backoff = Backoff::new();
+        let mut pauses = RECONNECT.pauses();
         metrics::counter!("unweave_broker_reconnects_total", "connection" => queue).increment(0);
         while !shutdown.is_cancelled() {
+            let began = Instant::now();
             let ended = Box::pin(self.on_one_connection()).await;
             self.connected.store(false, Ordering::Release);
             let Err(error) = ended else { break };
             tracing::warn!(queue, %error, "the consumer starts over");
             metrics::counter!("unweave_broker_reconnects_total", "connection" => queue).increment(1);
-            shutdown.run_until_cancelled(tokio::time::sleep(backoff.pause())).await;
+            if began.elapsed() > HEALTHY {
+                pauses.start_over();
+            }
+            shutdown.run_until_cancelled(tokio::time::sleep(pauses.pause())).await;
         }
         tracing::info!(queue, "the consumer has stopped");
     }
@@ -74,7 +78,7 @@ impl<H: Handler> Supervisor<H> {
         let Some(opened) = self.shutdown.run_until_cancelled(opening).await else { return Ok(()) };
         let (connection, mut events) = opened?;
         self.connected.store(true, Ordering::Release);
-        let mut pauses = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pauses = UNAVAILABLE.pauses();
         let mut pause = Duration::ZERO;
         tracing::info!(queue, "the consumer is connected to the broker");
         while self.wait_until_ready(&mut events, pause).await? {
@@ -100,9 +104,9 @@ impl<H: Handler> Supervisor<H> {
     async fn wait_until_ready(&self, events: &mut Events, pause: Duration) -> Result<bool, MessagingError> {
         let ready = async {
             tokio::time::sleep(pause).await;
-            let mut backoff = Backoff::new();
+            let mut pauses = RECONNECT.pauses();
             while !AssertUnwindSafe(self.handler.ready()).catch_unwind().await.unwrap_or(false) {
-                tokio::time::sleep(backoff.pause()).await;
+                tokio::time::sleep(pauses.pause()).await;
             }
         };
         tokio::select! {

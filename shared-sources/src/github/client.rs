@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::BackoffBuilder as _;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, redirect, retry};
 use secrecy::{ExposeSecret as _, SecretString};
+use shared_service::Backoff;
 use tracing::{debug, info};
 use url::Url;
 
@@ -121,8 +121,10 @@ impl ApiClient {
     /// # Errors
     /// [`Failure`]; nothing is worth a try any more then.
     pub(super) async fn get(&self, url: &Url, accept: &'static str, size: AnswerSize) -> Result<Answer, Failure> {
-        let mut pauses = pauses(self.limits.retry_delay, RETRIES);
-        let mut refusal_pauses = pauses_without_end(self.limits.refusal_delay);
+        let mut pauses = Backoff::new(self.limits.retry_delay, MAX_PAUSE).pauses().take(RETRIES);
+        let refusal_delay = self.limits.refusal_delay;
+        // A refusal that names no time wants at least this long, and up to half of a pause is taken off.
+        let mut refusals = Backoff::new(refusal_delay.saturating_mul(2), refusal_delay.saturating_mul(32)).pauses();
         loop {
             self.pace.turn(self.limits.request_interval).await;
             // Only now, and anew for each attempt: nobody holds room while the rate limit lasts.
@@ -137,7 +139,7 @@ impl ApiClient {
                 Err(Refusal::Empty) => return Err(Failure::Empty),
                 Err(Refusal::Final(error)) => return Err(Failure::Source(error)),
                 Err(Refusal::Limited(wait)) => {
-                    let wait = wait.or_else(|| refusal_pauses.next()).unwrap_or(MAX_PAUSE);
+                    let wait = wait.unwrap_or_else(|| refusals.pause());
                     self.hold(wait.max(self.limits.retry_delay)).map_err(Failure::Source)?;
                 }
                 Err(Refusal::Unavailable(why)) => {
@@ -267,18 +269,6 @@ fn headers(token: &str) -> Result<HeaderMap, SourceError> {
 fn redirect(attempt: redirect::Attempt<'_>) -> redirect::Action {
     let is_same_host = attempt.previous().iter().all(|earlier| earlier.origin() == attempt.url().origin());
     if is_same_host && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
-}
-
-fn pauses(first: Duration, times: usize) -> backon::ExponentialBackoff {
-    builder(first).with_max_times(times).build()
-}
-
-fn pauses_without_end(first: Duration) -> backon::ExponentialBackoff {
-    builder(first).with_max_delay(first.saturating_mul(16)).without_max_times().build()
-}
-
-fn builder(first: Duration) -> backon::ExponentialBuilder {
-    backon::ExponentialBuilder::default().with_min_delay(first).with_max_delay(MAX_PAUSE).with_jitter()
 }
 
 /// The error and what is behind it, without the URL.

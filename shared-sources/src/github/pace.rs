@@ -4,9 +4,10 @@
 //! aren't known here: what they use up shows as a refusal, and is waited out.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep_until};
 use url::Url;
@@ -35,7 +36,7 @@ impl Pace {
     pub(super) fn shared(base: &Url, token: &str) -> Arc<Self> {
         let key: [u8; 32] =
             Sha256::new().chain_update(base.as_str()).chain_update([0]).chain_update(token).finalize().into();
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = SHARED.lock();
         if let Some(pace) = shared.get(&key).and_then(Weak::upgrade) {
             return pace;
         }
@@ -47,11 +48,11 @@ impl Pace {
 
     /// Waits for a turn, `interval` after the one before.
     pub(super) async fn turn(&self, interval: Duration) {
-        let mut turn = self.lock().take_turn(Instant::now(), interval);
+        let mut turn = self.0.lock().take_turn(Instant::now(), interval);
         loop {
             sleep_until(turn).await;
             // Another request may have been refused meanwhile.
-            match self.lock().held_after(turn) {
+            match self.0.lock().held_after(turn) {
                 Some(later) => turn = later,
                 None => return,
             }
@@ -60,7 +61,7 @@ impl Pace {
 
     /// A request was answered.
     pub(super) fn answered(&self) {
-        self.lock().refused_since = None;
+        self.0.lock().refused_since = None;
     }
 
     /// Lets no request start for `wait`.
@@ -68,11 +69,7 @@ impl Pace {
     /// # Errors
     /// [`TooLong`] if that would make the time without an answer longer than `max_wait`.
     pub(super) fn hold(&self, wait: Duration, max_wait: Duration) -> Result<(), TooLong> {
-        self.lock().hold(Instant::now(), wait, max_wait)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().hold(Instant::now(), wait, max_wait)
     }
 }
 
@@ -142,7 +139,7 @@ mod tests {
         assert!(!Arc::ptr_eq(&pace, &Pace::shared(&other, "a")));
         pace.hold(MINUTE, MINUTE).unwrap();
         drop(pace);
-        assert!(Pace::shared(&one, "a").lock().refused_since.is_none());
+        assert!(Pace::shared(&one, "a").0.lock().refused_since.is_none());
     }
 
     #[test]
@@ -150,6 +147,6 @@ mod tests {
         let pace = Pace::shared(&"https://anew.test".parse().unwrap(), "a");
         pace.hold(Duration::ZERO, MINUTE).unwrap();
         pace.answered();
-        assert_eq!(pace.lock().refused_since, None);
+        assert_eq!(pace.0.lock().refused_since, None);
     }
 }

@@ -1,9 +1,8 @@
 //! Reads one commit.
 
-use std::sync::{Mutex, PoisonError};
-
 use bytes::Bytes;
 use futures::stream::{self, TryStreamExt as _};
+use parking_lot::Mutex;
 use tracing::info;
 
 use super::GithubSettings;
@@ -53,10 +52,7 @@ async fn read_all(
     if let Some(commit) = commit {
         reading.read_commit(commit).await?;
     }
-    Ok(ReadSummary {
-        skipped: reading.skipped.into_inner().unwrap_or_else(PoisonError::into_inner),
-        ..ReadSummary::everything()
-    })
+    Ok(ReadSummary { skipped: reading.skipped.into_inner(), ..ReadSummary::everything() })
 }
 
 fn base<'a>(named: Option<&str>, settings: &'a GithubSettings) -> Result<&'a url::Url, SourceError> {
@@ -124,7 +120,7 @@ impl Reading<'_> {
     }
 
     fn skip(&self, found: &Found, skip: Skip) {
-        let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut skipped = self.skipped.lock();
         skipped.add(&self.origin.id_of(&found.path), skip.reason());
     }
 

@@ -9,13 +9,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::BackoffBuilder as _;
 use bytes::Bytes;
 use object_store::aws::{AmazonS3Builder, AwsAuthorizer, AwsCredential, AwsCredentialProvider};
 use object_store::client::{HttpRequest, HttpRequestBody};
 use percent_encoding::utf8_percent_encode;
 use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH, LAST_MODIFIED, RANGE};
 use reqwest::{Client, redirect, retry};
+use shared_service::Backoff;
 use url::Url;
 
 use super::check::Credentials;
@@ -168,8 +168,7 @@ impl Bucket {
 
     /// Gets `url`, trying again what failed for the moment. An answer longer than `max_bytes` is cut there.
     async fn get(&self, url: &Url, headers: HeaderMap, max_bytes: usize) -> Result<(Vec<u8>, HeaderMap), Failure> {
-        let pauses = backon::ExponentialBuilder::default().with_min_delay(self.retry_delay).with_max_delay(MAX_PAUSE);
-        let mut pauses = pauses.with_jitter().with_max_times(RETRIES).build();
+        let mut pauses = Backoff::new(self.retry_delay, MAX_PAUSE).pauses().take(RETRIES);
         loop {
             let failed = match self.try_get(url, headers.clone(), max_bytes).await {
                 Ok(answer) => return Ok(answer),

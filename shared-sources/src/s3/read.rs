@@ -1,9 +1,9 @@
 //! Reads a bucket page by page.
 
 use std::path::Path;
-use std::sync::Mutex;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::check::{Config, Credentials};
 use super::client::{Bucket, Got};
@@ -44,7 +44,7 @@ pub(super) async fn read(
         () = sink.closed() => return Err(SourceError::Stopped),
         outcome = Box::pin(reading.read_all()) => outcome?,
     }
-    let Gaps { skipped, unread } = reading.gaps.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Gaps { skipped, unread } = reading.gaps.into_inner();
     Ok(ReadSummary { skipped, seen: unread.into_seen(), cursor: None })
 }
 
@@ -176,8 +176,8 @@ impl Reading<'_> {
         gaps.unread.add(object.key.clone());
     }
 
-    fn gaps(&self) -> std::sync::MutexGuard<'_, Gaps> {
-        self.gaps.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn gaps(&self) -> MutexGuard<'_, Gaps> {
+        self.gaps.lock()
     }
 
     /// Whether the patterns take the object of this key. What stands for a folder is none.

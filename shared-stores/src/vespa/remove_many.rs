@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use shared_service::Backoff;
 use tokio::time::Instant;
 
 use super::client::WIRE_MARGIN;
@@ -12,8 +12,7 @@ use super::{StoredId, VespaClient, VespaError};
 
 /// Failures (other than overload) after which no further removal is started: the store is down, not one document.
 const MAX_FAILURES: u64 = 64;
-const FIRST_BACKOFF: Duration = Duration::from_millis(20);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+const OVERLOADED: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
 
 /// How hard and how long to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,18 +87,13 @@ impl VespaClient {
     }
 
     async fn remove_patiently(&self, id: &StoredId, timeout: Duration, deadline: Instant) -> Result<(), VespaError> {
-        let pauses = ExponentialBuilder::default()
-            .with_min_delay(FIRST_BACKOFF)
-            .with_max_delay(LONGEST_BACKOFF)
-            .with_jitter()
-            .without_max_times()
-            .build();
-        for pause in pauses {
+        let mut pauses = OVERLOADED.pauses();
+        loop {
+            let pause = pauses.pause();
             match self.remove_stored(id, timeout, timeout + WIRE_MARGIN).await {
                 Err(VespaError::Overloaded) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
                 end => return end,
             }
         }
-        Err(VespaError::Overloaded)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use backon::BackoffBuilder as _;
 use shared_database::DatabaseError;
+use shared_service::Backoff;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Lease, LeaseTimes, Stop};
@@ -18,7 +18,7 @@ where
     Fut: Future<Output = Result<bool, DatabaseError>>,
 {
     let times = lease.times;
-    let mut pauses = pauses(times);
+    let mut pauses = Backoff::new(times.renewal / 16, times.renewal).pauses();
     let mut next = Instant::now() + times.renewal;
     loop {
         wait(lease, next).await;
@@ -31,7 +31,7 @@ where
             Ok(Ok(true)) => {
                 lease.change(|state, now| state.renewed(now, sent_at));
                 metrics::counter!("unweave_lease_renewals_total", "outcome" => "renewed").increment(1);
-                pauses = self::pauses(times);
+                pauses.start_over();
                 next = tick;
             }
             Ok(Ok(false)) => {
@@ -42,12 +42,12 @@ where
             Ok(Err(error)) => {
                 metrics::counter!("unweave_lease_renewals_total", "outcome" => "failed").increment(1);
                 tracing::warn!(%error, "the lease could not be renewed; trying again");
-                next = tick.min(Instant::now() + pauses.next().unwrap_or(times.renewal));
+                next = tick.min(Instant::now() + pauses.pause());
             }
             Err(_) => {
                 metrics::counter!("unweave_lease_renewals_total", "outcome" => "unanswered").increment(1);
                 tracing::warn!("the renewal of the lease was not answered in time; trying again");
-                next = tick.min(Instant::now() + pauses.next().unwrap_or(times.renewal));
+                next = tick.min(Instant::now() + pauses.pause());
             }
         }
     }
@@ -58,25 +58,16 @@ fn answer_timeout(times: LeaseTimes) -> Duration {
     times.renewal * 2 / 3
 }
 
-fn pauses(times: LeaseTimes) -> backon::ExponentialBackoff {
-    backon::ExponentialBuilder::default()
-        .with_min_delay(times.renewal / 16)
-        .with_max_delay(times.renewal)
-        .with_jitter()
-        .without_max_times()
-        .build()
-}
-
 /// Waits until `next`, but not past the lease's end: its end must be noticed in time.
 async fn wait(lease: &Lease, next: Instant) {
-    let left = lease.look(|state, now| state.ends_at().saturating_sub(now));
+    let left = lease.step(|state, now| state.ends_at().saturating_sub(now));
     sleep_until(next.min(Instant::now() + left)).await;
 }
 
 /// Whether a renewal makes no sense any more. A job that stops for another reason keeps its lease until its last write
 /// has closed.
 fn is_over(lease: &Lease) -> bool {
-    lease.look(|state, now| {
+    lease.step(|state, now| {
         state.observe(now);
         state.has_run_out() || matches!(state.stopped(), Some((Stop::Refused | Stop::RowsGone, _)))
     })

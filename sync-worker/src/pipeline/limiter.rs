@@ -2,8 +2,9 @@
 //!
 //! Grows by about one per round of successes and halves at most once per round of refusals.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Permits for writes, shared by all jobs of the process.
@@ -57,7 +58,7 @@ impl Limiter {
     }
 
     fn change(&self, change: impl FnOnce(&mut Level)) {
-        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut level = self.level.lock();
         change(&mut level);
         metrics::gauge!("unweave_writes_in_flight_limit").set(f64::from(level.target));
         if level.existing < level.target {
@@ -98,7 +99,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let Some(permit) = self.permit.take() else { return };
-        let mut level = self.limiter.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut level = self.limiter.level.lock();
         if level.existing > level.target {
             level.existing -= 1;
             permit.forget();

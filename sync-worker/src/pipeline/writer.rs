@@ -191,8 +191,7 @@ impl Writer {
                     self.lease.stop(Stop::RowsGone);
                     return Err(Stop::RowsGone.into());
                 }
-                Ok(Err(error @ (DatabaseError::Conflict(_) | DatabaseError::TimedOut(_)))) => {
-                    // Rolled back: nothing of it is under way.
+                Ok(Err(error)) if error.was_rolled_back() => {
                     ticket.answered();
                     tracing::debug!(%error, "a statement was rolled back; trying again");
                 }

@@ -13,8 +13,9 @@ mod visit;
 mod write;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, Row};
 
 pub use operation::{Condition, Operation, Outcome};
@@ -140,13 +141,13 @@ impl Store {
 
     /// Lends a connection that reads.
     fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let free = self.inner.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let free = self.inner.free.lock().pop();
         let connection = match free {
             Some(connection) => connection,
             None => tables::open(&self.inner.path)?,
         };
         let result = read(&connection);
-        self.inner.free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.inner.free.lock().push(connection);
         result
     }
 }

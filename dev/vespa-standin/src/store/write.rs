@@ -3,9 +3,10 @@
 //! It takes what has piled up, runs it in one transaction, commits, and only then answers each. While it commits, the
 //! next batch piles up: the more there is to do, the less a commit costs each.
 
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -41,15 +42,15 @@ impl Writer {
         operation: Operation,
     ) -> Result<oneshot::Receiver<Result<Outcome, StoreError>>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = self.jobs.lock();
         let jobs = jobs.as_ref().ok_or(StoreError::Closed)?;
         jobs.send((operation, reply)).map_err(|_| StoreError::Closed)?;
         Ok(answer)
     }
 
     pub(super) fn stop(&self) {
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(self.jobs.lock().take());
+        let thread = self.thread.lock().take();
         if let Some(thread) = thread
             && thread.join().is_err()
         {
