@@ -7,8 +7,10 @@ SHELL := bash
 stack := target/debug/local-stack
 # Tools of the tests, from PyPI, as dev/requirements.txt names them.
 python_stamp := .local/venv/installed
+# Finds dependencies that nothing uses. Built once, from crates.io.
+machete := .local/tools/cargo-machete-0.9.2/bin/cargo-machete
 
-.PHONY: help demo up down status clean-local test lint deps openapi compose-check python-tools bench-delete bench-reads bench-limits bench-sync mutations ci \
+.PHONY: help demo up down status clean-local test lint deps unused rustdoc sizes openapi compose-check python-tools bench-delete bench-reads bench-limits bench-sync mutations ci \
         build build-all run-tests not-run-here need-cargo need-lints need-python
 
 help: ## List the targets
@@ -36,8 +38,19 @@ lint: need-lints ## Check format and lints
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-deps: need-cargo need-python ## Check who depends on whom
+deps: need-cargo need-python ## Check who depends on whom: crates, and files within a crate
 	@bash dev/check-dependencies.sh
+	@python3 -B -m unittest discover --quiet --start-directory dev/checks
+	@python3 -B dev/checks/circles.py
+
+unused: $(machete) ## Check that every dependency is used
+	@$(machete)
+
+rustdoc: need-cargo ## Check the documentation of the code, private parts too
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+sizes: need-python ## List the largest files; one of more than 500 lines fails
+	@python3 -B dev/checks/file_sizes.py
 
 openapi: need-cargo ## Renew docs/openapi.json from the code
 	cargo build -p api-gateway
@@ -67,7 +80,7 @@ mutations: build need-python ## Check that each invariant's tests notice a chang
 	@$(stack) exec -- python3 dev/mutations.py
 
 # The tests come last: what reads the outcome reads the closing lines.
-ci: lint deps build-all compose-check not-run-here run-tests ## Everything that must hold before a change is taken
+ci: lint deps unused sizes build-all compose-check not-run-here run-tests ## Everything that must hold before a change is taken
 
 build: need-cargo
 	cargo build --workspace
@@ -99,3 +112,6 @@ $(python_stamp): dev/requirements.txt | need-python
 	python3 -m venv .local/venv
 	.local/venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+$(machete): | need-cargo
+	cargo install cargo-machete --quiet --locked --debug --version =0.9.2 --root .local/tools/cargo-machete-0.9.2

@@ -2,7 +2,7 @@
 
 use shared_models::DocumentType;
 
-use super::read::Config;
+use super::config::Config;
 use crate::testing::content;
 use crate::testing::random::Random;
 

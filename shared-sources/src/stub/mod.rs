@@ -9,6 +9,7 @@ use crate::connector::{Connector, NoSettings};
 use crate::testing::NoCredentials;
 use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
 
+mod config;
 mod definition;
 mod kind;
 mod read;
@@ -18,12 +19,12 @@ pub(crate) struct Stub;
 
 impl Connector for Stub {
     const DEFINITION: SourceDefinition = definition::DEFINITION;
-    type Config = read::Config;
+    type Config = config::Config;
     type Credentials = NoCredentials;
     type Settings = NoSettings;
 
     async fn read(
-        config: read::Config,
+        config: config::Config,
         _credentials: NoCredentials,
         access: &SourceAccess,
         _cursor: Option<&Value>,

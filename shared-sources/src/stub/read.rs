@@ -3,31 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+use super::config::Config;
 use super::kind::Kind;
 use crate::testing::random::Random;
 use crate::testing::{Plain, content};
 use crate::{EntitySink, RawFile, ReadSummary, SourceAccess, SourceEntity, SourceError};
-
-/// What the owner may set.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Config {
-    pub(super) entity_count: u32,
-    pub(super) seed: i64,
-    pub(super) generation_delay_ms: u64,
-    pub(super) small_entity_weight: u32,
-    pub(super) medium_entity_weight: u32,
-    pub(super) large_entity_weight: u32,
-    pub(super) small_file_weight: u32,
-    pub(super) large_file_weight: u32,
-    pub(super) code_file_weight: u32,
-    pub(super) inject_special_tokens: bool,
-    pub(super) custom_content_prefix: Option<String>,
-    pub(super) fail_after: i64,
-}
 
 /// Yields `entity_count` entities, the container included.
 pub(super) async fn read(
