@@ -149,12 +149,12 @@ async fn batches_beside_each_other_keep_the_counts_and_never_deadlock() {
     let fixture = Fixture::new().await;
     let (db, writer) = (&fixture.database, writer(&fixture).await);
     join_all((0..6_u8).map(|batch| async move {
-        for round in 0..20_u32 {
+        for round in 0..20_u8 {
             let numbers = (0..6).map(|at| batch * 6 + at);
             // Each batch comes to the classes in an order of its own, and an entity's class changes from round to round.
-            let class = |number: u8| CLASSES[(usize::from(number) + usize::from(batch) + round as usize) % 3];
+            let class = |number: u8| CLASSES[(usize::from(number) + usize::from(batch) + usize::from(round)) % 3];
             let intents: Vec<EntityIntent> =
-                numbers.clone().map(|number| intent(number, class(number), 1 + round % 4, None)).collect();
+                numbers.clone().map(|number| intent(number, class(number), 1 + u32::from(round % 4), None)).collect();
             assert!(db.intend_entities(writer, &intents).await.unwrap());
             let settled: Vec<WrittenEntity> = numbers.clone().map(|number| written(number, 1)).collect();
             assert!(db.settle_entities(writer, &settled).await.unwrap());
