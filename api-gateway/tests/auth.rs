@@ -92,9 +92,7 @@ async fn several_gateways_make_one_first_organization_and_restarts_none() {
     assert_eq!(again.database.count("SELECT count(*) FROM organization").await, 1);
 
     let database = TestDatabase::create().await;
-    let environment = crate::gateway::environment(&database, &[]);
-    let mut gateways: Vec<_> =
-        (0..3).map(|_| test_support::Service::spawn("api-gateway", environment.clone())).collect();
+    let mut gateways: Vec<_> = (0..3).map(|_| crate::gateway::spawn(&database, &[])).collect();
     for gateway in &mut gateways {
         crate::gateway::addresses(gateway).await;
     }

@@ -7,6 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use test_support::Fault;
+
 use crate::gateway::{Api, Gateway, START};
 
 const MOST_STREAMS: usize = 32;
@@ -182,6 +184,7 @@ async fn a_stream_outlives_a_database_that_is_away() {
     let cleanup = deleted(&gateway.api).await;
     let mut stream = Events::open(&gateway.api, &cleanup, None).await;
     stream.next().await.unwrap();
+    gateway.service.expects.fault(Fault::PostgresAway);
     gateway.database.allow_connections(false).await;
     test_support::wait_until("a poll has failed", START, async || {
         gateway.service.log().contains(r#""task":"cleanup events""#)

@@ -3,6 +3,8 @@
 use reqwest::Method;
 use serde_json::json;
 
+use test_support::Fault;
+
 use crate::gateway::{Gateway, answer};
 
 #[tokio::test]
@@ -86,6 +88,7 @@ async fn every_answer_has_a_request_id() {
 #[tokio::test]
 async fn a_database_that_is_away_is_503_and_comes_back() {
     let gateway = Gateway::start().await;
+    gateway.service.expects.fault(Fault::PostgresAway);
     gateway.database.allow_connections(false).await;
     let answer = gateway.api.get("/collections").await;
     answer.refuses(503, "Service temporarily unavailable");
@@ -99,6 +102,7 @@ async fn a_database_that_is_away_is_503_and_comes_back() {
 #[tokio::test]
 async fn a_fault_of_ours_shows_its_request_id_and_nothing_else() {
     let gateway = Gateway::start().await;
+    gateway.service.expects.event("request failed");
     gateway.database.execute("ALTER TABLE collection RENAME COLUMN name TO gone").await;
     let answer = gateway.api.get("/collections").await;
     assert_eq!(answer.status, 500);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
-use test_support::{Service, TestDatabase, wait_until};
+use test_support::{Fault, Service, TestDatabase, wait_until};
 
 /// The key that every test gateway starts with.
 pub const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -170,7 +170,7 @@ impl Gateway {
     }
 
     pub async fn start_on(database: TestDatabase, more: &[(&str, &str)]) -> Self {
-        let mut service = Service::spawn("api-gateway", environment(&database, more));
+        let mut service = spawn(&database, more);
         let (url, admin) = addresses(&mut service).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let key = more.iter().find(|(name, _)| *name == "INITIAL_API_KEY").map_or(KEY, |(_, key)| key);
@@ -204,7 +204,7 @@ impl Gateway {
 
     /// Starts another gateway on the same database; a client of it.
     pub async fn beside(&self, more: &[(&str, &str)]) -> (Api, Service) {
-        let mut service = Service::spawn("api-gateway", environment(&self.database, more));
+        let mut service = spawn(&self.database, more);
         let (url, _) = addresses(&mut service).await;
         (Api { url, ..self.api.clone() }, service)
     }
@@ -218,6 +218,14 @@ pub fn key_in(log: &str) -> &str {
 /// The statement that marks every row of the table as D1 does.
 pub fn deletion_requested(table: &str) -> String {
     format!("UPDATE {table} SET deletion_requested_at = clock_timestamp(), deletion_request_id = gen_random_uuid()")
+}
+
+/// A gateway that may say that it is without broker and Vespa.
+pub fn spawn(database: &TestDatabase, more: &[(&str, &str)]) -> Service {
+    let service = Service::spawn("api-gateway", environment(database, more));
+    service.expects.fault(Fault::RabbitMqAway);
+    service.expects.fault(Fault::VespaAway);
+    service
 }
 
 pub fn environment(database: &TestDatabase, more: &[(&str, &str)]) -> Vec<(String, String)> {

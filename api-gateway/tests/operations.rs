@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use test_support::{Service, TestDatabase};
+use test_support::{Fault, Service, TestDatabase};
 
 use crate::gateway::{Gateway, START, answer, environment};
 
@@ -94,7 +94,8 @@ async fn the_configuration_is_judged_without_a_start() {
 async fn it_waits_for_postgresql() {
     let database = TestDatabase::create().await;
     database.allow_connections(false).await;
-    let mut service = Service::spawn("api-gateway", environment(&database, &[]));
+    let mut service = crate::gateway::spawn(&database, &[]);
+    service.expects.fault(Fault::PostgresAway);
     service.wait_until_logged("PostgreSQL isn't ready", START).await;
     database.allow_connections(true).await;
     crate::gateway::addresses(&mut service).await;

@@ -51,6 +51,7 @@ async fn every_authenticated_answer_tells_of_the_limit_whatever_its_status() {
         assert_eq!((answer.status.as_u16(), limit, remaining), (status, 100, left), "{path}");
         assert!((now() + 50..=now() + 61).contains(&reset), "the first request counts for a minute");
     }
+    gateway.service.expects.event("request failed");
     gateway.database.execute("ALTER TABLE collection RENAME COLUMN name TO gone").await;
     let failed = api.get("/collections").await;
     assert_eq!((failed.status.as_u16(), quota(&failed).1), (500, left - 1));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared_models::{CollectionId, DocumentId, DocumentType, EntityKey, SyncId, SyncJobId};
 use shared_stores::VespaClient;
 use shared_stores::vespa::{Breadcrumb, Document};
-use test_support::{StandIn, TestEmbedder, meaning};
+use test_support::{Fault, StandIn, TestEmbedder, meaning};
 
 use crate::gateway::{Answer, Gateway, text};
 
@@ -137,6 +137,7 @@ async fn each_strategy_finds_what_it_can_and_says_its_name() {
 #[tokio::test]
 async fn without_the_embedder_hybrid_goes_on_by_keywords_and_semantic_says_so() {
     let stage = Stage::new().await;
+    stage.gateway.service.expects.fault(Fault::EmbedderAway);
     for status in [503, 401, 400] {
         stage.embedder.answer_with(Some(status));
         let (found, used) = stage.instant("automobile", "hybrid", Value::Null).await;

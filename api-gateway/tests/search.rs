@@ -122,8 +122,7 @@ fn del_3_hits_of_syncs_that_are_not_live_any_more_are_dropped() {
         let database = Arc::new(TestDatabase::create().await);
         let asked = Arc::new(Mutex::new(Vec::new()));
         let url = vespa_that_is_overtaken(Arc::clone(&database), Arc::clone(&asked)).await;
-        let settings = crate::gateway::environment(&database, &[("VESPA_URL", &url)]);
-        let mut service = test_support::Service::spawn("api-gateway", settings);
+        let mut service = crate::gateway::spawn(&database, &[("VESPA_URL", &url)]);
         let (url, _) = crate::gateway::addresses(&mut service).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let api = crate::gateway::Api { http, url, key: crate::gateway::KEY.to_owned() };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_models::{CleanupId, Message, PurgeTarget, SyncId};
-use test_support::wait_until;
+use test_support::{Fault, wait_until};
 
 use crate::support::{SOON, World};
 
@@ -44,6 +44,7 @@ async fn a_worker_that_was_frozen_wakes_to_a_lost_claim_and_does_no_harm() {
     let id = world.rows.cleanup_of(sync).await;
     let frozen = world.worker(&[SLOW]);
     in_mid_purge(&world, sync, id).await;
+    world.expects.fault(Fault::ProcessLost);
     frozen.stop();
     let _second = world.worker(&[]);
     world.rows.wait_for_state(id, "done").await;
@@ -56,6 +57,9 @@ async fn a_worker_that_was_frozen_wakes_to_a_lost_claim_and_does_no_harm() {
 #[tokio::test]
 async fn del_6_two_workers_at_once_write_one_receipt_each_row() {
     let world = World::new().await;
+    // On a busy machine a claim of 2 s may run out; then the other worker takes over, which is part of what is shown.
+    world.expects.fault(Fault::ProcessLost);
+    world.expects.event("renew claim: no answer from PostgreSQL in time");
     let mut ids = Vec::new();
     for _ in 0..12 {
         let sync = SyncId::random();
@@ -81,6 +85,7 @@ async fn del_5_while_vespa_is_down_it_is_tried_again_and_then_done() {
     let sync = SyncId::random();
     world.feed(sync, 300).await;
     let id = world.rows.cleanup_of(sync).await;
+    world.expects.fault(Fault::VespaAway);
     world.standin.service().kill();
     let _worker = world.worker(&[]);
     let attempts = async || world.rows.column(id, "attempts").await.parse::<u32>().unwrap();
@@ -106,6 +111,7 @@ async fn del_7_a_missing_blob_store_is_an_error_not_an_empty_one() {
     let mut worker = world.worker(&[("ADMIN_LISTEN", &address), ("CLEANUP_ALLOWED_HOURS", "always")]);
     worker.wait_until_ready(&format!("http://{address}/health"), SOON).await;
     world.rows.wait_for_state(id, "done").await;
+    world.expects.event("attempt failed, to be retried");
     std::fs::rename(&raw, &away).unwrap();
     let other = SyncId::random();
     let blind = world.rows.cleanup_of(other).await;
@@ -124,6 +130,7 @@ async fn while_postgres_is_down_bells_stay_in_their_queue_and_then_it_is_done() 
     let id = world.rows.cleanup_of(sync).await;
     let (worker, _) = world.ready_worker(&[SLOW]).await;
     in_mid_purge(&world, sync, id).await;
+    world.expects.fault(Fault::PostgresAway);
     world.rows.test.allow_connections(false).await;
     worker.wait_until_logged("a periodic task failed", SOON).await;
     for _ in 0..10 {

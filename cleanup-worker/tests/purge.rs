@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared_models::receipt::Receipt;
 use shared_models::{Message, PurgeTarget, SyncId, WriterEnd};
-use test_support::wait_until;
+use test_support::{Fault, wait_until};
 
 use crate::support::{SOON, World, fields, public_key};
 
@@ -124,6 +124,7 @@ async fn del_5_without_any_broker_the_timer_does_it() {
     world.feed(sync, 50).await;
     let id = world.rows.cleanup_of(sync).await;
     let nowhere = format!("amqp://nobody:nothing@127.0.0.1:{}/%2f", test_support::free_port());
+    world.expects.fault(Fault::RabbitMqAway);
     let _worker = world.worker(&[("AMQP_URL", &nowhere)]);
     world.rows.wait_for_state(id, "done").await;
     assert_eq!(world.documents(sync).await, 0);
@@ -134,6 +135,7 @@ async fn garbage_goes_to_the_dead_and_stops_nobody() {
     let world = World::new().await;
     let (worker, _) = world.ready_worker(&[]).await;
     world.wait_until_consuming(&worker).await;
+    world.expects.event("moved a message to the queue of dead ones");
     assert!(world.broker.publish_raw("", "cleanup.requests", b"\xff not json", &[]).await);
     wait_until("it is dead", SOON, async || world.broker.queue_depth("dead").await == Some(1)).await;
     let newer = br#"{"type":"CleanupRequested","version":9}"#;
@@ -192,6 +194,7 @@ async fn del_4_a_live_sync_is_refused_and_nothing_of_it_is_touched() {
     let sync = SyncId::random();
     world.feed(sync, 40).await;
     world.capture(sync, 10).await;
+    world.expects.event("refused to purge: the sync is live in PostgreSQL");
     world.rows.live(sync).await;
     let before = checksum(&world, sync).await;
     let (worker, admin) = world.ready_worker(&[]).await;
@@ -212,6 +215,7 @@ async fn del_4_a_sync_that_turns_out_live_in_mid_purge_is_refused_at_the_next_sl
     let id = world.rows.cleanup_of(sync).await;
     let _worker = world.worker(&[("CLEANUP_DOCUMENTS_PER_SECOND", "100")]);
     wait_until("the purge has begun", SOON, async || world.documents(sync).await < 1_000).await;
+    world.expects.event("refused to purge: the sync is live in PostgreSQL");
     world.rows.live(sync).await;
     world.rows.wait_for_state(id, "refused").await;
     assert!(world.documents(sync).await > 500, "it stopped within a slice");

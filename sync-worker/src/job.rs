@@ -98,7 +98,11 @@ impl JobRun {
                 JobOutcome::Completed { cursor: cursor.map(|value| Cursor { value, form }) }
             }
             Err(error) => {
-                tracing::warn!(%error, "the job ends early");
+                if error.is_asked_for() {
+                    tracing::info!(%error, "the job was told to stop");
+                } else {
+                    tracing::warn!(%error, "the job ends early");
+                }
                 error.outcome()
             }
         }

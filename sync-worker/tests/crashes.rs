@@ -3,7 +3,7 @@
 use serde_json::json;
 use shared_models::JobStatus;
 use shared_models::job::JobEnd;
-use test_support::wait_until;
+use test_support::{Fault, wait_until};
 
 use crate::stage::{BOUND, Stage};
 
@@ -14,8 +14,10 @@ async fn a_worker_killed_in_mid_write_leaves_nothing_that_the_next_sync_does_not
     let connection = stage.connection("stub", json!({"entity_count": 400, "generation_delay_ms": 5})).await;
     let job = stage.run(connection).await;
     stage.wait_for_entities(connection, 20).await;
+    stage.expects.fault(Fault::VespaAway);
     stage.standin.service().stop();
     wait_until("a write is under way", BOUND, async || stage.dirty(connection).await > 0).await;
+    stage.expects.fault(Fault::ProcessLost);
     worker.service.kill();
     stage.standin.service().cont();
 
@@ -37,6 +39,7 @@ async fn a_cancelling_job_of_a_lost_worker_becomes_cancelled() {
     let connection = stage.connection("timed", json!({"entity_count": 1_000, "duration_seconds": 100.0})).await;
     let job = stage.run(connection).await;
     stage.wait_for_entities(connection, 1).await;
+    stage.expects.fault(Fault::ProcessLost);
     worker.service.kill();
     stage.database.cancel_job(connection.id, job).await.unwrap();
     let _other = stage.worker().await;
@@ -51,8 +54,10 @@ async fn del_2_a_worker_that_wakes_with_a_late_write_reopens_the_cleanup() {
     let connection = stage.connection("timed", json!({"entity_count": 2_000, "duration_seconds": 100.0})).await;
     let job = stage.run(connection).await;
     stage.wait_for_entities(connection, 1).await;
+    stage.expects.fault(Fault::VespaAway);
     stage.standin.service().stop();
     wait_until("a write is under way", BOUND, async || stage.dirty(connection).await > 0).await;
+    stage.expects.fault(Fault::ProcessLost);
     sleeper.service.stop();
     stage.standin.service().cont();
 
@@ -84,6 +89,7 @@ async fn a_worker_that_wakes_without_an_open_write_only_stops() {
     let job = stage.run(connection).await;
     stage.wait_for_entities(connection, 1).await;
     wait_until("no write is open", BOUND, async || sleeper.metric("unweave_writes_open").await == 0.0).await;
+    stage.expects.fault(Fault::ProcessLost);
     sleeper.service.stop();
     let _other = stage.worker().await;
     assert_eq!(stage.ended(job).await.job_end, Some(JobEnd::Lease));

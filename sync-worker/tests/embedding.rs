@@ -75,7 +75,7 @@ async fn an_embedder_that_stays_away_fails_the_job_with_a_clear_text_and_the_nex
     ] {
         embedder.answer_with(Some(status));
         let job = stage.run(connection).await;
-        let failed = stage.ended(job).await;
+        let failed = stage.failed(job).await;
         assert_eq!((failed.status, failed.error.as_deref()), (JobStatus::Failed, Some(text)));
         wait_until("the worker is idle", BOUND, async || worker.metric("unweave_sync_jobs_running").await == 0.0).await;
     }

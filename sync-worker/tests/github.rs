@@ -56,7 +56,7 @@ async fn a_run_that_breaks_off_removes_nothing() {
     for (part, answer) in breaks {
         server.fail(part, 1, answer);
         let job = stage.run(connection).await;
-        let failed = stage.ended(job).await;
+        let failed = stage.failed(job).await;
         assert_eq!((failed.status, failed.entities_deleted), (JobStatus::Failed, 0), "{part}");
         assert!(failed.error.is_some() && failed.error_category.is_none());
     }
@@ -87,7 +87,7 @@ async fn a_refused_token_is_shown_as_the_owners_to_mend() {
     let server = GithubServer::with(&[("a.rs", "a")]).await;
     let (stage, worker, connection) = stage_for(&server, "ghp_wrong").await;
     let job = stage.run(connection).await;
-    let failed = stage.ended(job).await;
+    let failed = stage.failed(job).await;
     assert_eq!((failed.status, failed.error_category), (JobStatus::Failed, Some(ErrorCategory::ApiKeyInvalid)));
     assert_eq!(worker.logged("ghp_wrong"), 0);
 }

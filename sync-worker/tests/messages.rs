@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared_models::{JobStatus, SyncJobId};
-use test_support::wait_until;
+use test_support::{Fault, wait_until};
 
 use crate::stage::{BOUND, Stage};
 
@@ -38,6 +38,7 @@ async fn a_doubled_message_runs_the_job_once() {
 async fn garbage_goes_to_dead_and_the_next_message_is_handled() {
     let stage = Stage::new().await;
     let _worker = stage.worker().await;
+    stage.expects.event("moved a message to the queue of dead ones");
     assert!(stage.broker.publish_raw("", "sync.jobs", b"\xff not json", &[]).await);
     stage.send_run(SyncJobId::random()).await;
     let connection = stage.connection("stub", json!({})).await;
@@ -67,6 +68,7 @@ async fn a_worker_without_a_broker_still_runs_jobs() {
     let stage = Stage::new().await;
     let worker = stage.worker().await;
     // Its queue and every connection are gone; the row is the work.
+    stage.expects.fault(Fault::RabbitMqAway);
     stage.broker.delete_queue("sync.jobs").await;
     stage.broker.close_connections("sync-worker").await;
     let connection = stage.connection("stub", json!({})).await;

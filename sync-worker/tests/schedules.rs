@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use shared_sources::Source;
-use test_support::wait_until;
+use test_support::{Fault, wait_until};
 use tokio_postgres::Client;
 
 use crate::stage::{BOUND, Connection, Stage, Worker};
@@ -81,6 +81,7 @@ async fn a_thousand_schedules_due_at_one_time_fire_once_each_though_a_worker_is_
     let mut victim = named_worker(&stage, "victim").await;
     let _others = [named_worker(&stage, "second").await, named_worker(&stage, "third").await];
     let gate = wait_for_mid_firing(&stage, 1_000, 1).await;
+    stage.expects.fault(Fault::ProcessLost);
     victim.service.kill();
     let left = stage.rows.count(STILL_DUE).await;
     assert!((1..1_000).contains(&left), "killed in the middle: {left} were still due");
@@ -94,6 +95,7 @@ async fn a_worker_frozen_in_mid_firing_holds_nothing_up_and_fires_nothing_when_i
     let stage = Stage::new().await;
     let (victim, other) = (named_worker(&stage, "victim").await, named_worker(&stage, "second").await);
     let gate = wait_for_mid_firing(&stage, 300, 1).await;
+    stage.expects.fault(Fault::ProcessLost);
     victim.service.stop();
     drop(gate);
     // PostgreSQL ends a transaction that stays idle for a second; then the other worker finds the rows free.
@@ -141,6 +143,7 @@ async fn a_schedule_fires_on_time_and_its_job_runs_without_gateway_and_broker() 
     // Longer than this test may take: the worker must know by itself when to look.
     let worker = stage.worker_with(&[("SCHEDULER_INTERVAL", "1m")]).await;
     assert_eq!(stage.rows.count("SELECT count(*) FROM sync_job").await, 0, "the worker started before it was due");
+    stage.expects.fault(Fault::RabbitMqAway);
     stage.broker.delete_queue("sync.jobs").await;
     let completed = "SELECT count(*) FROM sync_job WHERE status = 'completed' AND entities_inserted = 5";
     wait_until("the scheduled job has completed", BOUND, async || stage.rows.count(completed).await == 1).await;
@@ -157,6 +160,7 @@ async fn what_cannot_fire_is_counted_and_an_unreadable_schedule_is_logged_once()
         stage.connection("stub", json!({})).await,
         stage.connection("timed", json!({"duration_seconds": 100.0})).await,
     ];
+    stage.expects.event("the cron expression can't be read; it never runs");
     set_due(&stage, broken, "now and then", "-1 hour").await;
     stage.rows.execute(&format!("UPDATE source_connection SET cron = '@daily' WHERE id = '{}'", unplanned.id)).await;
     let worker = stage.worker_with(&[("SCHEDULER_INTERVAL", "100ms")]).await;

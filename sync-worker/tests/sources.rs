@@ -120,7 +120,7 @@ async fn a_job_that_does_not_complete_leaves_the_cursor() {
     change_config(&stage, connection, json!({"entity_count": 9})).await;
     stage.standin.service().kill();
     let job = stage.run(connection).await;
-    assert_eq!(stage.ended(job).await.status, JobStatus::Failed);
+    stage.failed(job).await;
     assert_eq!(cursor(&stage, connection).await, 4);
 
     stage.standin.restart().await;
@@ -139,7 +139,7 @@ async fn after_a_full_sync_that_does_not_complete_the_next_one_is_full_too() {
     // Every entity is another one now, and all of them lie before the cursor.
     change_config(&stage, connection, json!({"seed": 7})).await;
     stage.standin.service().kill();
-    assert_eq!(stage.ended(force(&stage, connection).await).await.status, JobStatus::Failed);
+    stage.failed(force(&stage, connection).await).await;
     assert_eq!(cursor(&stage, connection).await, -1);
 
     stage.standin.restart().await;
@@ -158,6 +158,7 @@ async fn after_a_full_sync_with_a_refused_removal_the_next_one_is_full_too() {
     drop(worker);
 
     // A Vespa that takes everything but removals.
+    stage.expects.event("an entity was refused");
     let vespa = MockServer::builder().start().await;
     let taken = ResponseTemplate::new(200).set_body_json(json!({"status": {"code": "up"}}));
     Mock::given(any()).respond_with(taken).mount(&vespa).await;
@@ -191,7 +192,7 @@ async fn a_failure_of_credentials_has_a_category_and_others_have_none() {
         let config = json!({"exception_type": kind, "auth_provider_kind": provider, "entity_count": 20});
         let connection = stage.connection("exception_stub", config).await;
         let job = stage.run(connection).await;
-        let failed = stage.ended(job).await;
+        let failed = stage.failed(job).await;
         assert_eq!((failed.status, failed.error_category), (JobStatus::Failed, category), "{kind}");
         let text = format!("[ExceptionStub] {kind} triggered after 5 entities (simulated failure)");
         assert_eq!(failed.error.as_deref(), Some(text.as_str()));
@@ -223,7 +224,7 @@ async fn a_table_that_may_not_be_read_for_a_while_is_kept() {
     // A refused password removes nothing either.
     stage.give_credentials(connection, shop_credentials(&stage, Some((&role, "wrong")))).await;
     let job = stage.run(connection).await;
-    let refused = stage.ended(job).await;
+    let refused = stage.failed(job).await;
     assert_eq!((refused.status, refused.error_category), (JobStatus::Failed, Some(ErrorCategory::ApiKeyInvalid)));
     assert!(!refused.error.unwrap().contains("wrong"));
     assert_eq!(stage.settled(connection).await, 109);

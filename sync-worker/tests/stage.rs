@@ -11,7 +11,7 @@ use shared_sources::Source;
 use shared_stores::arf::BlobCounts;
 use shared_stores::{ArfStore, VespaClient};
 use tempfile::TempDir;
-use test_support::{Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
+use test_support::{Expectations, Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
 use uuid::Uuid;
 
 /// Longest time that anything here may take; a test that is in order takes a fraction of it.
@@ -30,6 +30,8 @@ pub struct Stage {
     pub arf: ArfStore,
     blobs: TempDir,
     pub files: TempDir,
+    /// Warnings and errors that the test expects of its workers.
+    pub expects: Expectations,
 }
 
 /// A source connection and its sync.
@@ -51,6 +53,9 @@ impl Stage {
         let (rows, broker, standin) =
             (TestDatabase::create().await, TestBroker::create().await, StandIn::spawn().await);
         let (blobs, files) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let expects = Expectations::default();
+        // Asked every 300 ms, a busy machine may miss a turn; the lease lasts for six.
+        expects.event("the renewal of the lease was not answered in time; trying again");
         Self {
             database: Database::new(&rows.url.clone().into(), 4).unwrap(),
             vespa: VespaClient::new(&standin.url.parse().unwrap()).unwrap(),
@@ -60,6 +65,7 @@ impl Stage {
             standin,
             blobs,
             files,
+            expects,
         }
     }
 
@@ -88,7 +94,7 @@ impl Stage {
             environment.retain(|(known, _)| known != name);
             environment.push((name, (*value).to_owned()));
         }
-        let mut service = Service::spawn("sync-worker", environment);
+        let mut service = Service::spawn("sync-worker", environment).expecting(&self.expects);
         service.wait_until_ready(&format!("http://{admin}/health/ready"), BOUND).await;
         Worker { service, admin }
     }
@@ -180,6 +186,14 @@ impl Stage {
     pub async fn ended(&self, job: SyncJobId) -> SyncJob {
         wait_until("the job ends", BOUND, async || !self.job(job).await.status.is_active()).await;
         self.job(job).await
+    }
+
+    /// Waits for the end of a job that is to fail, and expects the worker to say so.
+    pub async fn failed(&self, job: SyncJobId) -> SyncJob {
+        self.expects.event("the job ends early");
+        let ended = self.ended(job).await;
+        assert_eq!(ended.status, JobStatus::Failed, "{ended:?}");
+        ended
     }
 
     /// Waits until the sync has settled at least `entities` rows.

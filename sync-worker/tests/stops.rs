@@ -6,7 +6,7 @@ use serde_json::json;
 use shared_messaging::{Broker, Delivery, Outcome, Subscription};
 use shared_models::job::JobEnd;
 use shared_models::{JobStatus, Message, SyncJobId};
-use test_support::wait_until;
+use test_support::{Fault, wait_until};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -78,6 +78,7 @@ async fn del_2_a_write_that_stays_unanswered_holds_the_acknowledgement_until_its
     let mut stage = Stage::new().await;
     let _worker = stage.worker().await;
     let (connection, job) = long_job(&stage).await;
+    stage.expects.fault(Fault::VespaAway);
     stage.standin.service().stop();
     wait_until("a write is under way", BOUND, async || stage.dirty(connection).await > 0).await;
     stage.database.cancel_job(connection.id, job).await.unwrap();
@@ -112,6 +113,7 @@ async fn del_2_a_job_whose_connection_is_gone_stops_writing() {
     let stage = Stage::new().await;
     let worker = stage.worker().await;
     let (connection, _) = long_job(&stage).await;
+    stage.expects.event("the job ends early");
     stage.rows.execute("DELETE FROM source_connection").await;
     idle(&worker).await;
     assert_eq!(stage.rows.count("SELECT count(*) FROM entity").await, 0);
@@ -140,6 +142,7 @@ async fn a_short_absence_of_postgresql_costs_nothing() {
     let connection = stage.connection("timed", json!({"entity_count": 300, "duration_seconds": 2.0})).await;
     let job = stage.run(connection).await;
     stage.wait_for_entities(connection, 20).await;
+    stage.expects.fault(Fault::PostgresAway);
     stage.rows.disconnect_everyone().await;
     assert_eq!(stage.ended(job).await.status, JobStatus::Completed);
     stage.assert_consistent(connection).await;

@@ -1,7 +1,6 @@
 //! What a sync leaves in rows, Vespa and ARF.
 
 use serde_json::json;
-use shared_models::JobStatus;
 use test_support::wait_until;
 
 use crate::stage::{BOUND, Stage};
@@ -70,8 +69,7 @@ async fn a_source_that_fails_fails_the_job_and_removes_nothing() {
     stage.rows.execute(config).await;
 
     let job = stage.run(connection).await;
-    let failed = stage.ended(job).await;
-    assert_eq!(failed.status, JobStatus::Failed);
+    let failed = stage.failed(job).await;
     assert!(failed.error.is_some());
     assert_eq!(failed.entities_deleted, 0);
     assert_eq!(stage.settled(connection).await, 20);
@@ -85,8 +83,7 @@ async fn a_vespa_that_is_down_fails_the_job_with_a_clear_text_and_the_next_sync_
     let connection = stage.connection("timed", json!({"entity_count": 30, "duration_seconds": 0.1})).await;
     stage.standin.service().kill();
     let job = stage.run(connection).await;
-    let failed = stage.ended(job).await;
-    assert_eq!(failed.status, JobStatus::Failed);
+    let failed = stage.failed(job).await;
     let error = failed.error.unwrap();
     assert!(error.starts_with("write to Vespa: Vespa is unavailable"), "{error}");
     assert!(stage.dirty(connection).await > 0);
@@ -104,6 +101,6 @@ async fn a_source_for_tests_is_refused_where_it_is_not_enabled() {
     let _worker = stage.worker_with(&[("ENABLE_INTERNAL_SOURCES", "false")]).await;
     let connection = stage.connection("stub", json!({})).await;
     let job = stage.run(connection).await;
-    let failed = stage.ended(job).await;
+    let failed = stage.failed(job).await;
     assert_eq!(failed.error.as_deref(), Some("source 'stub' is not enabled"));
 }

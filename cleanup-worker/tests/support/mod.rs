@@ -12,7 +12,7 @@ use shared_models::receipt::{Receipt, SignedReceipt};
 use shared_models::{CleanupId, DocumentId, DocumentType, EntityKey, SyncId};
 use shared_stores::{ArfStore, VespaClient};
 use tempfile::TempDir;
-use test_support::{Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
+use test_support::{Expectations, Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
 use url::Url;
 use uuid::Uuid;
 
@@ -115,6 +115,8 @@ pub struct World {
     pub vespa: VespaClient,
     pub arf: ArfStore,
     pub arf_folder: TempDir,
+    /// Warnings and errors that the test expects of its workers.
+    pub expects: Expectations,
 }
 
 impl World {
@@ -124,7 +126,7 @@ impl World {
         let vespa = VespaClient::new(&Url::parse(&standin.url).unwrap()).unwrap();
         let arf_folder = TempDir::new().unwrap();
         let arf = ArfStore::from_url(&Url::from_file_path(arf_folder.path()).unwrap()).unwrap();
-        Self { rows, broker, standin, vespa, arf, arf_folder }
+        Self { rows, broker, standin, vespa, arf, arf_folder, expects: Expectations::default() }
     }
 
     /// The settings of a worker: short times, then the given ones.
@@ -152,7 +154,7 @@ impl World {
     }
 
     pub fn worker(&self, settings: &[(&str, &str)]) -> Service {
-        Service::spawn("cleanup-worker", self.environment(settings))
+        Service::spawn("cleanup-worker", self.environment(settings)).expecting(&self.expects)
     }
 
     /// A worker with its admin address.

@@ -94,6 +94,7 @@ async fn an_unparsable_message_in_each_queue_becomes_a_dead_letter_and_work_goes
     let garbage: [&[u8]; 3] =
         [b"\xff\xfe\x00", b"{\"type\":\"Nonsense\",\"version\":1}", b"{\"type\":\"RunSync\",\"version\":1}"];
     let broker = system.broker();
+    system.expects.event("moved a message to the queue of dead ones");
     let routes = [("", "sync.jobs"), ("", "cleanup.requests"), ("sync.control", ""), ("events", "job.stopped.garbage")];
     for body in garbage {
         for (exchange, key) in routes {

@@ -10,7 +10,7 @@ use system_tests::{
     fast_times,
 };
 use tempfile::TempDir;
-use test_support::{service_binary, wait_until};
+use test_support::{Fault, service_binary, wait_until};
 
 /// A RabbitMQ that this test starts and stops; its ports and data outlast a stop.
 struct OwnBroker {
@@ -81,6 +81,7 @@ async fn del_5_twenty_deletes_without_a_broker_answer_200_and_are_purged_when_it
     settings.retain(|(name, _)| *name != "CLEANUP_POLL_INTERVAL");
     settings.push(("CLEANUP_POLL_INTERVAL", "1h"));
     let system = System::on_broker(&broker.amqp_url(), &settings).await;
+    system.expects.fault(Fault::RabbitMqAway);
     let gateway = system.gateway().await;
     let _sync_worker = system.sync_worker().await;
     let api = &gateway.api;
@@ -117,6 +118,7 @@ async fn del_5_twenty_deletes_without_a_broker_answer_200_and_are_purged_when_it
 async fn del_5_with_the_brokers_data_wiped_every_open_cleanup_and_every_pending_job_still_ends() {
     let broker = OwnBroker::start().await;
     let system = System::on_broker(&broker.amqp_url(), &fast_times()).await;
+    system.expects.fault(Fault::RabbitMqAway);
     let gateway = system.gateway().await;
     let sync_worker = system.sync_worker().await;
     let api = &gateway.api;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use system_tests::{System, api::id_of, fast_times};
+use test_support::Fault;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn del_1_a_collection_goes_with_connections_created_while_it_is_being_deleted() {
@@ -54,6 +55,7 @@ async fn del_8_silent_writers_of_a_collection_are_waited_for_at_once() {
     assert_eq!(system.count("sync_job WHERE status = 'running'").await, 3);
     // Two of three don't answer. One after the other, their leases alone would take 12 s.
     for silent in &workers[..2] {
+        system.expects.fault(Fault::ProcessLost);
         silent.service.stop();
     }
     let deleted = api.delete(&format!("/collections/{collection}")).await;

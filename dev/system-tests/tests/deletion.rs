@@ -8,6 +8,7 @@ use system_tests::{
     api::{id_of, ids_of},
     fast_times,
 };
+use test_support::Fault;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn del_1_after_a_delete_no_table_names_the_connection_and_one_cleanup_does() {
@@ -73,6 +74,7 @@ async fn del_2_a_job_cancelled_by_the_user_is_still_waited_for() {
     let (id, sync) = ids_of(&connection);
     system.wait_until_writing(api, &id, &sync).await;
     // The writer is busy and says nothing: cancelled by the user is not the same as stopped.
+    system.expects.fault(Fault::ProcessLost);
     worker.service.stop();
     let job = id_of(&api.last_job(&id).await);
     let cancelled = api.post(&format!("/source-connections/{id}/jobs/{job}/cancel"), json!({})).await;
@@ -132,6 +134,7 @@ async fn del_3_a_search_during_the_wait_finds_nothing_of_the_connection() {
     };
     let query = api.search(&collection, "timed entity project container stub").await;
     assert!(of(&query) > 0, "the data is found before: {query:?}");
+    system.expects.fault(Fault::ProcessLost);
     worker.service.stop();
     let deleting = tokio::spawn({
         let (api, id) = (api.clone(), id.clone());
@@ -160,6 +163,7 @@ async fn del_6_two_deletes_and_the_finisher_at_once_make_one_cleanup_one_200_and
     // The finisher helps from the first moment on.
     times.extend([("FINISHER_INTERVAL", "50ms"), ("FINISHER_AGE", "0s")]);
     let system = System::new(&times).await;
+    system.expects.event("finished a deletion that nobody waited for");
     let (one, two) = (system.gateway().await, system.gateway().await);
     let _worker = system.sync_worker().await;
     let api = &one.api;

@@ -8,12 +8,13 @@ use system_tests::{
     api::{id_of, ids_of},
     fast_times, metric,
 };
-use test_support::wait_until;
+use test_support::{Fault, wait_until};
 
 struct Busy {
-    system: System,
     gateway: Gateway,
     worker: Worker,
+    // After the services, which need it to their end.
+    system: System,
     collection: String,
     id: String,
     sync: String,
@@ -66,6 +67,7 @@ async fn del_8_a_worker_killed_in_mid_write_is_waited_out_within_15_s_and_nothin
     // With the real times, since the 15 s are the contract.
     let mut busy = Busy::start(&[("SETTLE_DELAY", "2s")]).await;
     let _cleanup_worker = busy.system.cleanup_worker().await;
+    busy.system.expects.fault(Fault::ProcessLost);
     busy.worker.service.kill();
     let deleted = busy.delete().await;
     assert_eq!(deleted.status, 200, "{}", deleted.body);
@@ -79,6 +81,7 @@ async fn del_8_a_worker_killed_in_mid_write_is_waited_out_within_15_s_and_nothin
 async fn del_2_a_worker_frozen_in_mid_write_and_thawed_after_the_purge_leaves_nothing() {
     let busy = Busy::start(&fast_times()).await;
     let _cleanup_worker = busy.system.cleanup_worker().await;
+    busy.system.expects.fault(Fault::ProcessLost);
     busy.worker.service.stop();
     let deleted = busy.delete().await;
     assert_eq!(deleted.status, 200, "{}", deleted.body);
@@ -105,6 +108,7 @@ async fn del_2_a_worker_frozen_inside_a_database_statement_holds_nothing_up_and_
         sql.query_one(query, &[]).await.unwrap().get::<_, i64>(0) > 0
     })
     .await;
+    busy.system.expects.fault(Fault::ProcessLost);
     busy.worker.service.stop();
     let deleted = busy.delete().await;
     assert_eq!(deleted.status, 200, "{}", deleted.body);
@@ -117,6 +121,7 @@ async fn del_2_a_worker_frozen_inside_a_database_statement_holds_nothing_up_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_whose_worker_died_is_failed_by_the_reaper_and_repaired_by_the_next_run() {
     let mut busy = Busy::start(&fast_times()).await;
+    busy.system.expects.fault(Fault::ProcessLost);
     busy.worker.service.kill();
     let _other = busy.system.sync_worker().await;
     busy.system.wait_for_job(&busy.gateway.api, &busy.id, "failed").await;

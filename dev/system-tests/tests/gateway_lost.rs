@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use system_tests::{Gateway, System, Worker, api::ids_of, fast_times};
-use test_support::wait_until;
+use test_support::{Fault, wait_until};
 
 /// A deletion between D1 and D3: the worker is frozen, so D2 lasts until its lease has run out.
 struct InBetween {
-    system: System,
     gateway: Gateway,
     worker: Worker,
+    // After the services, which need it to their end.
+    system: System,
     id: String,
     sync: String,
     deleting: tokio::task::JoinHandle<Result<system_tests::Answer, reqwest::Error>>,
@@ -24,6 +25,7 @@ impl InBetween {
         let connection = gateway.api.create_timed(&collection, 5000, 120.0).await;
         let (id, sync) = ids_of(&connection);
         system.wait_until_writing(&gateway.api, &id, &sync).await;
+        system.expects.fault(Fault::ProcessLost);
         worker.service.stop();
         let deleting = tokio::spawn({
             let (api, path) = (gateway.api.clone(), format!("/source-connections/{id}"));
@@ -50,10 +52,12 @@ impl InBetween {
 #[tokio::test(flavor = "multi_thread")]
 async fn del_5_a_gateway_killed_between_d1_and_d3_is_finished_by_the_next_one() {
     let mut between = InBetween::start().await;
+    between.system.expects.fault(Fault::ProcessLost);
     between.gateway.service.kill();
     let _gone = between.deleting.await;
     let _next = between.system.gateway().await;
     // The worker never comes back either.
+    between.system.expects.fault(Fault::ProcessLost);
     between.worker.service.kill();
     wait_until("the deletion is finished", Duration::from_secs(30), async || {
         between.system.count("source_connection").await == 0
@@ -85,9 +89,9 @@ async fn del_5_a_client_that_hangs_up_stops_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn del_8_delete_is_answered_within_the_bound_while_every_worker_is_frozen() {
-    let between = InBetween::start().await;
-    let system = between.system;
-    let answer = between.deleting.await.unwrap().unwrap();
+    let mut between = InBetween::start().await;
+    let answer = (&mut between.deleting).await.unwrap().unwrap();
+    let system = &between.system;
     assert_eq!(answer.status, 200, "{}", answer.body);
     // fast_times: ttl + guard is 6 s, the bound 7 s.
     assert!(answer.took >= Duration::from_secs(4), "not before the lease has run out: {:?}", answer.took);

@@ -11,14 +11,18 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::log_events::Expectations;
 use crate::wait::wait_until;
 
 /// Lines of the log that a panic shows.
 const TAIL: usize = 30;
 
-/// A running service; killed with this value.
+/// A running service; killed with this value. If its log has a warning or an error that the test doesn't expect, the test
+/// fails.
 #[derive(Debug)]
 pub struct Service {
+    /// Warnings and errors that the test expects of it.
+    pub expects: Expectations,
     name: String,
     child: Child,
     log: PathBuf,
@@ -47,7 +51,14 @@ impl Service {
         }
         command.stdin(Stdio::null()).stdout(file.try_clone().expect("a second handle")).stderr(file);
         let child = command.spawn().unwrap_or_else(|error| panic!("start {name}: {error}"));
-        Self { name: name.to_owned(), child, log, _folder: folder }
+        Self { expects: Expectations::default(), name: name.to_owned(), child, log, _folder: folder }
+    }
+
+    /// Makes it share what is expected of several services.
+    #[must_use]
+    pub fn expecting(mut self, expected: &Expectations) -> Self {
+        self.expects = expected.clone();
+        self
     }
 
     /// Its process id.
@@ -157,9 +168,19 @@ impl Drop for Service {
             let _gone_already = kill_process(self.pid(), Signal::CONT);
             self.kill();
         }
+        // One panic is enough: a second one while the first is on its way would end the process.
         if std::thread::panicking() {
             write_to_stderr(&self.tail());
+            return;
         }
+        let log = self.log();
+        let unexpected = self.expects.unexpected(&log);
+        assert!(
+            unexpected.is_empty(),
+            "{} logged what its test doesn't expect (docs/log-events.md; `expects` says what is):\n{}",
+            self.name,
+            unexpected.join("\n")
+        );
     }
 }
 

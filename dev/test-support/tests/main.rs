@@ -1,6 +1,8 @@
 //! The harness itself: `local-stack exec -- cargo test -p test-support`.
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
+mod log_events;
+
 use std::time::Duration;
 
 use test_support::{

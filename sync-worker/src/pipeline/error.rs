@@ -62,6 +62,15 @@ pub enum JobError {
 }
 
 impl JobError {
+    /// Whether somebody wanted the job to end: nothing is wrong.
+    #[must_use]
+    pub const fn is_asked_for(&self) -> bool {
+        matches!(
+            self,
+            Self::Stopped(Stop::Cancelled | Stop::Refused | Stop::Shutdown) | Self::Source(SourceError::Stopped)
+        )
+    }
+
     /// What the job's row says. Texts are shown to the connection's owner.
     #[must_use]
     pub fn outcome(&self) -> JobOutcome {

@@ -1,0 +1,117 @@
+//! What services log as WARN or ERROR: the table of docs/log-events.md, and what of it a test expects.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+const TABLE: &str = include_str!("../../../docs/log-events.md");
+
+/// An event of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEvent {
+    /// Its text: the field `message`.
+    pub text: &'static str,
+    /// `WARN` or `ERROR`.
+    pub level: &'static str,
+    faults: Vec<&'static str>,
+}
+
+impl LogEvent {
+    /// The faults that it comes with.
+    #[must_use]
+    pub fn faults(&self) -> &[&'static str] {
+        &self.faults
+    }
+}
+
+/// What a test does to the system, and with which events services tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// PostgreSQL doesn't answer, or has ended sessions.
+    PostgresAway,
+    /// RabbitMQ doesn't answer, or has ended connections.
+    RabbitMqAway,
+    /// Vespa doesn't answer.
+    VespaAway,
+    /// The embedder doesn't answer.
+    EmbedderAway,
+    /// A process was killed or frozen.
+    ProcessLost,
+}
+
+impl Fault {
+    /// Every one.
+    pub const ALL: [Self; 5] =
+        [Self::PostgresAway, Self::RabbitMqAway, Self::VespaAway, Self::EmbedderAway, Self::ProcessLost];
+
+    /// As the table names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PostgresAway => "PostgreSQL",
+            Self::RabbitMqAway => "RabbitMQ",
+            Self::VespaAway => "Vespa",
+            Self::EmbedderAway => "embedder",
+            Self::ProcessLost => "process lost",
+        }
+    }
+}
+
+/// The events of the table.
+#[must_use]
+pub fn log_events() -> Vec<LogEvent> {
+    let rows = TABLE.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split(" |").map(str::trim).collect();
+        let text = cells[0].trim_end_matches('`');
+        let faults = cells[3].split(", ").filter(|fault| !fault.is_empty()).collect();
+        LogEvent { text, level: cells[1], faults }
+    })
+    .collect()
+}
+
+/// What a test expects to find in logs. Cheap to clone; clones share what is expected.
+#[derive(Debug, Clone, Default)]
+pub struct Expectations(Arc<Mutex<BTreeSet<&'static str>>>);
+
+impl Expectations {
+    /// Expects the event with this text.
+    ///
+    /// # Panics
+    /// If the table has no such event.
+    pub fn event(&self, text: &str) {
+        let known = log_events().into_iter().find(|event| event.text == text);
+        let known = known.unwrap_or_else(|| panic!("docs/log-events.md has no event {text:?}"));
+        self.lock().insert(known.text);
+    }
+
+    /// Expects every event that comes with a fault.
+    pub fn fault(&self, fault: Fault) {
+        let coming = log_events().into_iter().filter(|event| event.faults.contains(&fault.name()));
+        self.lock().extend(coming.map(|event| event.text));
+    }
+
+    /// The lines of a log that are WARN or ERROR and not expected.
+    pub(crate) fn unexpected<'log>(&self, log: &'log str) -> Vec<&'log str> {
+        let expected = self.lock();
+        let is_unexpected = |line: &&str| match warning(line) {
+            Some(text) => !expected.contains(text.as_str()),
+            None => false,
+        };
+        log.lines().filter(is_unexpected).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The text of a warning or an error; of one in text form, the whole line.
+fn warning(line: &str) -> Option<String> {
+    let is_bad = |level: &str| matches!(level, "WARN" | "ERROR");
+    match serde_json::from_str::<Value>(line) {
+        Ok(event) => is_bad(event["level"].as_str()?).then(|| event["message"].as_str().unwrap_or_default().to_owned()),
+        Err(_) => line.split_whitespace().nth(1).is_some_and(is_bad).then(|| line.to_owned()),
+    }
+}
