@@ -10,8 +10,9 @@ python_stamp := .local/venv/installed
 # Finds dependencies that nothing uses. Built once, from crates.io.
 machete := .local/tools/cargo-machete-0.9.2/bin/cargo-machete
 
-.PHONY: help demo up down status clean-local test lint deps unused rustdoc sizes openapi compose-check python-tools bench-delete bench-reads bench-limits bench-sync mutations ci \
-        build build-all run-tests not-run-here need-cargo need-lints need-python
+.PHONY: help demo up down status clean-local test lint deps unused rustdoc sizes openapi compose-check python-tools \
+        bench-delete bench-deletes bench-reads bench-limits bench-sync mutations ci \
+        build build-all build-release run-tests not-run-here need-cargo need-lints need-python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,20 +62,20 @@ python-tools: $(python_stamp) ## Install the Python tools of the tests into .loc
 compose-check: $(python_stamp) ## Check docker-compose.yml against the Compose specification
 	.local/venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-# The profile of everything else, so that nothing is compiled twice: release builds are faster.
-bench-delete: build ## Measure the time from DELETE to its answer
-	@$(stack) exec -- cargo bench --profile dev -p system-tests --bench delete
+bench-delete: build-release ## Measure the time from DELETE to its answer
+	@$(stack) exec -- cargo bench --workspace --bench delete
 
-bench-limits: build ## Measure what counting a request costs
-	@$(stack) exec -- cargo bench --profile dev -p system-tests --bench rate_limits
+bench-deletes: build-release ## Measure DELETEs a second beside the same statements in plain SQL
+	@$(stack) exec -- cargo bench --workspace --bench deletes
 
-bench-reads: build ## Measure GET and LIST with 10 000 connections
-	@$(stack) exec -- cargo bench --profile dev -p system-tests --bench reads
+bench-limits: build-release ## Measure what counting a request costs
+	@$(stack) exec -- cargo bench --workspace --bench rate_limits
 
-# The one bench of a release build: what it compares with is one.
-bench-sync: build $(python_stamp) ## Measure a sync beside `vespa feed` of the same documents, in a release build (long)
-	cargo build --release -p api-gateway -p sync-worker -p vespa-standin
-	@$(stack) exec -- cargo bench -p system-tests --bench sync
+bench-reads: build-release ## Measure GET and LIST with 10 000 connections
+	@$(stack) exec -- cargo bench --workspace --bench reads
+
+bench-sync: build-release $(python_stamp) ## Measure a sync beside `vespa feed` of the same documents (long)
+	@$(stack) exec -- cargo bench --workspace --bench sync
 
 mutations: build need-python ## Check that each invariant's tests notice a change that breaks it (long)
 	@$(stack) exec -- python3 dev/mutations.py
@@ -87,6 +88,10 @@ build: need-cargo
 
 build-all: need-cargo
 	cargo build --workspace --all-targets
+
+# What is measured is what users run. Benches beside the binaries, so that both are compiled with the same features.
+build-release: build
+	cargo build --release --workspace --bins --bench delete --bench deletes --bench rate_limits --bench reads --bench sync
 
 run-tests: build-all $(python_stamp)
 	@VESPA_CLI=$(CURDIR)/.local/venv/bin/vespa CLIENTS_PYTHON=$(CURDIR)/.local/venv/bin/python bash dev/run-tests.sh

@@ -12,10 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use system_tests::{Api, System};
+use system_tests::{Api, System, copies};
 
 const CONNECTIONS: usize = 10_000;
-const ENTITIES_EACH: usize = 20;
 const TIME: Duration = Duration::from_secs(8);
 const WARM_UP: Duration = Duration::from_secs(1);
 /// Clock ticks a second of /proc, on every Linux there is.
@@ -31,8 +30,13 @@ async fn bench() {
     let collection = gateway.api.create_collection().await;
     let sample = gateway.api.create_stub(&collection, 10, 1).await;
     assert!(sample["id"].is_string());
-    let ids = Arc::new(fill(&system).await);
-    println!("{} connections in one organization, {ENTITIES_EACH} entities and 3 jobs each", ids.len());
+    copies::make(&system.database, 0..CONNECTIONS - 1).await;
+    let ids: Arc<Vec<String>> = Arc::new((0..CONNECTIONS - 1).map(copies::connection).collect());
+    println!(
+        "{CONNECTIONS} connections in one organization, {} entities and {} jobs each",
+        copies::ENTITIES_EACH,
+        copies::JOBS_EACH
+    );
     let pid = gateway.service.pid().as_raw_nonzero().get();
     let get = move |number: usize| format!("/source-connections/{}", ids[number.wrapping_mul(7919) % ids.len()]);
     let first_page = |_| "/source-connections".to_owned();
@@ -45,37 +49,6 @@ async fn bench() {
         run("LIST first 1000", pid, &gateway.api, concurrency, whole).await;
     }
     run("GET  /health (no database)", pid, &gateway.api, 32, |_| "/health".to_owned()).await;
-}
-
-/// Copies the one connection until there are enough; answers all ids.
-async fn fill(system: &System) -> Vec<String> {
-    let more = CONNECTIONS - 1;
-    let client = system.database.client().await;
-    let columns = "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
-                   WHERE table_name = 'source_connection' AND column_name NOT IN ('id', 'created_at', 'name')";
-    let rest: String = client.query_one(columns, &[]).await.unwrap().get(0);
-    let copies = format!(
-        "INSERT INTO source_connection (id, created_at, name, {rest})
-         SELECT gen_random_uuid(), clock_timestamp() - make_interval(secs => n), 'Connection ' || n, {rest}
-         FROM source_connection, generate_series(1, {more}) n;
-         INSERT INTO sync (id, source_connection_id)
-         SELECT gen_random_uuid(), c.id FROM source_connection c
-         WHERE NOT EXISTS (SELECT FROM sync s WHERE s.source_connection_id = c.id);
-         DELETE FROM sync_job;
-         INSERT INTO sync_job (id, sync_id, status, job_end, created_at, started_at, completed_at, entities_inserted)
-         SELECT gen_random_uuid(), s.id, 'completed', 'acknowledged', clock_timestamp() - make_interval(days => n),
-                clock_timestamp(), clock_timestamp(), {ENTITIES_EACH}
-         FROM sync s, generate_series(1, 3) n;
-         INSERT INTO entity (sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count,
-                             seen_by_job)
-         SELECT s.id, decode(md5(s.id::text || n), 'hex'), 'SmallStubEntity', 'small-' || n, 'base_entity', '\\x00', 1,
-                gen_random_uuid()
-         FROM sync s, generate_series(1, {ENTITIES_EACH}) n"
-    );
-    client.batch_execute(&copies).await.unwrap();
-    system.database.count_entities_anew().await;
-    client.batch_execute("VACUUM ANALYZE").await.unwrap();
-    client.query("SELECT id::text FROM source_connection", &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 /// Asks with `concurrency` clients, each as soon as it was answered.

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test harness panics")]
 
 pub mod api;
+pub mod copies;
 mod facts;
+pub mod script;
 mod system;
 
 pub use api::{Answer, Api};

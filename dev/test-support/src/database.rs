@@ -95,6 +95,37 @@ impl TestDatabase {
         connect(self.server.as_str()).await.execute(sql, &[&self.name]).await.unwrap();
     }
 
+    /// Keeps the relays of gateways busy for 28 s, with one message whose claim takes that long: they ask nothing else
+    /// meanwhile. Returns when they are.
+    pub async fn hold_up_relays(&self) {
+        self.execute(
+            "CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql
+                 AS $$ BEGIN PERFORM pg_sleep(28); RETURN NEW; END $$;
+             CREATE TRIGGER hold_up BEFORE UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION hold_up();
+             INSERT INTO outbox (message_id, message) VALUES (gen_random_uuid(), '{}')",
+        )
+        .await;
+        let bound = std::time::Duration::from_secs(20);
+        crate::wait_until("the relays are held up", bound, async || self.are_relays_held_up().await).await;
+    }
+
+    /// Whether they still are.
+    pub async fn are_relays_held_up(&self) -> bool {
+        let sleeping =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        self.count(sleeping).await > 0
+    }
+
+    /// Takes [`TestDatabase::hold_up_relays`] back; nothing is left in the outbox.
+    pub async fn let_relays_go(&self) {
+        let others = "pid <> pg_backend_pid() AND datname = current_database()";
+        self.execute(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others};
+             DROP TRIGGER hold_up ON outbox; DROP FUNCTION hold_up; TRUNCATE outbox"
+        ))
+        .await;
+    }
+
     /// Refuses (or allows again) connections: PostgreSQL is "down" for this test alone.
     pub async fn allow_connections(&self, allowed: bool) {
         let admin = connect(self.server.as_str()).await;
