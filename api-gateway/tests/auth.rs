@@ -80,6 +80,7 @@ async fn the_use_of_a_key_is_recorded() {
 #[tokio::test]
 async fn several_gateways_make_one_first_organization_and_restarts_none() {
     let first = Gateway::start_with(&[("INITIAL_API_KEY", "")]).await;
+    first.service.expects.event("made the first organization; this is its API key, shown only this once");
     let made = first.service.log().lines().find(|line| line.contains("api_key")).map(str::to_owned).unwrap();
     let made: serde_json::Value = serde_json::from_str(&made).unwrap();
     let api = first.api.with_key(&text(&made, "api_key"));

@@ -99,6 +99,7 @@ async fn del_2_a_job_that_was_reaped_by_hand_stops_writing() {
     let (connection, job) = long_job(&stage).await;
     let reaped = "UPDATE sync_job SET status = 'failed', error = 'by hand', job_end = 'lease', lease_owner = NULL,
                   lease_expires_at = NULL, completed_at = now()";
+    stage.expects.event("the job ends early");
     stage.rows.execute(reaped).await;
     let rows = stage.settled(connection).await;
     idle(&worker).await;

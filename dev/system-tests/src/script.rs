@@ -36,6 +36,7 @@ pub async fn from_two(client: &Client, one: &Recorded, other: &Recorded) -> (Str
     assert_eq!(statements.len(), others.len(), "two requests of one kind ask the same");
     let known = [(one.connection.clone(), CONNECTION.to_owned()), (one.sync.clone(), SYNC.to_owned())];
     let mut ids = Ids(known.into());
+    let placeholder = Regex::new(r"\$(\d+)").unwrap();
     // -D gives the first number and how many each client takes.
     let mut script = "\\set i :i + 1\n\\set n :first + :client_id * :each + :i - 1\n".to_owned();
     for ((text, parameters), (other_text, other_parameters)) in statements.iter().zip(&others) {
@@ -46,7 +47,6 @@ pub async fn from_two(client: &Client, one: &Recorded, other: &Recorded) -> (Str
             let (parameter, other) = (shown(client, parameter, kind).await, shown(client, other, kind).await);
             values.push(format!("({}::{})", ids.literal(parameter.as_deref(), other.as_deref()), sql_name(kind)));
         }
-        let placeholder = Regex::new(r"\$(\d+)").unwrap();
         let value = |found: &Captures<'_>| values[found[1].parse::<usize>().unwrap() - 1].clone();
         writeln!(script, "{};", placeholder.replace_all(text, value)).unwrap();
     }
