@@ -32,7 +32,7 @@ MUTATIONS = [
              "shared-database/src/deletion/step.rs", "for message in messages {", "for message in messages.into_iter().skip(1) {",
              "shared-database", "del_1_rows_cleanup_and_messages_commit_together"),
     Mutation("DEL-1", "credentials don't go with their connection: the rows can't be deleted",
-             "shared-database/migrations/2026-11-24-000002_source_connections/up.sql",
+             "shared-database/migrations/2026-11-29-000002_source_connections/up.sql",
              "UNIQUE REFERENCES source_connection ON DELETE CASCADE", "UNIQUE REFERENCES source_connection ON DELETE RESTRICT",
              "system-tests", "del_1_after_a_delete_no_table_names_the_connection_and_one_cleanup_does"),
     Mutation("DEL-1", "a collection being deleted still takes connections",

@@ -36,6 +36,9 @@ CREATE INDEX cleanup_due ON cleanup (next_attempt_at) WHERE state IN ('scheduled
 CREATE INDEX cleanup_check_again ON cleanup (check_again_at) WHERE state = 'done' AND check_again_at IS NOT NULL;
 -- An organization's cleanups, newest first.
 CREATE INDEX cleanup_organization ON cleanup (organization_id, created_at DESC);
+-- What came of a deletion: the cleanups of a connection, or of a collection's.
+CREATE INDEX cleanup_connection ON cleanup (source_connection_id);
+CREATE INDEX cleanup_collection ON cleanup (collection_id);
 
 -- Appended, never replaced.
 CREATE TABLE receipt (

@@ -4,6 +4,9 @@ CREATE TABLE sync (
     -- Foreign key, indexed by being unique.
     source_connection_id uuid NOT NULL UNIQUE REFERENCES source_connection ON DELETE CASCADE,
     cursor jsonb,
+    -- In which form the documents are written that the cursor leaves behind it, vectors included. A job that writes another
+    -- form starts over: what lies behind the cursor would never get it.
+    cursor_form text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -31,6 +34,8 @@ CREATE TABLE sync_job (
     entities_failed bigint NOT NULL DEFAULT 0,
     error text,
     error_category text,
+    -- Which entities a job left out and why, the first hundred by name. It is the connection's owner's, and goes with the job.
+    error_details jsonb,
     -- A lease is held exactly while a worker may write.
     CHECK ((status IN ('running', 'cancelling')) = (lease_owner IS NOT NULL)),
     CHECK ((status IN ('pending', 'running', 'cancelling')) = (job_end IS NULL))
@@ -60,7 +65,24 @@ CREATE TABLE entity (
     file_name text,
     -- The last job that saw the entity in its source.
     seen_by_job uuid NOT NULL,
-    modified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     -- Begins with the foreign key: the cascade of a deletion goes by it.
     PRIMARY KEY (sync_id, entity_key)
 ) WITH (fillfactor = 85);
+
+-- How much of each class a sync has, kept by the statements that change entities, so that nobody counts rows to show a
+-- connection. Dirty rows count: what they speak of may be in the stores.
+CREATE TABLE entity_count (
+    sync_id uuid NOT NULL REFERENCES sync ON DELETE CASCADE,
+    entity_class text NOT NULL,
+    -- Rows of the class. None is left at zero: the row stays, for the next entity of the class.
+    entities bigint NOT NULL,
+    -- Documents that may exist in Vespa: the sum of their chunks.
+    documents bigint NOT NULL,
+    -- Those with a raw file.
+    files bigint NOT NULL,
+    -- When one of the class was last written or removed.
+    last_updated_at timestamptz NOT NULL,
+    -- Begins with the foreign key: the cascade of a deletion goes by it, and so does whoever shows a sync.
+    PRIMARY KEY (sync_id, entity_class)
+-- Each batch of a job changes a row: room for new versions in the same page.
+) WITH (fillfactor = 50);

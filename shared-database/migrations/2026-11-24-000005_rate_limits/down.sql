@@ -1,2 +1,0 @@
-DROP TABLE rate_limit;
-ALTER TABLE organization DROP COLUMN plan;

@@ -1,1 +1,0 @@
-ALTER TABLE source_connection DROP COLUMN next_run_at;

@@ -1,1 +1,0 @@
-ALTER TABLE sync DROP COLUMN cursor_form;

@@ -1,1 +1,0 @@
-ALTER TABLE sync_job DROP COLUMN error_details;
