@@ -81,7 +81,7 @@ mutations: build need-python ## Check that each invariant's tests notice a chang
 	@$(stack) exec -- python3 dev/mutations.py
 
 # The tests come last: what reads the outcome reads the closing lines.
-ci: lint deps unused sizes build-all compose-check not-run-here run-tests ## Everything that must hold before a change is taken
+ci: lint deps unused sizes rustdoc build-all compose-check not-run-here run-tests ## Everything that must hold before a change is taken
 
 build: need-cargo
 	cargo build --workspace

@@ -179,7 +179,9 @@ impl Stage {
         use diesel::{QueryDsl as _, SelectableHelper as _};
         use diesel_async::RunQueryDsl as _;
         use shared_database::schema::sync_job;
-        let mut db = self.database.connection().await.unwrap();
+        // A session of its own: those of the pool may be gone, where PostgreSQL was away.
+        let database = Database::new(&self.rows.url.clone().into(), 1).unwrap();
+        let mut db = database.connection().await.unwrap();
         sync_job::table.find(job).select(SyncJob::as_select()).get_result(&mut db).await.unwrap()
     }
 
