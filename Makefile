@@ -47,8 +47,10 @@ deps: need-cargo need-python ## Check who depends on whom: crates, and files wit
 unused: $(machete) ## Check that every dependency is used
 	@$(machete)
 
+# Private items are shown too, so links to them are right; and texts of `--help` are doc comments, with bare URLs.
 rustdoc: need-cargo ## Check the documentation of the code, private parts too
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links -A rustdoc::bare-urls" \
+	  cargo doc --workspace --no-deps --document-private-items
 
 sizes: need-python ## List the largest files; one of more than 500 lines fails
 	@python3 -B dev/checks/file_sizes.py
