@@ -60,7 +60,7 @@ async fn https_speaks_http_2_and_takes_renewed_certificates() {
     assert!(client(&second).get(&url).send().await.is_err());
 
     // A key without its certificate: what was served is served on.
-    service.expects.event("the certificate stays as it was");
+    service.expects.event("a periodic task failed; it runs again");
     fs::write(files.path("tls.key"), second.signing_key.serialize_pem()).unwrap();
     wait_until("the pair that doesn't fit is refused", START, async || service.log().contains("don't fit")).await;
     assert_eq!(client(&first).get(&url).send().await.unwrap().status(), 200);

@@ -96,7 +96,7 @@ async fn it_waits_for_postgresql() {
     database.allow_connections(false).await;
     let mut service = crate::gateway::spawn(&database, &[]);
     service.expects.fault(Fault::PostgresAway);
-    service.wait_until_logged("PostgreSQL isn't ready", START).await;
+    service.wait_until_logged("isn't ready; trying again", START).await;
     database.allow_connections(true).await;
     crate::gateway::addresses(&mut service).await;
 }

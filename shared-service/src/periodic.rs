@@ -173,7 +173,7 @@ impl Driver {
     {
         let mut failures = Failures::of(&task);
         let mut woken = Woken::ByTime;
-        while !self.tasks.shutdown().is_cancelled() || (task.is_needed)() {
+        while !self.is_over(&task) {
             let began = Instant::now();
             let ended = AssertUnwindSafe(async { work(woken).await }).catch_unwind().await;
             let (outcome, pause) = match ended {
@@ -185,8 +185,16 @@ impl Driver {
                 }
             };
             self.record(task.name, LastRun { ended_at: clock::utc_now(), took: began.elapsed(), outcome });
+            // Shutdown may have begun during the run: there is nothing to wait for then.
+            if self.is_over(&task) {
+                break;
+            }
             woken = self.wait(&task.bell, pause).await;
         }
+    }
+
+    fn is_over(&self, task: &Periodic) -> bool {
+        self.tasks.shutdown().is_cancelled() && !(task.is_needed)()
     }
 
     async fn wait(&self, bell: &Bell, pause: Duration) -> Woken {

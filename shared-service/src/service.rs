@@ -115,7 +115,9 @@ impl Service {
         loop {
             match attempt().await {
                 Ok(done) => return Ok(Some(done)),
-                Err(error) if is_retryable(&error) => tracing::warn!(%error, "{what} isn't ready; trying again"),
+                Err(error) if is_retryable(&error) => {
+                    tracing::warn!(what, %error, "what the service needs isn't ready; trying again")
+                }
                 Err(error) => return Err(error),
             }
             let pause = tokio::time::sleep(START_RETRY);

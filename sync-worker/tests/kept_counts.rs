@@ -3,7 +3,7 @@
 use serde_json::json;
 use shared_database::jobs::NewJob;
 use shared_models::{JobStatus, SyncJobId};
-use test_support::wait_until;
+use test_support::{Fault, wait_until};
 
 use crate::stage::{BOUND, Connection, Stage};
 
@@ -86,13 +86,15 @@ async fn counts_are_kept_by_syncs_that_are_cancelled_fail_or_are_killed_in_mid_b
 
     // Vespa goes away in mid-batch: what was to be written stays dirty, and counts.
     let job = run_until_writing(&stage, connection).await;
+    stage.expects.fault(Fault::VespaAway);
     stage.standin.service().kill();
-    assert_eq!(stage.ended(job).await.status, JobStatus::Failed);
+    stage.failed(job).await;
     assert!(stage.dirty(connection).await > 0);
     stage.rows.assert_counts_are_kept().await;
     stage.standin.restart().await;
 
     // The worker dies in mid-batch.
+    stage.expects.fault(Fault::ProcessLost);
     let job = run_until_writing(&stage, connection).await;
     stage.standin.service().stop();
     wait_until("a write is under way", BOUND, async || stage.dirty(connection).await > 0).await;

@@ -66,7 +66,7 @@ async fn the_bucket_of_arf_is_refused_whatever_the_key() {
     let _worker = stage.worker_with(&settings).await;
     let connection = bucket(&stage, &s3).await;
     let job = stage.run(connection).await;
-    let error = stage.ended(job).await.error;
+    let error = stage.failed(job).await.error;
     assert_eq!(error.as_deref(), Some("this bucket is not allowed on this worker"));
     assert_eq!(stage.settled(connection).await, 0);
 }
@@ -78,6 +78,6 @@ async fn without_the_operator_s_leave_no_endpoint_is_asked() {
     let _worker = stage.worker().await;
     let connection = bucket(&stage, &s3).await;
     let job = stage.run(connection).await;
-    let error = stage.ended(job).await.error;
+    let error = stage.failed(job).await.error;
     assert_eq!(error.as_deref(), Some("the endpoint of the credentials is not allowed on this worker"));
 }

@@ -62,12 +62,12 @@ async fn gateway_without_postgres() -> Service {
         ("ADMIN_LISTEN", "127.0.0.1:0"),
     ];
     let service = Service::spawn("api-gateway", environment);
-    service.wait_until_logged("PostgreSQL isn't ready", Duration::from_secs(20)).await;
+    service.wait_until_logged("isn't ready; trying again", Duration::from_secs(20)).await;
     service
 }
 
 #[tokio::test]
-#[should_panic(expected = "PostgreSQL isn't ready; trying again")]
+#[should_panic(expected = "what the service needs isn't ready; trying again")]
 async fn a_warning_that_its_test_doesnt_expect_fails_the_test() {
     drop(gateway_without_postgres().await);
 }
@@ -78,7 +78,7 @@ async fn a_warning_that_its_test_expects_doesnt() {
     service.expects.fault(Fault::PostgresAway);
     drop(service);
     let service = gateway_without_postgres().await;
-    service.expects.event("PostgreSQL isn't ready; trying again");
+    service.expects.event("what the service needs isn't ready; trying again");
 }
 
 #[tokio::test]

@@ -105,3 +105,14 @@ async fn what_is_needed_goes_on_during_shutdown() {
     waits.store(0, Ordering::SeqCst);
     assert!(stage.tasks.drain(INTERVAL * 2).await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_begins_during_a_run_ends_the_task_with_that_run() {
+    let tasks = Tasks::new();
+    Driver::new(&tasks).start(Periodic::every("t", Duration::from_secs(3_600)), |_| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Done::Ok(())
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(tasks.drain(Duration::from_secs(1)).await, "it waits for its interval");
+}

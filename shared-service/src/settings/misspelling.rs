@@ -62,16 +62,18 @@ pub(super) fn find<'a>(
 fn meant<'k>(name: &str, known: &[&'k str], scrutiny: Scrutiny) -> Option<&'k str> {
     let long = known.iter().copied().filter(|known| known.len() >= SHORTEST);
     let upper = name.to_ascii_uppercase();
-    let nearest = long
-        .clone()
-        .map(|known| (strsim::damerau_levenshtein(&upper, known), known))
-        .filter(|(distance, _)| *distance <= DISTANCE)
-        .min();
+    let nearest =
+        long.clone().map(|known| (distance(&upper, known), known)).filter(|(distance, _)| *distance <= DISTANCE).min();
     match (nearest, scrutiny) {
         (Some((_, known)), _) => Some(known),
         (None, Scrutiny::Start) => None,
         (None, Scrutiny::CheckConfig) => long.filter(|known| upper.contains(known)).max_by_key(|known| known.len()),
     }
+}
+
+/// Edits between two names; that their words are parted otherwise is none.
+fn distance(name: &str, known: &str) -> usize {
+    if name.replace('_', "") == known.replace('_', "") { 0 } else { strsim::damerau_levenshtein(name, known) }
 }
 
 #[cfg(test)]
@@ -86,7 +88,7 @@ mod tests {
     /// Removing, doubling or swapping any character, or appending a letter.
     fn misspellings(name: &str) -> Vec<String> {
         let chars: Vec<char> = name.chars().collect();
-        let mut all = vec![format!("{name}X"), format!("{name}S"), name.to_ascii_lowercase()];
+        let mut all = vec![format!("{name}X"), format!("{name}S"), name.to_ascii_lowercase(), name.replace('_', "")];
         for at in 0..chars.len() {
             let mut removed = chars.clone();
             removed.remove(at);
