@@ -52,8 +52,9 @@ rustdoc: need-cargo ## Check the documentation of the code, private parts too
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links -A rustdoc::bare-urls" \
 	  cargo doc --workspace --no-deps --document-private-items
 
-sizes: need-python ## List the largest files; one of more than 500 lines fails
+sizes: need-python ## List the largest files; one of more than 500 lines, or a long line in the docs, fails
 	@python3 -B dev/checks/file_sizes.py
+	@python3 -B dev/checks/doc_lines.py
 
 openapi: need-cargo ## Renew docs/openapi.json from the code
 	cargo build -p api-gateway
