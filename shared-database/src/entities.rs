@@ -105,14 +105,18 @@ impl TryFrom<Row> for StoredEntity {
 }
 
 impl Database {
-    /// Those of `keys` that have a row.
+    /// Those of `keys` that have a row. Each is looked up by itself (`OFFSET 0` says so to the planner), for the reason
+    /// that [`change`] gives.
     ///
     /// # Errors
     /// Any database error.
     pub async fn stored_entities(&self, sync: SyncId, keys: &[EntityKey]) -> Result<Vec<StoredEntity>> {
         let rows: Vec<Row> = sql_query(
-            "SELECT entity_key, document_type, content_hash, chunk_count, file_name
-             FROM entity WHERE sync_id = $1 AND entity_key = ANY($2)",
+            "SELECT e.* FROM unnest($2) AS wanted (key) CROSS JOIN LATERAL (
+                 SELECT entity_key, document_type, content_hash, chunk_count, file_name
+                 FROM entity WHERE sync_id = $1 AND entity_key = wanted.key
+                 OFFSET 0
+             ) AS e",
         )
         .bind::<sql_types::Uuid, _>(sync)
         .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))

@@ -119,6 +119,7 @@ diesel::table! {
         error -> Nullable<Text>,
         error_category -> Nullable<Text>,
         error_details -> Nullable<Jsonb>,
+        interruptions -> Integer,
     }
 }
 

@@ -103,7 +103,7 @@ impl JobRun {
                 } else {
                     tracing::warn!(%error, "the job ends early");
                 }
-                error.outcome()
+                error.outcome(self.stop_reason())
             }
         }
     }

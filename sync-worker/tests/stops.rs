@@ -125,15 +125,20 @@ async fn del_2_a_job_whose_connection_is_gone_stops_writing() {
 }
 
 #[tokio::test]
-async fn a_worker_that_is_told_to_end_ends_its_jobs_first() {
+async fn a_worker_that_is_told_to_end_ends_its_jobs_first_and_another_goes_on() {
     let stage = Stage::new().await;
     let mut worker = stage.worker().await;
-    let (_, job) = long_job(&stage).await;
+    let (connection, job) = long_job(&stage).await;
     let status = worker.service.terminate(Duration::from_secs(25)).await;
     assert!(status.success(), "{status}");
     let ended = stage.job(job).await;
     assert_eq!((ended.status, ended.job_end), (JobStatus::Failed, Some(JobEnd::Acknowledged)));
     assert_eq!(ended.error.as_deref(), Some("worker stopped before the job was done"));
+    let _next = stage.worker().await;
+    let written = stage.settled(connection).await;
+    stage.wait_for_entities(connection, written + 1).await;
+    let successors = "SELECT count(*) FROM sync_job WHERE status = 'running' AND interruptions = 1";
+    assert_eq!(stage.rows.count(successors).await, 1);
 }
 
 #[tokio::test]

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+/// How long a question may take whose answer is only yes or no: it is asked again.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a change may take that is asked for once, on a machine that is busy with other things.
+const CHANGE_TIMEOUT: Duration = Duration::from_mins(1);
+
 /// A client for servers that this program has just started. It takes every certificate: theirs need not name the address
 /// by which they are asked.
 #[derive(Debug, Clone)]
@@ -22,7 +27,7 @@ impl Http {
         let client = reqwest::Client::builder()
             .no_proxy()
             .tls_danger_accept_invalid_certs(true)
-            .timeout(Duration::from_secs(2))
+            .timeout(LOOK_TIMEOUT)
             .build()
             .context("set up the HTTP client")?;
         Ok(Self { client })
@@ -49,7 +54,8 @@ impl Http {
     /// # Errors
     /// When the answer is not a success.
     pub async fn post_json(&self, url: &str, text: String) -> Result<()> {
-        let request = self.client.post(url).header("content-type", "application/json").body(text);
+        let request =
+            self.client.post(url).timeout(CHANGE_TIMEOUT).header("content-type", "application/json").body(text);
         let answer = request.send().await.context("post")?;
         answer.error_for_status().map(|_| ()).context("post")
     }

@@ -36,15 +36,13 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn mark_seen(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
-        let rows = sql_query(format!(
-            "UPDATE entity SET seen_by_job = $1 WHERE sync_id = $3 AND entity_key = ANY($4) AND {HELD}"
-        ))
-        .bind::<sql_types::Uuid, _>(writer.job)
-        .bind::<sql_types::Uuid, _>(writer.owner)
-        .bind::<sql_types::Uuid, _>(writer.sync)
-        .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
-        .execute(&mut self.connection().await?)
-        .await?;
+        let rows = sql_query(mark_seen())
+            .bind::<sql_types::Uuid, _>(writer.job)
+            .bind::<sql_types::Uuid, _>(writer.owner)
+            .bind::<sql_types::Uuid, _>(writer.sync)
+            .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
+            .execute(&mut self.connection().await?)
+            .await?;
         Ok(rows == keys.len())
     }
 
@@ -53,15 +51,13 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn make_dirty(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
-        let rows = sql_query(format!(
-            "UPDATE entity SET content_hash = NULL WHERE sync_id = $3 AND entity_key = ANY($4) AND {HELD}"
-        ))
-        .bind::<sql_types::Uuid, _>(writer.job)
-        .bind::<sql_types::Uuid, _>(writer.owner)
-        .bind::<sql_types::Uuid, _>(writer.sync)
-        .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
-        .execute(&mut self.connection().await?)
-        .await?;
+        let rows = sql_query(make_dirty())
+            .bind::<sql_types::Uuid, _>(writer.job)
+            .bind::<sql_types::Uuid, _>(writer.owner)
+            .bind::<sql_types::Uuid, _>(writer.sync)
+            .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
+            .execute(&mut self.connection().await?)
+            .await?;
         Ok(rows == keys.len())
     }
 
@@ -130,36 +126,67 @@ impl Database {
     }
 }
 
-/// Rows that are there are locked before they are looked at, so that what they were before is what they really were. A row
-/// that is inserted beside this statement is neither changed nor counted by it.
+/// The columns of a row. A row that is changed is written as a whole over itself: an upsert finds it by its primary key
+/// and by nothing else, however many rows the planner believes the sync to have.
+const COLUMNS: &str =
+    "sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count, file_name,
+                       seen_by_job";
+
+/// The rows of the keys in `new (key, …)`, a part of the statement before this one: found one by one, and locked in the
+/// order of their keys before they are looked at, so that what they were before is what they really were.
+///
+/// Never `entity_key = ANY (…)`: where the planner takes a sync for small, as in a young table or beside many small
+/// syncs, it reads the whole sync for each batch.
+const LOCKED: &str = "old AS MATERIALIZED (
+             SELECT new.*, e.* FROM new CROSS JOIN LATERAL (
+                 SELECT ctid AS place, * FROM entity WHERE sync_id = $3 AND entity_key = new.key FOR UPDATE
+             ) AS e
+         )";
+
+fn mark_seen() -> String {
+    format!(
+        "WITH new AS MATERIALIZED (
+             SELECT key FROM unnest($4) AS new (key) WHERE {HELD} ORDER BY key
+         ), {LOCKED}
+         INSERT INTO entity ({COLUMNS})
+         SELECT sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count, file_name, $1
+         FROM old
+         ON CONFLICT (sync_id, entity_key) DO UPDATE SET seen_by_job = EXCLUDED.seen_by_job"
+    )
+}
+
+fn make_dirty() -> String {
+    format!(
+        "WITH new AS MATERIALIZED (
+             SELECT key FROM unnest($4) AS new (key) WHERE {HELD} ORDER BY key
+         ), {LOCKED}
+         INSERT INTO entity ({COLUMNS})
+         SELECT sync_id, entity_key, entity_class, entity_id, document_type, NULL, chunk_count, file_name, seen_by_job
+         FROM old
+         ON CONFLICT (sync_id, entity_key) DO UPDATE SET content_hash = NULL"
+    )
+}
+
+/// A row that is inserted beside this statement is neither changed nor counted by it.
 fn intend() -> String {
     format!(
         "WITH new AS MATERIALIZED (
              SELECT * FROM unnest($4, $5, $6, $7, $8, $9) AS new (key, class, id, type, chunks, file) WHERE {HELD}
-         ), old AS MATERIALIZED (
-             SELECT new.*, e.entity_class AS old_class, e.chunk_count AS old_chunks, e.file_name AS old_file
-             FROM entity e JOIN new ON new.key = e.entity_key
-             WHERE e.sync_id = $3 AND e.entity_key = ANY($4)
-             ORDER BY e.entity_key FOR UPDATE OF e
-         ), updated AS (
-             UPDATE entity e
-             SET entity_class = old.class, entity_id = old.id, document_type = old.type, content_hash = NULL,
-                 chunk_count = greatest(old.old_chunks, old.chunks), file_name = old.file, seen_by_job = $1
-             FROM old WHERE e.sync_id = $3 AND e.entity_key = ANY($4) AND e.entity_key = old.key
-             RETURNING e.entity_class, e.chunk_count, e.file_name
-         ), inserted AS (
-             INSERT INTO entity (sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count,
-                                 file_name, seen_by_job)
-             SELECT $3, key, class, id, type, NULL, chunks, file, $1
-             FROM new WHERE NOT EXISTS (SELECT FROM old WHERE old.key = new.key)
-             ON CONFLICT (sync_id, entity_key) DO NOTHING
+             ORDER BY key
+         ), {LOCKED}, written AS (
+             INSERT INTO entity ({COLUMNS})
+             SELECT $3, new.key, new.class, new.id, new.type, NULL, greatest(new.chunks, old.chunk_count), new.file, $1
+             FROM new LEFT JOIN old ON old.key = new.key
+             ON CONFLICT (sync_id, entity_key) DO UPDATE
+             SET entity_class = EXCLUDED.entity_class, entity_id = EXCLUDED.entity_id,
+                 document_type = EXCLUDED.document_type, content_hash = NULL, chunk_count = EXCLUDED.chunk_count,
+                 file_name = EXCLUDED.file_name, seen_by_job = EXCLUDED.seen_by_job
+             WHERE EXCLUDED.entity_key IN (SELECT key FROM old)
              RETURNING entity_class, chunk_count, file_name
-         ), written AS (
-             TABLE inserted UNION ALL TABLE updated
          ), changes AS (
              SELECT class, sum(entity)::bigint AS entities, sum(chunks)::bigint AS documents, sum(file)::bigint AS files
              FROM (SELECT entity_class, 1, chunk_count, num_nonnulls(file_name) FROM written
-                   UNION ALL SELECT old_class, -1, -old_chunks, -num_nonnulls(old_file) FROM old)
+                   UNION ALL SELECT entity_class, -1, -chunk_count, -num_nonnulls(file_name) FROM old)
                   AS change (class, entity, chunks, file)
              GROUP BY class
          ), counted AS ({KEEP_COUNTS})
@@ -170,28 +197,31 @@ fn intend() -> String {
 /// The counts change only where an entity has become shorter.
 fn settle() -> String {
     format!(
-        "WITH old AS MATERIALIZED (
-             SELECT new.*, e.entity_class AS class, e.chunk_count AS old_chunks
-             FROM entity e JOIN unnest($4, $5, $6) AS new (key, hash, chunks) ON new.key = e.entity_key
-             WHERE e.sync_id = $3 AND e.entity_key = ANY($4) AND e.seen_by_job = $1 AND {HELD}
-             ORDER BY e.entity_key FOR UPDATE OF e
-         ), settled AS (
-             UPDATE entity e SET content_hash = old.hash, chunk_count = old.chunks
-             FROM old WHERE e.sync_id = $3 AND e.entity_key = ANY($4) AND e.entity_key = old.key
-             RETURNING e.entity_key
+        "WITH new AS MATERIALIZED (
+             SELECT * FROM unnest($4, $5, $6) AS new (key, hash, chunks) WHERE {HELD} ORDER BY key
+         ), {LOCKED}, settled AS (
+             INSERT INTO entity ({COLUMNS})
+             SELECT sync_id, entity_key, entity_class, entity_id, document_type, hash, chunks, file_name, seen_by_job
+             FROM old WHERE seen_by_job = $1
+             ON CONFLICT (sync_id, entity_key) DO UPDATE
+             SET content_hash = EXCLUDED.content_hash, chunk_count = EXCLUDED.chunk_count
+             RETURNING entity_key
          ), changes AS (
-             SELECT class, 0 AS entities, sum(chunks - old_chunks)::bigint AS documents, 0 AS files
-             FROM old WHERE chunks <> old_chunks GROUP BY class
+             SELECT entity_class AS class, 0 AS entities, sum(chunks - chunk_count)::bigint AS documents, 0 AS files
+             FROM old WHERE seen_by_job = $1 AND chunks <> chunk_count GROUP BY entity_class
          ), counted AS ({KEEP_COUNTS})
          SELECT {HELD} AS is_held, (SELECT count(*) FROM settled) AS entities"
     )
 }
 
+/// A locked row stays at its place.
 fn delete() -> String {
     format!(
-        "WITH gone AS (
-             DELETE FROM entity WHERE sync_id = $3 AND entity_key = ANY($4) AND content_hash IS NULL AND {HELD}
-             RETURNING entity_class, chunk_count, file_name
+        "WITH new AS MATERIALIZED (
+             SELECT key FROM unnest($4) AS new (key) WHERE {HELD} ORDER BY key
+         ), {LOCKED}, gone AS (
+             DELETE FROM entity e USING old WHERE e.ctid = old.place AND e.content_hash IS NULL
+             RETURNING e.entity_class, e.chunk_count, e.file_name
          ), changes AS (
              SELECT entity_class AS class, -count(*) AS entities, -sum(chunk_count)::bigint AS documents,
                     -count(file_name) AS files

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use shared_models::job::ErrorCategory;
-use shared_models::{JobStatus, LeaseOwner, SyncJobId};
+use shared_models::{Envelope, JobStatus, LeaseOwner, Message, MessageId, SyncJobId};
 
 use super::{Cursor, JobCounts, StatusRow, moves};
 use crate::error::Result;
@@ -24,6 +24,8 @@ pub enum JobOutcome {
     },
     /// The job stopped because it was asked to.
     Cancelled,
+    /// The job stopped because its worker was told to. A new one follows it, so that a rolling update loses no job.
+    Interrupted,
     /// An error, told to the connection's owner.
     Failed {
         /// Text without secrets.
@@ -31,6 +33,26 @@ pub enum JobOutcome {
         /// Set if the owner must renew the credentials.
         category: Option<ErrorCategory>,
     },
+}
+
+/// So many jobs in a row may be interrupted before none follows: a job that ends its worker must not do so for ever.
+const MAX_INTERRUPTIONS: i32 = 3;
+
+const STOPPED: &str = "worker stopped before the job was done";
+
+/// The job that follows an interrupted one, and the message that says so.
+struct Successor {
+    job: SyncJobId,
+    message: MessageId,
+    text: serde_json::Value,
+}
+
+impl Successor {
+    fn new() -> Result<Self> {
+        let job = SyncJobId::random();
+        let said = Envelope::new(Message::RunSync { job_id: job }, None);
+        Ok(Self { job, message: said.message_id, text: crate::outbox::json(&said.message)? })
+    }
 }
 
 impl Database {
@@ -47,10 +69,14 @@ impl Database {
         counts: JobCounts,
     ) -> Result<Option<JobStatus>> {
         // A worker says "cancelled" only when it was told so; if the row isn't cancelling, that was a lost lease.
+        let successor = match &outcome {
+            JobOutcome::Interrupted => Some(Successor::new()?),
+            JobOutcome::Completed { .. } | JobOutcome::Cancelled | JobOutcome::Failed { .. } => None,
+        };
         let (status, error, category, cursor) = match outcome {
             JobOutcome::Completed { cursor } => (JobStatus::Completed, None, None, cursor),
-            JobOutcome::Cancelled => {
-                (JobStatus::Failed, Some("worker stopped before the job was done".to_owned()), None, None)
+            JobOutcome::Cancelled | JobOutcome::Interrupted => {
+                (JobStatus::Failed, Some(STOPPED.to_owned()), None, None)
             }
             JobOutcome::Failed { error, category } => (JobStatus::Failed, Some(error), category, None),
         };
@@ -68,6 +94,10 @@ impl Database {
             .bind::<sql_types::BigInt, _>(counts.failed)
             .bind::<sql_types::Nullable<sql_types::Jsonb>, _>(cursor)
             .bind::<sql_types::Nullable<sql_types::Text>, _>(form)
+            .bind::<sql_types::Nullable<sql_types::Uuid>, _>(successor.as_ref().map(|successor| successor.job))
+            .bind::<sql_types::Nullable<sql_types::Uuid>, _>(successor.as_ref().map(|successor| successor.message))
+            .bind::<sql_types::Nullable<sql_types::Jsonb>, _>(successor.map(|successor| successor.text))
+            .bind::<sql_types::Integer, _>(MAX_INTERRUPTIONS)
             .get_result(&mut self.connection().await?)
             .await
             .optional()?;

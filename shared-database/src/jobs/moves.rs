@@ -38,6 +38,10 @@ pub(crate) const STOP: &str = "
 
 /// `running → completed | failed` as `$3` says, `cancelling → cancelled`, and the cursor of a completed job. The sync's row
 /// is locked before the job's, in the protocol's order: a cascade takes them in that order too.
+///
+/// A job that fails because its worker is told to stop is followed by the new job `$13`, unless `$16` jobs in a row were
+/// ended so; `$14` and `$15` are the message that says so. A deletion locks the sync's row too: it sees either the job
+/// that ends, and cancels it so that none follows, or the one that follows.
 pub(super) const END: &str = "
     WITH held AS MATERIALIZED (
         SELECT s.id FROM sync s JOIN sync_job j ON j.sync_id = s.id
@@ -54,10 +58,17 @@ pub(super) const END: &str = "
             entities_failed = $10
         FROM held
         WHERE j.id = $1 AND j.sync_id = held.id AND j.lease_owner = $2 AND j.status IN ('running', 'cancelling')
-        RETURNING j.sync_id, j.status
+        RETURNING j.sync_id, j.status, j.force_full_sync, j.request_id, j.interruptions
     ), kept AS (
         UPDATE sync s SET cursor = $11, cursor_form = $12 FROM ended
         WHERE s.id = ended.sync_id AND ended.status = 'completed' AND $11 IS NOT NULL
+    ), successor AS (
+        INSERT INTO sync_job (id, sync_id, status, force_full_sync, request_id, interruptions)
+        SELECT $13, sync_id, 'pending', force_full_sync, request_id, interruptions + 1 FROM ended
+        WHERE $13 IS NOT NULL AND status = 'failed' AND interruptions < $16
+        RETURNING request_id
+    ), said AS (
+        INSERT INTO outbox (message_id, request_id, message) SELECT $14, request_id, $15 FROM successor
     )
     SELECT status FROM ended";
 

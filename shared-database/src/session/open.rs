@@ -19,9 +19,12 @@ use super::Session;
 use super::sql_state::LastError;
 use super::wire::ReadAlong;
 
-/// What every session sets: a frozen process must not hold a lock, and a commit is on disk when it is answered.
+/// What every session sets: a frozen process must not hold a lock, and a commit is on disk when it is answered. Our
+/// statements go by indexes, in their order; a plan that reads a whole table, or all rows of a sync, is kept prepared
+/// from the time when there were few, and would be run when there are millions.
 const SETTINGS: &str = "-c idle_in_transaction_session_timeout=3s -c statement_timeout=30s -c lock_timeout=2s \
-                        -c synchronous_commit=on -c timezone=UTC -c default_transaction_isolation=read\\ committed";
+                        -c synchronous_commit=on -c timezone=UTC -c default_transaction_isolation=read\\ committed \
+                        -c enable_seqscan=off -c enable_bitmapscan=off";
 
 /// Longest time to open a session.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -67,10 +67,11 @@ impl LeaseState {
     /// when it has returned.
     pub(super) fn let_go(&mut self, now: Duration, id: u64) {
         self.observe(now);
-        if let Some(write) = self.open.get_mut(&id) {
-            write.is_held = false;
+        match self.open.get_mut(&id) {
+            Some(OpenWrite { kind: WriteKind::Blocking, .. }) => drop(self.open.remove(&id)),
+            Some(write) => write.is_held = false,
+            None => {}
         }
-        self.close_overdue(now);
     }
 
     /// A renewal that was sent at `sent_at` was granted. Ignored once the lease has ended: an end is final.
@@ -134,15 +135,17 @@ impl LeaseState {
         !self.has_run_out && self.bound(write).is_some_and(|bound| bound > self.ends_at && now >= bound)
     }
 
+    /// Writes are numbered as they start, so those that are overdue come first.
     fn close_overdue(&mut self, now: Duration) {
-        let bound = self.times.open_write_bound;
-        self.open.retain(|_, write| {
-            let is_overdue = now >= write.started_at.saturating_add(bound);
-            match write.kind {
-                WriteKind::Remote => !is_overdue,
-                WriteKind::Blocking => write.is_held,
-            }
-        });
+        let overdue = self.open.iter().take_while(|(_, write)| self.was_due(now, write));
+        let closed = overdue.filter(|(_, write)| write.kind == WriteKind::Remote);
+        for id in closed.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.open.remove(&id);
+        }
+    }
+
+    fn was_due(&self, now: Duration, write: &OpenWrite) -> bool {
+        now >= write.started_at.saturating_add(self.times.open_write_bound)
     }
 
     fn bound(&self, write: &OpenWrite) -> Option<Duration> {

@@ -71,11 +71,13 @@ impl JobError {
         )
     }
 
-    /// What the job's row says. Texts are shown to the connection's owner.
+    /// What the job's row says, if its lease says `stop`. Texts are shown to the connection's owner.
     #[must_use]
-    pub fn outcome(&self) -> JobOutcome {
+    pub fn outcome(&self, stop: Stop) -> JobOutcome {
         let category = match self {
-            Self::Stopped(_) | Self::Source(SourceError::Stopped) => return JobOutcome::Cancelled,
+            Self::Stopped(_) | Self::Source(SourceError::Stopped) => {
+                return if stop == Stop::Shutdown { JobOutcome::Interrupted } else { JobOutcome::Cancelled };
+            }
             Self::Source(error) => error.category(),
             Self::SourceCrashed
             | Self::SourceDisabled(_)
@@ -97,7 +99,7 @@ mod tests {
 
     #[test]
     fn long_texts_of_others_are_cut() {
-        let cut = |text: String| match JobError::Source(SourceError::Failed(text)).outcome() {
+        let cut = |text: String| match JobError::Source(SourceError::Failed(text)).outcome(Stop::Over) {
             JobOutcome::Failed { error, .. } => error,
             other => panic!("{other:?}"),
         };

@@ -1,0 +1,1 @@
+ALTER TABLE sync_job DROP COLUMN interruptions;
