@@ -38,7 +38,7 @@ pub(crate) trait Connector {
         None
     }
 
-    /// Reads everything, or what came after `cursor`, into `sink`.
+    /// Reads everything, or what came after `cursor`, into `sink`. It is dropped when nobody takes entities any more.
     fn read(
         config: Self::Config,
         credentials: Self::Credentials,
@@ -87,7 +87,11 @@ pub(crate) async fn read<C: Connector>(
     // The parser's own text would quote the value, and with it a secret.
     let credentials =
         parse(credentials).map_err(|_| SourceError::Misconfigured("credentials are not valid".to_owned()))?;
-    C::read(config, credentials, access, cursor, sink).await
+    tokio::select! {
+        biased;
+        () = sink.closed() => Err(SourceError::Stopped),
+        outcome = C::read(config, credentials, access, cursor, sink) => outcome,
+    }
 }
 
 fn parse<T: DeserializeOwned>(fields: &Map<String, Value>) -> Result<T, serde_json::Error> {

@@ -36,10 +36,7 @@ pub(super) async fn read(
     .await?;
 
     loop {
-        let mut room = tokio::select! {
-            room = memory::reserve(walk.chunk_bytes()) => room,
-            () = sink.closed() => return Err(SourceError::Stopped),
-        };
+        let mut room = memory::reserve(walk.chunk_bytes()).await;
         let (walked, entities) = blocking(move || {
             let entities = walk.next_chunk(&mut room)?;
             Ok((walk, entities))
@@ -48,9 +45,6 @@ pub(super) async fn read(
         walk = walked;
         if entities.is_empty() && walk.is_done() {
             return Ok(walk.into_summary());
-        }
-        if sink.is_closed() {
-            return Err(SourceError::Stopped);
         }
         for entity in entities {
             sink.send(entity).await?;

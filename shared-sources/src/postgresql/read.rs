@@ -26,11 +26,7 @@ pub(super) async fn read(
     if *sslmode == TlsMode::Disable && sslrootcert.is_some() {
         return Err(SourceError::Misconfigured("sslrootcert needs sslmode 'require'".to_owned()));
     }
-    tokio::select! {
-        biased;
-        () = sink.closed() => Err(SourceError::Stopped),
-        outcome = Box::pin(read_all(&config, &credentials, SILENCE, sink)) => outcome,
-    }
+    read_all(&config, &credentials, SILENCE, sink).await
 }
 
 pub(super) async fn read_all(
