@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::run::Given;
+use super::run::Prepared;
 use super::stand::Stand;
 use crate::EntitySink;
 
@@ -61,7 +61,7 @@ async fn measure<S: Stand>(load: Load) {
     if !is_filled {
         return;
     }
-    let given = Given::by(&stand);
+    let prepared = Prepared::by(&stand);
     let (sink, mut taken) = EntitySink::new(8);
     let counting = async {
         let mut count = 0;
@@ -71,7 +71,7 @@ async fn measure<S: Stand>(load: Load) {
         count
     };
     let before = forget_peak();
-    let (outcome, count) = tokio::join!(given.read::<S>(sink), counting);
+    let (outcome, count) = tokio::join!(prepared.read::<S>(sink), counting);
     let grown = peak_kib() - before;
     outcome.unwrap();
     tell(&format!("{}: {load:?}, {count} entities, {grown} KiB beside {before}\n", S::SOURCE));

@@ -22,14 +22,14 @@ impl Run {
     }
 }
 
-/// What a source is read with.
-pub(super) struct Given {
+/// What a source is read with, as it comes from the rows of a connection.
+pub(super) struct Prepared {
     config: Map<String, Value>,
     credentials: Map<String, Value>,
     access: SourceAccess,
 }
 
-impl Given {
+impl Prepared {
     pub(super) fn by(stand: &impl Stand) -> Self {
         let Asked { config, credentials, access } = stand.asked();
         let object = |value: Value| value.as_object().cloned().unwrap();
@@ -44,15 +44,15 @@ impl Given {
 /// Reads everything.
 pub(super) async fn read<S: Stand>(stand: &S) -> Run {
     let (sink, entities) = EntitySink::new(2);
-    let given = Given::by(stand);
-    let (outcome, entities) = tokio::join!(given.read::<S>(sink), collected(entities));
+    let prepared = Prepared::by(stand);
+    let (outcome, entities) = tokio::join!(prepared.read::<S>(sink), collected(entities));
     Run { entities, outcome }
 }
 
 /// Reads while everything that is offered in the version of `stored` is kept.
 pub(super) async fn read_beside<S: Stand>(stand: &S, stored: &[SourceEntity]) -> Run {
     let (sink, entities, mut offered) = EntitySink::with_offers(2);
-    let given = Given::by(stand);
+    let prepared = Prepared::by(stand);
     let answering = async {
         while let Some(Offers { offers, answer }) = offered.recv().await {
             let is_stored = |offer: &Offer| {
@@ -61,7 +61,7 @@ pub(super) async fn read_beside<S: Stand>(stand: &S, stored: &[SourceEntity]) ->
             answer.send(offers.iter().map(is_stored).collect()).unwrap();
         }
     };
-    let (outcome, entities, ()) = tokio::join!(given.read::<S>(sink), collected(entities), answering);
+    let (outcome, entities, ()) = tokio::join!(prepared.read::<S>(sink), collected(entities), answering);
     Run { entities, outcome }
 }
 
@@ -71,11 +71,11 @@ pub(super) async fn read_until<S: Stand>(
     moment: impl AsyncFnOnce(&mut Receiver<SourceEntity>),
 ) -> (Result<ReadSummary, SourceError>, Instant) {
     let (sink, mut entities) = EntitySink::new(1);
-    let given = Given::by(stand);
+    let prepared = Prepared::by(stand);
     let stopping = async {
         moment(&mut entities).await;
         drop(entities);
         Instant::now()
     };
-    tokio::join!(given.read::<S>(sink), stopping)
+    tokio::join!(prepared.read::<S>(sink), stopping)
 }

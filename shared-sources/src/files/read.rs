@@ -1,19 +1,16 @@
 //! Reads files chunk by chunk, on blocking threads.
 
+use super::Files;
 use super::beneath::{Beneath, PathProblem};
-use super::check::{Config, Credentials};
 use super::walk::Walk;
+use crate::connector::Given;
 use crate::tools::memory;
 use crate::tools::patterns::Patterns;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceError};
+use crate::{ReadSummary, SourceError};
 
 /// Yields one entity per file, in the order of their paths.
-pub(super) async fn read(
-    config: Config,
-    credentials: Credentials,
-    access: &SourceAccess,
-    sink: &EntitySink,
-) -> Result<ReadSummary, SourceError> {
+pub(super) async fn read(given: Given<'_, Files>) -> Result<ReadSummary, SourceError> {
+    let Given { config, credentials, access, sink, .. } = given;
     let root = credentials.root;
     let folder = access
         .settings

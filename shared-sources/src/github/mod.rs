@@ -17,10 +17,8 @@
 //!
 //! Not guaranteed: times of files; asking for each one's last commit would double the requests.
 
-use serde_json::Value;
-
-use crate::connector::Connector;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
+use crate::connector::{Connector, Given};
+use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod api;
 mod check;
@@ -51,13 +49,7 @@ impl Connector for Github {
     type Credentials = check::Credentials;
     type Settings = GithubSettings;
 
-    async fn read(
-        config: check::Config,
-        credentials: check::Credentials,
-        access: &SourceAccess,
-        _cursor: Option<&Value>,
-        sink: &EntitySink,
-    ) -> Result<ReadSummary, SourceError> {
-        read::read(config, credentials, access, sink).await
+    async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
+        read::read(given).await
     }
 }

@@ -4,27 +4,23 @@ use bytes::Bytes;
 use futures::stream::{self, TryStreamExt as _};
 use tracing::info;
 
-use super::GithubSettings;
 use super::api::{Api, Head};
-use super::check::{Config, Credentials};
 use super::client::ApiClient;
 use super::content::{self, MAX_PATH_BYTES, Skip};
 use super::entity::{self, Origin};
 use super::tree::{Found, Walk};
 use super::wire::{Commit, EntryKind};
+use super::{Github, GithubSettings};
+use crate::connector::Given;
 use crate::left_out::LeftOut;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceEntity, SourceError};
+use crate::{EntitySink, ReadSummary, SourceEntity, SourceError};
 
 /// Files that are read at the same time; each may be as large as [`content::MAX_FILE_BYTES`].
 const READS_IN_FLIGHT: usize = 4;
 
 /// Yields the repository, its folders and its text files.
-pub(super) async fn read(
-    config: Config,
-    credentials: Credentials,
-    access: &SourceAccess,
-    sink: &EntitySink,
-) -> Result<ReadSummary, SourceError> {
+pub(super) async fn read(given: Given<'_, Github>) -> Result<ReadSummary, SourceError> {
+    let Given { config, credentials, access, sink, .. } = given;
     let settings = &access.settings.github;
     let asked = config.repo_name;
     let client =

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use super::S3;
 use super::check::{Config, Credentials};
 use super::client::{Bucket, Got};
 use super::listing::Listed;
 use super::object::{OBJECT, Origin};
 use super::refusal::{Failure, Refusal};
+use crate::connector::Given;
 use crate::left_out::LeftOut;
 use crate::tools::memory;
 use crate::tools::patterns::Patterns;
@@ -20,12 +22,8 @@ const READS_IN_FLIGHT: usize = 4;
 const MAX_EMPTY_PAGES: u32 = 1_000;
 
 /// Yields one entity per object that holds text.
-pub(super) async fn read(
-    config: Config,
-    credentials: Credentials,
-    access: &SourceAccess,
-    sink: &EntitySink,
-) -> Result<ReadSummary, SourceError> {
+pub(super) async fn read(given: Given<'_, S3>) -> Result<ReadSummary, SourceError> {
+    let Given { config, credentials, access, sink, .. } = given;
     let bucket = allowed(&config, &credentials, access)?;
     let patterns = Patterns::new(&config.include, &config.exclude)
         .map_err(|error| SourceError::Misconfigured(error.to_string()))?;
