@@ -64,7 +64,7 @@ impl GithubServer {
             asked: Vec::new(),
         }));
         // Of its own: a pooled one gets late requests of the test that had it before.
-        let server = MockServer::builder().start().await;
+        let server = MockServer::builder().disable_request_recording().start().await;
         Mock::given(any()).respond_with(Responder(state.clone())).mount(&server).await;
         Self { server, state }
     }

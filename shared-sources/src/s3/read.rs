@@ -9,7 +9,7 @@ use super::check::{Config, Credentials};
 use super::client::{Bucket, Got};
 use super::listing::Listed;
 use super::object::{OBJECT, Origin};
-use super::refusal::{Failure, Refusal};
+use super::refusal::{ARCHIVED, Failure, Refusal};
 use crate::connector::Given;
 use crate::left_out::LeftOut;
 use crate::tools::memory;
@@ -45,7 +45,7 @@ pub(super) async fn read(given: Given<'_, S3>) -> Result<ReadSummary, SourceErro
 fn allowed(config: &Config, credentials: &Credentials, access: &SourceAccess) -> Result<Bucket, SourceError> {
     let refuse = |text: &str| Err(SourceError::Misconfigured(text.to_owned()));
     let settings = &access.settings.s3;
-    if access.is_own_bucket(&config.bucket) {
+    if access.may_be_own_bucket(&config.bucket) {
         return refuse("this bucket is not allowed on this worker");
     }
     if credentials.access_key_id.is_none() && !settings.role_buckets.contain(&config.bucket) {
@@ -118,7 +118,7 @@ impl Reading<'_> {
     /// The entity of an object; `None` if it isn't taken.
     async fn entity(&self, object: &Listed) -> Result<Option<SourceEntity>, SourceError> {
         if object.is_archived {
-            self.left_out.gap(&object.key, "it is archived");
+            self.left_out.gap(&object.key, ARCHIVED);
             return Ok(None);
         }
         let Some(size) = object.size else {
