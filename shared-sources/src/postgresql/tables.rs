@@ -93,11 +93,15 @@ async fn read_rows(
         let Some(row) = json.and_then(|json| row::Row::parse(table, json)) else {
             let key: Option<&str> = found.try_get(2).map_err(failed)?;
             let (id, why) = match json {
-                Some(json) => (row::id_of_unusable(table, json), "it is nested too deeply, or holds what JSON can't"),
-                None => (key.map(|key| row::id_by(table, key)), "it is larger than 4 MiB"),
+                Some(json) => (row::id_of_unusable(table, json), "is nested too deeply, or holds what JSON can't"),
+                None => (key.map(|key| row::id_by(table, key)), "is larger than 4 MiB"),
             };
-            let id = id.unwrap_or_else(|| format!("{}/?", table.id));
-            (0..copies).for_each(|_| left_out.unusable(&id, why));
+            for _ in 0..copies {
+                match &id {
+                    Some(id) => left_out.unusable(id, &format!("it {why}")),
+                    None => left_out.unusable(&table.id, &format!("one of its rows, which have no primary key, {why}")),
+                }
+            }
             continue;
         };
         for ordinal in 0..copies {
