@@ -2,7 +2,8 @@
 """Finds circles of files: a file that takes names from another one, which in the end takes names from the first.
 
 A module and the modules below it may take names from each other; circles that leave the module, or that its parts form
-without it, count. `make lint` runs this on every crate of the workspace; it fails when there is a circle.
+without it, count. Code of tests counts like any other. `make deps` runs this on every crate of the workspace; it fails
+when there is a circle.
 """
 
 import json

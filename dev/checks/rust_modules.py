@@ -15,7 +15,6 @@ TOKEN = re.compile(
       | (?P<mark>::|.)""",
     re.VERBOSE | re.DOTALL,
 )
-TEST = ["cfg", "(", "test", ")"]
 DEFINES = {"fn", "struct", "enum", "union", "const", "static", "type", "trait"}
 
 
@@ -122,9 +121,7 @@ class Reader:
             self.items(child, folder / name)
         else:
             child = read_file(self.file_of(name, folder, attributes), module)
-        # Tests may look at everything around what they test.
-        if TEST not in attributes:
-            module.children[name] = child
+        module.children[name] = child
 
     def file_of(self, name: str, folder: Path, attributes: list[list[str]]) -> Path:
         named = [text.strip('"') for word, _, text in (part for part in attributes if len(part) == 3) if word == "path"]

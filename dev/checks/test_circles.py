@@ -45,13 +45,21 @@ class Circles(unittest.TestCase):
                            m__a="use super::M; use super::b::f as g; pub fn f() {}", m__b="use super::M; pub fn f() {}")
         self.assertEqual(found, [])
 
-    def test_comments_texts_and_tests_tie_nothing(self):
+    def test_comments_and_texts_tie_nothing(self):
         found = self.found(lib="mod a; mod b;", a="use crate::b::B; pub struct A;",
                            b='''// use crate::a::A;
                            /* crate::a::A */ pub struct B(&'static str); const C: &str = "crate::a::A"; const D: char = '"';
-                           const E: &str = r#"" crate::a::A "#;
-                           #[cfg(test)] mod tests { use super::super::a::A; }''')
+                           const E: &str = r#"" crate::a::A "#;''')
         self.assertEqual(found, [])
+
+    def test_code_of_tests_counts_like_any_other(self):
+        b = "pub struct B; #[cfg(test)] mod tests { use super::super::a::A; }"
+        found = self.found(lib="mod a; mod b;", a="use crate::b::B; pub struct A;", b=b)
+        self.assertEqual(found, [["a.rs", "b.rs"]])
+        found = self.found(lib="#[cfg(test)] mod suite; mod a;", suite="use crate::a::tests::Stand; pub trait World {}",
+                           a="#[cfg(test)] pub(crate) mod tests;",
+                           a__tests="use crate::suite::World; pub struct Stand;")
+        self.assertEqual(found, [["a/tests.rs", "suite.rs"]])
 
     def test_names_of_other_crates_tie_nothing(self):
         found = self.found(lib="mod a; mod metrics;", a="use crate::metrics::B; pub struct A;",

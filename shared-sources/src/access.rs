@@ -31,9 +31,12 @@ impl SourceAccess {
         self
     }
 
-    /// Whether Unweave keeps data of its own in the bucket of this name, wherever that is.
-    pub(crate) fn is_own_bucket(&self, bucket: &str) -> bool {
-        self.own_store.as_ref().is_some_and(|url| url.scheme() == "s3" && url.host_str() == Some(bucket))
+    /// Whether Unweave keeps data of its own in the bucket of this name, wherever that is, or may do so: an alias of an
+    /// access point can stand for any bucket. Google's buckets speak the API of S3 as well.
+    pub(crate) fn may_be_own_bucket(&self, bucket: &str) -> bool {
+        let own = self.own_store.as_ref().filter(|url| matches!(url.scheme(), "s3" | "gs"));
+        let is_alias = bucket.ends_with("-s3alias") || bucket.ends_with("--ol-s3");
+        own.is_some_and(|url| is_alias || url.host_str() == Some(bucket))
     }
 
     /// Largest raw file that is kept as a blob, bytes.

@@ -38,14 +38,22 @@ pub(crate) trait Connector {
         None
     }
 
-    /// Reads everything, or what came after `cursor`, into `sink`.
-    fn read(
-        config: Self::Config,
-        credentials: Self::Credentials,
-        access: &SourceAccess,
-        cursor: Option<&Value>,
-        sink: &EntitySink,
-    ) -> impl Future<Output = Result<ReadSummary, SourceError>> + Send;
+    /// Reads everything, or what came after `cursor`, into `sink`. It is dropped when nobody takes entities any more.
+    fn read(given: Given<'_, Self>) -> impl Future<Output = Result<ReadSummary, SourceError>> + Send;
+}
+
+/// What a run is given.
+pub(crate) struct Given<'a, C: Connector + ?Sized> {
+    /// What the connection's owner set.
+    pub(crate) config: C::Config,
+    /// With what to authenticate.
+    pub(crate) credentials: C::Credentials,
+    /// What the operator allows.
+    pub(crate) access: &'a SourceAccess,
+    /// Where an earlier run came to an end; `None` reads everything.
+    pub(crate) cursor: Option<&'a Value>,
+    /// Where entities go.
+    pub(crate) sink: &'a EntitySink,
 }
 
 /// A source for which the operator sets nothing.
@@ -53,11 +61,7 @@ pub(crate) trait Connector {
 #[group(skip)]
 pub struct NoSettings {}
 
-impl Validate for NoSettings {
-    fn validate(&self) -> Result<(), String> {
-        Ok(())
-    }
-}
+impl Validate for NoSettings {}
 
 pub(crate) fn check_config<C: Connector>(given: &Map<String, Value>) -> Result<ValidatedFields, InvalidFields> {
     let valid = validate(C::DEFINITION.config_fields, given)?;
@@ -87,7 +91,11 @@ pub(crate) async fn read<C: Connector>(
     // The parser's own text would quote the value, and with it a secret.
     let credentials =
         parse(credentials).map_err(|_| SourceError::Misconfigured("credentials are not valid".to_owned()))?;
-    C::read(config, credentials, access, cursor, sink).await
+    tokio::select! {
+        biased;
+        () = sink.closed() => Err(SourceError::Stopped),
+        outcome = C::read(Given { config, credentials, access, cursor, sink }) => outcome,
+    }
 }
 
 fn parse<T: DeserializeOwned>(fields: &Map<String, Value>) -> Result<T, serde_json::Error> {

@@ -17,6 +17,7 @@ mod connector;
 pub mod definition;
 mod entity;
 mod error;
+mod left_out;
 #[cfg(test)]
 mod run;
 mod seen;

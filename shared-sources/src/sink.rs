@@ -1,7 +1,6 @@
 //! The way from a source to the pipeline.
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use crate::{SourceEntity, SourceError};
 
@@ -77,24 +76,7 @@ impl EntitySink {
     }
 
     /// Waits until nobody takes entities any more.
-    pub async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         self.entities.closed().await;
-    }
-
-    /// Whether nobody takes entities any more.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.entities.is_closed()
-    }
-
-    /// Sleeps, but not longer than somebody takes entities.
-    ///
-    /// # Errors
-    /// [`SourceError::Stopped`] if the job is stopping.
-    pub(crate) async fn sleep_until(&self, deadline: Instant) -> Result<(), SourceError> {
-        tokio::select! {
-            () = self.closed() => Err(SourceError::Stopped),
-            () = tokio::time::sleep_until(deadline) => Ok(()),
-        }
     }
 }

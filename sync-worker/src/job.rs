@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::late_write;
 use crate::lease::{self, Lease, Stop};
-use crate::pipeline::{self, Counts, JobError, Reading, Run, Writer};
+use crate::pipeline::{self, Counts, JobError, Reading, Refused, Run, Writer};
 use crate::sources::{Source, SourceError};
 
 mod tools;
@@ -122,6 +122,7 @@ impl JobRun {
                 refused_in_a_row: 0.into(),
             },
             counts: self.counts.clone(),
+            refused: Refused::default(),
             max_blob_bytes: tools.reading.access.max_blob_bytes(),
             embedding: tools.embedding.clone(),
         };

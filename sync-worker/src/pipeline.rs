@@ -36,9 +36,10 @@ pub use error::JobError;
 pub use hash::form;
 pub use limiter::Limiter;
 pub use run::{Embedding, Reading, Run};
+pub use told::Refused;
 pub use writer::{Stores, Writer};
 
-use crate::sources::{EntitySink, ReadSummary};
+use crate::sources::{EntitySink, ReadSummary, Skipped};
 use batch::Batches;
 
 /// Entities between source and batches; each may carry a raw file.
@@ -49,6 +50,25 @@ const READ_AHEAD: usize = 8;
 /// # Errors
 /// [`JobError`]; every write has been answered or let go of then.
 pub async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<Option<Value>, JobError> {
+    match bring_up_to_date(run, reading, tasks).await {
+        Ok(ReadSummary { skipped, cursor, .. }) => {
+            // The source would not yield what a store has refused again: the next job must start where this one did.
+            let all_taken = run.counts.now().failed == 0;
+            run.counts.add(Counted::Failed, skipped.count());
+            told::tell(run, &skipped).await?;
+            Ok(cursor.filter(|_| all_taken))
+        }
+        Err(error) => {
+            // What was refused until then may well be why. The first error counts, not one of the telling.
+            if !error.is_asked_for() {
+                let _told = told::tell(run, &Skipped::NOTHING).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn bring_up_to_date(run: &Run, reading: Reading, tasks: &Tasks) -> Result<ReadSummary, JobError> {
     manifest::write_manifest(run).await?;
     let (sink, entities, offered) = EntitySink::with_offers(READ_AHEAD);
     let source = AbortOnDropHandle::new(tasks.spawn("source", async move {
@@ -61,13 +81,9 @@ pub async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<Option<Va
         (Ok(()) | Err(JobError::GivenUp), Err(error)) | (Err(error), Ok(()) | Err(_)) => return Err(error),
         (Ok(()), Ok(())) => {}
     }
-    let ReadSummary { skipped, seen, cursor } = source.await.map_err(|_| JobError::SourceCrashed)??;
-    remove::remove_vanished(run, &seen).await?;
-    // The source would not yield what a store has refused again: the next job must start where this one did.
-    let all_taken = run.counts.now().failed == 0;
-    run.counts.add(Counted::Failed, skipped.count());
-    told::tell(run, &skipped).await?;
-    Ok(cursor.filter(|_| all_taken))
+    let summary = source.await.map_err(|_| JobError::SourceCrashed)??;
+    remove::remove_vanished(run, &summary.seen).await?;
+    Ok(summary)
 }
 
 #[cfg(test)]

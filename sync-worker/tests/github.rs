@@ -50,7 +50,6 @@ async fn a_run_that_breaks_off_removes_nothing() {
         ("/octo/spoon", refused(404, "Not Found")),
         ("/branches/main", refused(404, "Branch not found")),
         ("/git/trees/", refused(404, "Not Found")),
-        ("/git/blobs/", refused(404, "Not Found")),
         ("/git/blobs/", refused(403, "slow down").insert_header("retry-after", "7200")),
     ];
     for (part, answer) in breaks {
@@ -62,6 +61,13 @@ async fn a_run_that_breaks_off_removes_nothing() {
     }
     assert_eq!(stage.settled(connection).await, 4);
     stage.assert_consistent(connection).await;
+
+    // A file that isn't there although the repository is costs itself alone, and is kept.
+    server.lose("b.rs");
+    let gap = stage.sync(connection).await;
+    assert_eq!((gap.entities_kept, gap.entities_deleted, gap.entities_failed), (3, 0, 1));
+    assert_eq!(gap.error_details.unwrap()["skipped"][0]["entity_id"], "octo/spoon/b.rs");
+    assert_eq!(stage.settled(connection).await, 4);
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ impl GithubServer {
             asked: Vec::new(),
         }));
         // Of its own: a pooled one gets late requests of the test that had it before.
-        let server = MockServer::builder().start().await;
+        let server = MockServer::builder().disable_request_recording().start().await;
         Mock::given(any()).respond_with(Responder(state.clone())).mount(&server).await;
         Self { server, state }
     }
@@ -103,6 +103,13 @@ impl GithubServer {
     /// Takes a file out of the working tree.
     pub fn remove(&self, path: &str) {
         self.state().files.remove(path).unwrap();
+    }
+
+    /// Loses the content of a file that was pushed.
+    pub fn lose(&self, path: &str) {
+        let mut state = self.state();
+        let name = name_of(&state.files[path].1);
+        state.blobs.remove(&name).unwrap();
     }
 
     /// Makes what was written a commit of `branch`.
@@ -260,12 +267,11 @@ impl State {
 
     /// Stores what is below `prefix` and returns its tree's name.
     fn store_tree(&mut self, prefix: &str) -> String {
-        let inside = |path: &str| path.strip_prefix(prefix).map(str::to_owned);
-        let files: Vec<(String, &'static str, Vec<u8>)> = self
-            .files
-            .iter()
-            .filter_map(|(path, (mode, content))| Some((inside(path)?, *mode, content.clone())))
-            .collect();
+        let inside = |(path, (mode, content)): (&String, &(&'static str, Vec<u8>))| {
+            Some((path.strip_prefix(prefix)?.to_owned(), *mode, content.clone()))
+        };
+        let files: Vec<(String, &'static str, Vec<u8>)> =
+            self.files.range(prefix.to_owned()..).map_while(inside).collect();
         let mut entries: BTreeMap<String, Value> = BTreeMap::new();
         for (path, mode, content) in files {
             let (name, is_folder) = match path.split_once('/') {

@@ -14,11 +14,14 @@ const CHECK_CONFIG: &str = "check-config";
 
 /// Settings that can contradict each other.
 pub trait Validate {
-    /// Looks at the settings as a whole; a binary's settings call that of each of their groups.
+    /// Looks at the settings as a whole; a binary's settings call that of each of their groups. Settings that fit by
+    /// themselves always fit together, unless this says otherwise.
     ///
     /// # Errors
     /// One line that names the setting.
-    fn validate(&self) -> Result<(), String>;
+    fn validate(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// The settings of this process. With `--check-config`, `--help` or a fault it ends the process instead:

@@ -3,11 +3,9 @@
 //! What fails and what it says is in [`config`]; here it becomes an error of the source.
 //! `cancelled` fails the job as well: nobody has asked it to stop, so it must not look as if somebody had.
 
-use serde_json::Value;
-
-use crate::connector::{Connector, NoSettings};
+use crate::connector::{Connector, Given, NoSettings};
 use crate::testing::NoCredentials;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
+use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod config;
 mod definition;
@@ -26,13 +24,7 @@ impl Connector for ExceptionStub {
         config.rejection()
     }
 
-    async fn read(
-        config: config::Config,
-        _credentials: NoCredentials,
-        _access: &SourceAccess,
-        _cursor: Option<&Value>,
-        sink: &EntitySink,
-    ) -> Result<ReadSummary, SourceError> {
-        read::read(&config, sink).await
+    async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
+        read::read(&given.config, given.sink).await
     }
 }

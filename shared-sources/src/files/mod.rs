@@ -17,11 +17,9 @@
 //! the next run mends it, for its time of change was looked at before its content. A network file system that hangs
 //! holds a thread until it answers.
 
-use serde_json::Value;
-
 use self::settings::FilesSettings;
-use crate::connector::Connector;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
+use crate::connector::{Connector, Given};
+use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod beneath;
 mod check;
@@ -46,13 +44,7 @@ impl Connector for Files {
         check::misfit(config)
     }
 
-    async fn read(
-        config: check::Config,
-        credentials: check::Credentials,
-        access: &SourceAccess,
-        _cursor: Option<&Value>,
-        sink: &EntitySink,
-    ) -> Result<ReadSummary, SourceError> {
-        read::read(config, credentials, access, sink).await
+    async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
+        read::read(given).await
     }
 }

@@ -1,19 +1,16 @@
 //! Reads files chunk by chunk, on blocking threads.
 
+use super::Files;
 use super::beneath::{Beneath, PathProblem};
-use super::check::{Config, Credentials};
 use super::walk::Walk;
+use crate::connector::Given;
 use crate::tools::memory;
 use crate::tools::patterns::Patterns;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceError};
+use crate::{ReadSummary, SourceError};
 
 /// Yields one entity per file, in the order of their paths.
-pub(super) async fn read(
-    config: Config,
-    credentials: Credentials,
-    access: &SourceAccess,
-    sink: &EntitySink,
-) -> Result<ReadSummary, SourceError> {
+pub(super) async fn read(given: Given<'_, Files>) -> Result<ReadSummary, SourceError> {
+    let Given { config, credentials, access, sink, .. } = given;
     let root = credentials.root;
     let folder = access
         .settings
@@ -36,10 +33,7 @@ pub(super) async fn read(
     .await?;
 
     loop {
-        let mut room = tokio::select! {
-            room = memory::reserve(walk.chunk_bytes()) => room,
-            () = sink.closed() => return Err(SourceError::Stopped),
-        };
+        let mut room = memory::reserve(walk.chunk_bytes()).await;
         let (walked, entities) = blocking(move || {
             let entities = walk.next_chunk(&mut room)?;
             Ok((walk, entities))
@@ -48,9 +42,6 @@ pub(super) async fn read(
         walk = walked;
         if entities.is_empty() && walk.is_done() {
             return Ok(walk.into_summary());
-        }
-        if sink.is_closed() {
-            return Err(SourceError::Stopped);
         }
         for entity in entities {
             sink.send(entity).await?;

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use clap::Args;
 use shared_service::settings::Validate;
 
+use crate::tools::entries::entries;
+
 /// What the operator sets for `files`.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
@@ -39,7 +41,7 @@ impl FromStr for FileRoots {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut roots = BTreeMap::new();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        for part in entries(text) {
             let (name, folder) = part.split_once('=').ok_or_else(|| format!("'{part}' is not name=/folder"))?;
             let folder = PathBuf::from(folder);
             if name.is_empty() || name.chars().count() > 64 {

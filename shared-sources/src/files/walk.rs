@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::beneath::{Beneath, NameKind};
 use super::entity::{self, ReadFile, id_of};
+use crate::left_out::LeftOut;
 use crate::tools::memory::Reserved;
 use crate::tools::patterns::Patterns;
 use crate::tools::text::MAX_TEXT_BYTES;
-use crate::{ReadSummary, Skipped, SourceEntity, SourceError, Unread};
+use crate::{ReadSummary, SourceEntity, SourceError};
 
 /// Bounds of a chunk: what is in memory at once, and how long a stop may have to wait.
 const CHUNK_FILES: usize = 16;
@@ -36,31 +37,21 @@ pub(super) struct Walk {
     max_blob_bytes: u64,
     /// `None` before the first chunk.
     open: Option<Vec<OpenFolder>>,
-    skipped: Skipped,
-    unread: Unread,
+    left_out: LeftOut,
 }
 
 /// What could not be read.
 #[derive(Debug, Clone, Copy)]
 enum Gap {
     File,
+    /// A folder, or what may be one.
     Folder,
-    Untold,
 }
 
 impl Walk {
     /// A walk over `start`, which is `prefix` below the root named `root`.
     pub(super) fn new(start: Beneath, prefix: PathBuf, root: String, patterns: Patterns, max_blob_bytes: u64) -> Self {
-        Self {
-            start,
-            prefix,
-            root,
-            patterns,
-            max_blob_bytes,
-            open: None,
-            skipped: Skipped::NOTHING,
-            unread: Unread::default(),
-        }
+        Self { start, prefix, root, patterns, max_blob_bytes, open: None, left_out: LeftOut::default() }
     }
 
     /// Whether everything was seen.
@@ -70,7 +61,7 @@ impl Walk {
 
     /// What to say at the end: how many files and folders were left out, and which couldn't be read.
     pub(super) fn into_summary(self) -> ReadSummary {
-        ReadSummary { skipped: self.skipped, seen: self.unread.into_seen(), cursor: None }
+        self.left_out.into_summary()
     }
 
     /// Largest number of bytes that a chunk reads.
@@ -108,14 +99,14 @@ impl Walk {
                         match entity::from_file(&self.root, &self.prefix.join(&path), file, self.max_blob_bytes) {
                             Some(entity) => chunk.push(entity),
                             // Nothing to search in. What was a text before and is none any more is gone.
-                            None => self.skipped.add(&id_of(&self.prefix.join(&path)), "it holds no text"),
+                            None => self.left_out.unusable(&id_of(&self.prefix.join(&path)), "it holds no text"),
                         }
                     }
                     Ok(None) => {}
                     Err(error) => self.skip(Gap::File, &path, &error),
                 },
                 NameKind::Untold if self.patterns.enters(&path) => {
-                    self.skip(Gap::Untold, &path, &io::Error::other("what it is could not be told"));
+                    self.skip(Gap::Folder, &path, &io::Error::other("what it is could not be told"));
                 }
                 NameKind::Folder | NameKind::File | NameKind::Other | NameKind::Untold => {}
             }
@@ -151,19 +142,14 @@ impl Walk {
     }
 
     /// Counts what couldn't be read, and keeps it from being taken for gone. What has vanished meanwhile is gone.
-    fn skip(&mut self, gap: Gap, path: &Path, error: &io::Error) {
+    fn skip(&self, gap: Gap, path: &Path, error: &io::Error) {
         if error.kind() == io::ErrorKind::NotFound {
             return;
         }
         let id = id_of(&self.prefix.join(path));
-        self.skipped.add(&id, &error.to_string());
         match gap {
-            Gap::File => self.unread.add(id),
-            Gap::Folder => self.unread.add_below(format!("{id}/")),
-            Gap::Untold => {
-                self.unread.add_below(format!("{id}/"));
-                self.unread.add(id);
-            }
+            Gap::File => self.left_out.gap(&id, &error.to_string()),
+            Gap::Folder => self.left_out.gap_with_all_below(&id, &error.to_string()),
         }
     }
 }

@@ -41,17 +41,23 @@ impl Api {
     /// Asks for the repository, so that it is known to be there.
     pub(super) async fn open(client: ApiClient, asked: RepositoryName) -> Result<(Self, Repository), SourceError> {
         let mut api = Self { client, current: asked.clone(), asked };
-        let (repository, _) = api.json::<Repository>(&api.url(&[])).await.map_err(|failure| {
-            failure.or_missing(|_| {
-                SourceError::Misconfigured(format!(
-                    "GitHub at {} has no repository '{}', or the personal access token may not read it",
-                    api.client.host, api.asked
-                ))
-            })
-        })?;
+        let repository = api.repository().await?;
         // A renamed repository would be redirected to with every request.
         api.current = repository.full_name.clone();
         Ok((api, repository))
+    }
+
+    async fn repository(&self) -> Result<Repository, SourceError> {
+        let answer = self.json::<Repository>(&self.url(&[])).await;
+        let (repository, _) = answer.map_err(|failure| {
+            failure.or_missing(|_| {
+                SourceError::Misconfigured(format!(
+                    "GitHub at {} has no repository '{}', or the personal access token may not read it",
+                    self.client.host, self.asked
+                ))
+            })
+        })?;
+        Ok(repository)
     }
 
     /// Where `branch` is; without a name, the default branch of `repository`.
@@ -125,11 +131,15 @@ impl Api {
         Ok(tree)
     }
 
-    /// The content of a file of `size` bytes.
-    pub(super) async fn blob(&self, sha: &Sha, size: usize) -> Result<Bytes, SourceError> {
+    /// The content of a file of `size` bytes; `None` if it isn't there although its repository is.
+    pub(super) async fn blob(&self, sha: &Sha, size: usize) -> Result<Option<Bytes>, SourceError> {
         let url = self.url(&["git", "blobs", sha.as_str()]);
-        let answer = self.client.get(&url, RAW, AnswerSize::Exactly(size)).await;
-        Ok(answer.map_err(|failure| failure.or_missing(|said| self.lost(said)))?.body)
+        match self.client.get(&url, RAW, AnswerSize::Exactly(size)).await {
+            Ok(answer) => Ok(Some(answer.body)),
+            Err(Failure::Source(error)) => Err(error),
+            // A token that may no longer read the repository hears the same of every file.
+            Err(Failure::Missing(_) | Failure::Empty) => self.repository().await.map(|_| None),
+        }
     }
 
     /// Something that belongs to the commit isn't there: never a reason to take it for removed.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, redirect, retry};
+use reqwest::{Client, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared_service::Backoff;
 use tracing::{debug, info};
@@ -18,17 +18,11 @@ use url::Url;
 use super::GithubSettings;
 use super::pace::Pace;
 use super::refusal::Refusal;
-use super::settings::is_loopback;
 use super::shown::shown;
 use crate::SourceError;
+use crate::tools::http;
 use crate::tools::memory::{self, Reserved};
-use crate::tools::reasons::with_reasons;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest silence in the middle of an answer.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bound of one request: the largest answers have some MiB.
-const REQUEST_TIMEOUT: Duration = Duration::from_mins(3);
 /// Attempts after the first one.
 const RETRIES: usize = 5;
 const MAX_PAUSE: Duration = Duration::from_mins(1);
@@ -87,30 +81,13 @@ impl ApiClient {
     /// # Errors
     /// [`SourceError::Misconfigured`] if the token can't be one, [`SourceError::Failed`] if this machine can't do TLS.
     pub(super) fn new(base: &Url, token: &str, limits: &GithubSettings) -> Result<Self, SourceError> {
-        let mut http = Client::builder()
-            .default_headers(headers(token)?)
-            .user_agent("unweave")
-            .retry(retry::never())
-            .redirect(redirect::Policy::custom(redirect))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .tcp_nodelay(true);
-        if is_loopback(base) {
-            http = http.no_proxy();
-        }
-        if base.scheme() == "http" {
-            // Without TLS the system's certificates aren't needed, and a slim image has none.
-            http = http.tls_certs_only([]);
-        }
         let http =
-            http.build().map_err(|error| SourceError::Failed(format!("no client for GitHub: {}", chain(&error))))?;
-        let host = base.host_str().unwrap_or_default();
+            http::client(base).default_headers(headers(token)?).redirect(redirect::Policy::custom(redirect)).build();
         Ok(Self {
-            http,
+            http: http.map_err(|error| SourceError::Failed(format!("no client for GitHub: {}", http::why(&error))))?,
             token: token.trim().into(),
             base: base.clone(),
-            host: base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
+            host: http::server(base),
             pace: Pace::shared(base, token.trim()),
             limits: limits.clone(),
         })
@@ -224,7 +201,7 @@ impl ApiClient {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Refusal {
-        Refusal::Unavailable(format!("cannot reach GitHub at {}: {}", self.host, chain(error)))
+        Refusal::Unavailable(format!("cannot reach GitHub at {}: {}", self.host, http::why(error)))
     }
 }
 
@@ -269,10 +246,4 @@ fn headers(token: &str) -> Result<HeaderMap, SourceError> {
 fn redirect(attempt: redirect::Attempt<'_>) -> redirect::Action {
     let is_same_host = attempt.previous().iter().all(|earlier| earlier.origin() == attempt.url().origin());
     if is_same_host && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
-}
-
-/// The error and what is behind it, without the URL.
-fn chain(error: &reqwest::Error) -> String {
-    let text = if error.is_timeout() { "no answer in time" } else { "the request failed" };
-    with_reasons(text.to_owned(), error)
 }

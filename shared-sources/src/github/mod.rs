@@ -10,16 +10,15 @@
 //! repository of more files is read in several hours: the run waits for the reset as often as it must, as long as no
 //! single wait without an answer is longer than the operator allows ([`GithubSettings`]).
 //!
-//! **Nothing is taken for removed by mistake.** A file or folder that the tree names and that can't be read ends the
-//! run with an error, as does a list that GitHub cuts. Binary files, files of more than 10 MiB, Git LFS pointers and
-//! paths of more than 4 095 bytes are skipped and counted; symbolic links are never followed, and submodules belong to another repository: neither counts.
+//! **Nothing is taken for removed by mistake.** A file that the tree names and that isn't there is a gap, if the
+//! repository can still be read; a folder that can't be listed ends the run with an error, as does a list that GitHub
+//! cuts. Binary files, files of more than 10 MiB, Git LFS pointers and paths of more than 4 095 bytes are skipped and
+//! counted; symbolic links are never followed, and submodules belong to another repository: neither counts.
 //!
 //! Not guaranteed: times of files; asking for each one's last commit would double the requests.
 
-use serde_json::Value;
-
-use crate::connector::Connector;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
+use crate::connector::{Connector, Given};
+use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod api;
 mod check;
@@ -50,13 +49,7 @@ impl Connector for Github {
     type Credentials = check::Credentials;
     type Settings = GithubSettings;
 
-    async fn read(
-        config: check::Config,
-        credentials: check::Credentials,
-        access: &SourceAccess,
-        _cursor: Option<&Value>,
-        sink: &EntitySink,
-    ) -> Result<ReadSummary, SourceError> {
-        read::read(config, credentials, access, sink).await
+    async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
+        read::read(given).await
     }
 }

@@ -2,42 +2,26 @@
 
 use bytes::Bytes;
 use futures::stream::{self, TryStreamExt as _};
-use parking_lot::Mutex;
 use tracing::info;
 
-use super::GithubSettings;
 use super::api::{Api, Head};
-use super::check::{Config, Credentials};
 use super::client::ApiClient;
 use super::content::{self, MAX_PATH_BYTES, Skip};
 use super::entity::{self, Origin};
 use super::tree::{Found, Walk};
 use super::wire::{Commit, EntryKind};
-use crate::{EntitySink, ReadSummary, Skipped, SourceAccess, SourceEntity, SourceError};
+use super::{Github, GithubSettings};
+use crate::connector::Given;
+use crate::left_out::LeftOut;
+use crate::{EntitySink, ReadSummary, SourceEntity, SourceError};
 
 /// Files that are read at the same time; each may be as large as [`content::MAX_FILE_BYTES`].
 const READS_IN_FLIGHT: usize = 4;
 
 /// Yields the repository, its folders and its text files.
-pub(super) async fn read(
-    config: Config,
-    credentials: Credentials,
-    access: &SourceAccess,
-    sink: &EntitySink,
-) -> Result<ReadSummary, SourceError> {
-    tokio::select! {
-        biased;
-        () = sink.closed() => Err(SourceError::Stopped),
-        outcome = Box::pin(read_all(config, credentials, &access.settings.github, sink)) => outcome,
-    }
-}
-
-async fn read_all(
-    config: Config,
-    credentials: Credentials,
-    settings: &GithubSettings,
-    sink: &EntitySink,
-) -> Result<ReadSummary, SourceError> {
+pub(super) async fn read(given: Given<'_, Github>) -> Result<ReadSummary, SourceError> {
+    let Given { config, credentials, access, sink, .. } = given;
+    let settings = &access.settings.github;
     let asked = config.repo_name;
     let client =
         ApiClient::new(base(credentials.api_url.as_deref(), settings)?, &credentials.personal_access_token, settings)?;
@@ -47,12 +31,12 @@ async fn read_all(
         Head::At(branch) => (branch.name, Some(branch.commit)),
         Head::Empty => (repository.default_branch.clone(), None),
     };
-    let reading = Reading { api, origin: Origin { asked, repository, branch }, sink, skipped: Mutex::default() };
+    let reading = Reading { api, origin: Origin { asked, repository, branch }, sink, left_out: LeftOut::default() };
     sink.send(reading.origin.repository()).await?;
     if let Some(commit) = commit {
         reading.read_commit(commit).await?;
     }
-    Ok(ReadSummary { skipped: reading.skipped.into_inner(), ..ReadSummary::everything() })
+    Ok(reading.left_out.into_summary())
 }
 
 fn base<'a>(named: Option<&str>, settings: &'a GithubSettings) -> Result<&'a url::Url, SourceError> {
@@ -69,7 +53,7 @@ struct Reading<'a> {
     api: Api,
     origin: Origin,
     sink: &'a EntitySink,
-    skipped: Mutex<Skipped>,
+    left_out: LeftOut,
 }
 
 impl Reading<'_> {
@@ -93,6 +77,10 @@ impl Reading<'_> {
             }
             EntryKind::Folder => Some(self.origin.directory(&found.path)),
             EntryKind::File => self.file(&found).await?,
+            EntryKind::Untold => {
+                self.left_out.gap_with_all_below(&self.origin.id_of(&found.path), "what it is could not be told");
+                None
+            }
         };
         match entity {
             Some(entity) => self.sink.send(entity).await,
@@ -103,12 +91,17 @@ impl Reading<'_> {
     /// The entity of a file; `None` if it isn't taken.
     async fn file(&self, found: &Found) -> Result<Option<SourceEntity>, SourceError> {
         let facts = entity::facts(&found.path);
-        let size =
-            found.size.ok_or_else(|| SourceError::Failed(format!("'{}' has no size", self.api.shown(&found.path))))?;
+        let Some(size) = found.size else {
+            self.left_out.gap(&self.origin.id_of(&found.path), "its size is not told");
+            return Ok(None);
+        };
         let skip = match content::skipped_unread(&facts, size) {
             Some(skip) => skip,
             None => {
-                let bytes = self.content(found, size).await?;
+                let Some(bytes) = self.content(found, size).await? else {
+                    self.left_out.gap(&self.origin.id_of(&found.path), "it is listed but not there");
+                    return Ok(None);
+                };
                 match content::text(&bytes) {
                     Ok(text) => return Ok(Some(self.origin.file(found, &facts, text, bytes))),
                     Err(skip) => skip,
@@ -120,17 +113,15 @@ impl Reading<'_> {
     }
 
     fn skip(&self, found: &Found, skip: Skip) {
-        let mut skipped = self.skipped.lock();
-        skipped.add(&self.origin.id_of(&found.path), skip.reason());
+        self.left_out.unusable(&self.origin.id_of(&found.path), skip.reason());
     }
 
-    async fn content(&self, found: &Found, size: u64) -> Result<Bytes, SourceError> {
+    /// The content of a file; `None` if it alone isn't there.
+    async fn content(&self, found: &Found, size: u64) -> Result<Option<Bytes>, SourceError> {
         match usize::try_from(size) {
-            Ok(0) => Ok(Bytes::new()),
+            Ok(0) => Ok(Some(Bytes::new())),
             Ok(size) => self.api.blob(&found.sha, size).await,
-            Err(_) => {
-                Err(SourceError::Failed(format!("'{}' is too large for this machine", self.api.shown(&found.path))))
-            }
+            Err(_) => Err(SourceError::Failed("a file is too large for this machine".to_owned())),
         }
     }
 }

@@ -63,10 +63,7 @@ impl<'a> Walk<'a> {
                 continue;
             };
             let path = format!("{}{}", listing.prefix, entry.path);
-            let Some(kind) = entry.kind() else {
-                let path = self.api.shown(&path);
-                return Err(SourceError::Failed(format!("'{path}' is neither file, folder, link nor submodule")));
-            };
+            let kind = entry.kind();
             if kind == EntryKind::Folder && !listing.is_recursive {
                 self.next = Some((format!("{path}/"), entry.sha.clone()));
             }

@@ -117,18 +117,20 @@ pub(super) enum EntryKind {
     Link,
     /// A commit of another repository.
     Submodule,
+    /// Of a mode that git doesn't have.
+    Untold,
 }
 
 impl TreeEntry {
-    /// What the entry is by its git mode; `None` for a mode that git doesn't have.
-    pub(super) fn kind(&self) -> Option<EntryKind> {
-        Some(match self.mode.as_str() {
+    /// What the entry is by its git mode.
+    pub(super) fn kind(&self) -> EntryKind {
+        match self.mode.as_str() {
             "040000" | "40000" => EntryKind::Folder,
             "120000" => EntryKind::Link,
             "160000" => EntryKind::Submodule,
             mode if mode.starts_with("100") => EntryKind::File,
-            _ => return None,
-        })
+            _ => EntryKind::Untold,
+        }
     }
 }
 

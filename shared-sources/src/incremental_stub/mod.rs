@@ -3,11 +3,9 @@
 //! Each run yields the container, and the entities after the cursor. The cursor outlives a change of config, so a greater
 //! `entity_count` adds, a smaller one removes nothing, and both change the container. A full sync mends all of it.
 
-use serde_json::Value;
-
-use crate::connector::{Connector, NoSettings};
+use crate::connector::{Connector, Given, NoSettings};
 use crate::testing::NoCredentials;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
+use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod definition;
 mod read;
@@ -21,13 +19,7 @@ impl Connector for IncrementalStub {
     type Credentials = NoCredentials;
     type Settings = NoSettings;
 
-    async fn read(
-        config: read::Config,
-        _credentials: NoCredentials,
-        _access: &SourceAccess,
-        cursor: Option<&Value>,
-        sink: &EntitySink,
-    ) -> Result<ReadSummary, SourceError> {
-        read::read(&config, cursor, sink).await
+    async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
+        read::read(&given.config, given.cursor, given.sink).await
     }
 }

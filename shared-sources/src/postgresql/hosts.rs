@@ -3,6 +3,8 @@
 
 use std::str::FromStr;
 
+use crate::tools::entries::entries;
+
 /// What `POSTGRESQL_SOURCE_HOSTS` allows; nothing named allows everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AllowedHosts(Vec<Entry>);
@@ -43,8 +45,7 @@ impl FromStr for AllowedHosts {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        parts.map(str::parse).collect::<Result<_, _>>().map(Self)
+        entries(text).map(str::parse).collect::<Result<_, _>>().map(Self)
     }
 }
 

@@ -17,11 +17,9 @@
 //! A row is known by its primary key. Without one it is known by a hash of its content and, among equal rows, by number:
 //! changing such a row removes an entity and adds another.
 
-use serde_json::Value;
-
 use self::settings::PostgresqlSettings;
-use crate::connector::Connector;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
+use crate::connector::{Connector, Given};
+use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod check;
 mod connect;
@@ -50,13 +48,7 @@ impl Connector for Postgresql {
         check::refuse_credentials(credentials)
     }
 
-    async fn read(
-        config: check::Config,
-        credentials: check::Credentials,
-        access: &SourceAccess,
-        _cursor: Option<&Value>,
-        sink: &EntitySink,
-    ) -> Result<ReadSummary, SourceError> {
-        read::read(config, credentials, access, sink).await
+    async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
+        read::read(given).await
     }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::check::{Config, Credentials, TlsMode};
 use super::place::Place;
-use super::{connect, tables};
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceError};
+use super::{Postgresql, connect, tables};
+use crate::connector::Given;
+use crate::{EntitySink, ReadSummary, SourceError};
 
 /// How long the server may sort, join or wait for a lock before it sends an answer or the next row.
 const SILENCE: Duration = Duration::from_mins(15);
@@ -13,12 +14,8 @@ const SILENCE: Duration = Duration::from_mins(15);
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Yields one entity per table and one per row.
-pub(super) async fn read(
-    config: Config,
-    credentials: Credentials,
-    access: &SourceAccess,
-    sink: &EntitySink,
-) -> Result<ReadSummary, SourceError> {
+pub(super) async fn read(given: Given<'_, Postgresql>) -> Result<ReadSummary, SourceError> {
+    let Given { config, credentials, access, sink, .. } = given;
     let Credentials { host, port, sslmode, sslrootcert, .. } = &credentials;
     if !access.settings.postgresql.hosts.allow(host, *port) {
         return Err(SourceError::Misconfigured(format!("host '{host}', port {port}, is not allowed on this worker")));
@@ -26,11 +23,7 @@ pub(super) async fn read(
     if *sslmode == TlsMode::Disable && sslrootcert.is_some() {
         return Err(SourceError::Misconfigured("sslrootcert needs sslmode 'require'".to_owned()));
     }
-    tokio::select! {
-        biased;
-        () = sink.closed() => Err(SourceError::Stopped),
-        outcome = Box::pin(read_all(&config, &credentials, SILENCE, sink)) => outcome,
-    }
+    read_all(&config, &credentials, SILENCE, sink).await
 }
 
 pub(super) async fn read_all(

@@ -22,8 +22,4 @@ pub struct PostgresqlSettings {
     pub(crate) hosts: AllowedHosts,
 }
 
-impl Validate for PostgresqlSettings {
-    fn validate(&self) -> Result<(), String> {
-        Ok(())
-    }
-}
+impl Validate for PostgresqlSettings {}

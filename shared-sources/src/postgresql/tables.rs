@@ -11,7 +11,8 @@ use tracing::debug;
 use super::place::Place;
 use super::row;
 use super::table::{Form, Kind, Table, find_tables};
-use crate::{EntitySink, ReadSummary, Skipped, SourceError, Unread};
+use crate::left_out::LeftOut;
+use crate::{EntitySink, ReadSummary, SourceError};
 
 /// A larger row is counted as skipped: nobody searches in it, and it would have to fit into memory several times.
 const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
@@ -59,19 +60,16 @@ pub(super) async fn read_tables(
     }
     place.within("the beginning of a transaction", client.batch_execute(BEGIN)).await?;
     let found = find_tables(client, place, wanted).await?;
-    let (mut unread, mut skipped) = (Unread::default(), Skipped::default());
+    let left_out = LeftOut::default();
     for table in &found.unreadable {
-        let id = place.table_id(table);
-        skipped.add(&id, "the role may not read the table");
-        unread.add_below(format!("{id}/"));
-        unread.add(id);
+        left_out.gap_with_all_below(&place.table_id(table), "the role may not read the table");
     }
     for table in &found.tables {
         sink.send(table.entity(place)).await?;
-        read_rows(client, place, table, sink, &mut skipped).await?;
+        read_rows(client, place, table, sink, &left_out).await?;
     }
     place.within("the end of the transaction", client.batch_execute("COMMIT")).await?;
-    Ok(ReadSummary { skipped, seen: unread.into_seen(), cursor: None })
+    Ok(left_out.into_summary())
 }
 
 async fn read_rows(
@@ -79,7 +77,7 @@ async fn read_rows(
     place: &Place,
     table: &Table,
     sink: &EntitySink,
-    skipped: &mut Skipped,
+    left_out: &LeftOut,
 ) -> Result<(), SourceError> {
     let failed = |error: tokio_postgres::Error| place.table_error(&table.name, &error);
     let about = format!("the rows of table '{}'", table.name);
@@ -95,11 +93,15 @@ async fn read_rows(
         let Some(row) = json.and_then(|json| row::Row::parse(table, json)) else {
             let key: Option<&str> = found.try_get(2).map_err(failed)?;
             let (id, why) = match json {
-                Some(json) => (row::id_of_unusable(table, json), "it is nested too deeply, or holds what JSON can't"),
-                None => (key.map(|key| row::id_by(table, key)), "it is larger than 4 MiB"),
+                Some(json) => (row::id_of_unusable(table, json), "is nested too deeply, or holds what JSON can't"),
+                None => (key.map(|key| row::id_by(table, key)), "is larger than 4 MiB"),
             };
-            let id = id.unwrap_or_else(|| format!("{}/?", table.id));
-            (0..copies).for_each(|_| skipped.add(&id, why));
+            for _ in 0..copies {
+                match &id {
+                    Some(id) => left_out.unusable(id, &format!("it {why}")),
+                    None => left_out.unusable(&table.id, &format!("one of its rows, which have no primary key, {why}")),
+                }
+            }
             continue;
         };
         for ordinal in 0..copies {

@@ -33,6 +33,10 @@ fn credentials(database: &TestDatabase) -> Value {
     })
 }
 
+fn port(credentials: &Value) -> u16 {
+    credentials["port"].as_u64().unwrap().try_into().unwrap()
+}
+
 fn changed(mut credentials: Value, field: &str, value: impl Into<Value>) -> Value {
     credentials[field] = value.into();
     credentials

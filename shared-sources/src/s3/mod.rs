@@ -15,12 +15,11 @@
 //! Not guaranteed: that a run sees one state of the bucket. An object that is replaced after it was listed is a gap, and
 //! the next run reads it.
 
-use serde_json::Value;
-
 use self::settings::S3Settings;
-use crate::connector::Connector;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
+use crate::connector::{Connector, Given};
+use crate::{ReadSummary, SourceDefinition, SourceError};
 
+mod address;
 mod check;
 mod client;
 mod definition;
@@ -29,6 +28,7 @@ mod object;
 mod read;
 mod refusal;
 mod settings;
+mod signer;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -49,13 +49,7 @@ impl Connector for S3 {
         check::refuse_credentials(credentials)
     }
 
-    async fn read(
-        config: check::Config,
-        credentials: check::Credentials,
-        access: &SourceAccess,
-        _cursor: Option<&Value>,
-        sink: &EntitySink,
-    ) -> Result<ReadSummary, SourceError> {
-        read::read(config, credentials, access, sink).await
+    async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
+        read::read(given).await
     }
 }

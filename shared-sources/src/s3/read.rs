@@ -3,16 +3,18 @@
 use std::path::Path;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use parking_lot::{Mutex, MutexGuard};
 
+use super::S3;
 use super::check::{Config, Credentials};
 use super::client::{Bucket, Got};
 use super::listing::Listed;
 use super::object::{OBJECT, Origin};
-use super::refusal::{Failure, Refusal};
+use super::refusal::{ARCHIVED, Failure, Refusal};
+use crate::connector::Given;
+use crate::left_out::LeftOut;
 use crate::tools::memory;
 use crate::tools::patterns::Patterns;
-use crate::{EntitySink, Offer, ReadSummary, Skipped, SourceAccess, SourceEntity, SourceError, Unread};
+use crate::{EntitySink, Offer, ReadSummary, SourceAccess, SourceEntity, SourceError};
 
 /// Objects that are got at the same time.
 const READS_IN_FLIGHT: usize = 4;
@@ -20,12 +22,8 @@ const READS_IN_FLIGHT: usize = 4;
 const MAX_EMPTY_PAGES: u32 = 1_000;
 
 /// Yields one entity per object that holds text.
-pub(super) async fn read(
-    config: Config,
-    credentials: Credentials,
-    access: &SourceAccess,
-    sink: &EntitySink,
-) -> Result<ReadSummary, SourceError> {
+pub(super) async fn read(given: Given<'_, S3>) -> Result<ReadSummary, SourceError> {
+    let Given { config, credentials, access, sink, .. } = given;
     let bucket = allowed(&config, &credentials, access)?;
     let patterns = Patterns::new(&config.include, &config.exclude)
         .map_err(|error| SourceError::Misconfigured(error.to_string()))?;
@@ -37,22 +35,17 @@ pub(super) async fn read(
         folder: prefix.rfind('/').map_or(0, |slash| slash + 1),
         prefix,
         sink,
-        gaps: Mutex::default(),
+        left_out: LeftOut::default(),
     };
-    tokio::select! {
-        biased;
-        () = sink.closed() => return Err(SourceError::Stopped),
-        outcome = Box::pin(reading.read_all()) => outcome?,
-    }
-    let Gaps { skipped, unread } = reading.gaps.into_inner();
-    Ok(ReadSummary { skipped, seen: unread.into_seen(), cursor: None })
+    reading.read_all().await?;
+    Ok(reading.left_out.into_summary())
 }
 
 /// The bucket, if the operator lets this connection reach it.
 fn allowed(config: &Config, credentials: &Credentials, access: &SourceAccess) -> Result<Bucket, SourceError> {
     let refuse = |text: &str| Err(SourceError::Misconfigured(text.to_owned()));
     let settings = &access.settings.s3;
-    if access.is_own_bucket(&config.bucket) {
+    if access.may_be_own_bucket(&config.bucket) {
         return refuse("this bucket is not allowed on this worker");
     }
     if credentials.access_key_id.is_none() && !settings.role_buckets.contain(&config.bucket) {
@@ -77,13 +70,7 @@ struct Reading<'a> {
     /// Length of the prefix up to its last slash: patterns are relative to that.
     folder: usize,
     sink: &'a EntitySink,
-    gaps: Mutex<Gaps>,
-}
-
-#[derive(Default)]
-struct Gaps {
-    skipped: Skipped,
-    unread: Unread,
+    left_out: LeftOut,
 }
 
 impl Reading<'_> {
@@ -131,11 +118,11 @@ impl Reading<'_> {
     /// The entity of an object; `None` if it isn't taken.
     async fn entity(&self, object: &Listed) -> Result<Option<SourceEntity>, SourceError> {
         if object.is_archived {
-            self.gap(object, "it is archived");
+            self.left_out.gap(&object.key, ARCHIVED);
             return Ok(None);
         }
         let Some(size) = object.size else {
-            self.gap(object, "its size is not told");
+            self.left_out.gap(&object.key, "its size is not told");
             return Ok(None);
         };
         let bytes = self.origin.bytes_to_get(size);
@@ -147,11 +134,11 @@ impl Reading<'_> {
                 Ok(got) => got,
                 // Gone since, or listed by another name: the next list tells.
                 Err(Failure::Object(Refusal::Missing(_))) => {
-                    self.gap(object, "it is listed but not there");
+                    self.left_out.gap(&object.key, "it is listed but not there");
                     return Ok(None);
                 }
                 Err(Failure::Object(refused)) => {
-                    self.gap(object, &refused.to_string());
+                    self.left_out.gap(&object.key, &refused.to_string());
                     return Ok(None);
                 }
                 Err(Failure::Source(error)) => return Err(error),
@@ -164,20 +151,9 @@ impl Reading<'_> {
         let entity = self.origin.entity(object, size, got);
         if entity.is_none() {
             // Nothing to search in. What was a text before and is none any more is gone.
-            self.gaps().skipped.add(&object.key, "it holds no text");
+            self.left_out.unusable(&object.key, "it holds no text");
         }
         Ok(entity)
-    }
-
-    /// Counts what can't be read for now, and keeps it from being taken for gone.
-    fn gap(&self, object: &Listed, why: &str) {
-        let mut gaps = self.gaps();
-        gaps.skipped.add(&object.key, why);
-        gaps.unread.add(object.key.clone());
-    }
-
-    fn gaps(&self) -> MutexGuard<'_, Gaps> {
-        self.gaps.lock()
     }
 
     /// Whether the patterns take the object of this key. What stands for a folder is none.

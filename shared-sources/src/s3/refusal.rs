@@ -21,6 +21,8 @@ const BAD_KEYS: [&str; 7] = [
     "InvalidSecurity",
     "AuthorizationHeaderMalformed",
 ];
+/// Why an object in an archive isn't read, whether its list or its refusal says so.
+pub(super) const ARCHIVED: &str = "it is archived";
 /// Codes that pass.
 const PASSING: [&str; 4] = ["SlowDown", "RequestTimeout", "Throttling", "RequestTimeTooSkewed"];
 
@@ -64,6 +66,9 @@ impl Refusal {
         let said = if code.is_empty() { status.to_string() } else { format!("{status}, {code}") };
         if BAD_KEYS.contains(&code.as_str()) {
             return Self::Key(format!("S3 at {host} refused the access key: {code}"));
+        }
+        if code == "InvalidObjectState" {
+            return Self::Forbidden(ARCHIVED.to_owned());
         }
         if PASSING.contains(&code.as_str()) {
             return Self::Passing(format!("S3 at {host} answered {said}"));

@@ -3,11 +3,9 @@
 //! The container counts as one of `entity_count`. Everything follows from the config, so a second run yields the same
 //! content. With `fail_after` the source fails by itself once it has yielded that many entities, but at least one.
 
-use serde_json::Value;
-
-use crate::connector::{Connector, NoSettings};
+use crate::connector::{Connector, Given, NoSettings};
 use crate::testing::NoCredentials;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
+use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod config;
 mod definition;
@@ -23,13 +21,7 @@ impl Connector for Stub {
     type Credentials = NoCredentials;
     type Settings = NoSettings;
 
-    async fn read(
-        config: config::Config,
-        _credentials: NoCredentials,
-        access: &SourceAccess,
-        _cursor: Option<&Value>,
-        sink: &EntitySink,
-    ) -> Result<ReadSummary, SourceError> {
-        read::read(&config, access, sink).await
+    async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
+        read::read(&given.config, given.access, given.sink).await
     }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use tokio::time::Instant;
 
 use super::config::Config;
 use super::kind::Kind;
@@ -22,7 +21,7 @@ pub(super) async fn read(
     sink.send(family(config).container(config.entity_count)).await?;
     for index in 0..config.entity_count.saturating_sub(1) {
         if !delay.is_zero() {
-            sink.sleep_until(Instant::now() + delay).await?;
+            tokio::time::sleep(delay).await;
         }
         sink.send(entity(config, index, access.max_blob_bytes)).await?;
         fail_if_asked(config.fail_after, i64::from(index) + 1)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::conformance::{Asked, Stand};
+use crate::conformance::{Asked, Silence, Stand};
 use crate::{Source, SourceAccess};
 
 const KEY: &str = "geheim-hunter2";
@@ -52,6 +52,10 @@ macro_rules! stand {
                 let (field, value, reason) = failure?;
                 self.0[field] = value;
                 Some(reason)
+            }
+
+            async fn fall_silent(&mut self, _step: usize) -> Option<Silence> {
+                None
             }
 
             async fn fill(&mut self, entities: usize) -> bool {

@@ -3,11 +3,9 @@
 //! Everything follows from the config, so a second run yields the same content. Entities keep to the schedule counted
 //! from the start: one that is late, because the pipeline was full, doesn't delay those after it.
 
-use serde_json::Value;
-
-use crate::connector::{Connector, NoSettings};
+use crate::connector::{Connector, Given, NoSettings};
 use crate::testing::NoCredentials;
-use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError};
+use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod definition;
 mod read;
@@ -21,13 +19,7 @@ impl Connector for Timed {
     type Credentials = NoCredentials;
     type Settings = NoSettings;
 
-    async fn read(
-        config: read::Config,
-        _credentials: NoCredentials,
-        _access: &SourceAccess,
-        _cursor: Option<&Value>,
-        sink: &EntitySink,
-    ) -> Result<ReadSummary, SourceError> {
-        read::read(&config, sink).await
+    async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
+        read::read(&given.config, given.sink).await
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use shared_models::DocumentType;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::{Breadcrumb, EntitySink, ReadSummary, SourceEntity, SourceError};
 
@@ -33,7 +33,7 @@ pub(super) async fn read(config: &Config, sink: &EntitySink) -> Result<ReadSumma
     let start = Instant::now();
     sink.send(container(config)).await?;
     for index in 0..config.entity_count.get() {
-        sink.sleep_until(start + pause.saturating_mul(index)).await?;
+        sleep_until(start + pause.saturating_mul(index)).await;
         sink.send(entity(config, index)).await?;
     }
     Ok(ReadSummary::everything())

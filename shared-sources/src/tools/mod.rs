@@ -3,6 +3,8 @@
 pub(crate) mod breadcrumbs;
 pub(crate) mod content;
 pub(crate) mod cut;
+pub(crate) mod entries;
+pub(crate) mod http;
 pub(crate) mod kinds;
 pub(crate) mod memory;
 pub(crate) mod patterns;

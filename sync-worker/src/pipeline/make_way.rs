@@ -1,8 +1,6 @@
 //! Third stage: removes what a changed entity could not overwrite. A row covers documents of one type and one raw file, so
 //! those of another type or name must be gone before the row speaks of the new ones.
 
-use std::collections::HashSet;
-
 use shared_models::EntityKey;
 
 use super::compare::{Changed, Compared};
@@ -27,10 +25,13 @@ pub struct Cleared {
 pub async fn make_way(run: &Run, compared: Compared) -> Result<Cleared, JobError> {
     let Compared { kept, mut changed, replaced } = compared;
     if !replaced.is_empty() {
-        let gone = remove(&run.writer, &replaced).await?;
-        let stuck: HashSet<EntityKey> = replaced.iter().map(|row| row.key).filter(|key| !gone.contains(key)).collect();
-        changed.retain(|changed| !stuck.contains(&changed.entity.key));
+        let refusals = remove(&run.writer, &replaced).await?;
+        let stuck: Vec<Changed> = changed.extract_if(.., |changed| !refusals.is_complete(changed.entity.key)).collect();
         run.counts.add(Counted::Failed, count(stuck.len()));
+        for Changed { entity, .. } in stuck {
+            run.refused.add(&entity.entity.id, refusals.why(entity.key));
+        }
+        refusals.note(&run.writer)?;
     }
     Ok(Cleared { kept, changed })
 }

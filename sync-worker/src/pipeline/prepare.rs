@@ -63,6 +63,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Its id in the source.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.hashed.entity.id
+    }
+
     /// Splits the text and makes the capture. Takes time in proportion to the text: call it where blocking is allowed.
     #[must_use]
     pub fn new(hashed: Hashed) -> Self {

@@ -2,15 +2,13 @@
 //!
 //! Whoever dies in between leaves a dirty row that still covers everything; the next job goes on.
 
-use std::collections::HashSet;
-
 use shared_database::entities::StoredEntity;
 use shared_models::{DocumentId, EntityKey, SyncId};
 
 use super::counts::{Counted, count};
 use super::error::JobError;
 use super::run::Run;
-use super::store::{Writes, store_all};
+use super::store::{Refusals, Writes, store_all};
 use super::writer::{StoreWrite, Writer};
 use crate::sources::Seen;
 
@@ -32,22 +30,28 @@ pub async fn remove_vanished(run: &Run, seen: &Seen) -> Result<(), JobError> {
         let unseen = writer.read_rows(read).await?;
         let Some((_, last)) = unseen.last() else { return Ok(()) };
         after = Some(last.key);
-        let vanished: Vec<StoredEntity> =
-            unseen.into_iter().filter(|(id, _)| seen.means_gone(id)).map(|(_, entity)| entity).collect();
+        let (ids, vanished): (Vec<String>, Vec<StoredEntity>) =
+            unseen.into_iter().filter(|(id, _)| seen.means_gone(id)).unzip();
         if vanished.is_empty() {
             continue;
         }
-        let gone = remove(writer, &vanished).await?;
+        let refusals = remove(writer, &vanished).await?;
+        let (gone, stuck): (Vec<_>, Vec<_>) =
+            ids.iter().zip(&vanished).partition(|(_, entity)| refusals.is_complete(entity.key));
         run.counts.add(Counted::Deleted, count(gone.len()));
-        run.counts.add(Counted::Failed, count(vanished.len() - gone.len()));
+        run.counts.add(Counted::Failed, count(stuck.len()));
+        for (id, entity) in stuck {
+            run.refused.add(id, refusals.why(entity.key));
+        }
+        refusals.note(writer)?;
     }
 }
 
-/// Removes `entities` everywhere; returns those that are gone. The rows of the others stay dirty.
+/// Removes `entities` everywhere but those of which a removal is refused: their rows stay dirty.
 ///
 /// # Errors
 /// [`JobError`]; no write is under way then.
-pub async fn remove(writer: &Writer, entities: &[StoredEntity]) -> Result<HashSet<EntityKey>, JobError> {
+pub async fn remove(writer: &Writer, entities: &[StoredEntity]) -> Result<Refusals, JobError> {
     let keys: Vec<EntityKey> = entities.iter().map(|entity| entity.key).collect();
     writer.change_rows(|| writer.database.make_dirty(writer.rows, &keys)).await?;
     let removals = entities.iter().map(|entity| (entity.key, removals_of(writer.sync(), entity)));
@@ -56,8 +60,7 @@ pub async fn remove(writer: &Writer, entities: &[StoredEntity]) -> Result<HashSe
     if !gone.is_empty() {
         writer.change_rows(|| writer.database.delete_entities(writer.rows, &gone)).await?;
     }
-    refusals.note(writer)?;
-    Ok(gone.into_iter().collect())
+    Ok(refusals)
 }
 
 fn removals_of(sync: SyncId, entity: &StoredEntity) -> Writes {

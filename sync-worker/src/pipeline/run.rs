@@ -7,6 +7,7 @@ use shared_database::jobs::ClaimedJob;
 use shared_stores::embedder::{Embedder, Patience};
 
 use super::counts::Counts;
+use super::told::Refused;
 use super::writer::Writer;
 use crate::sources::{Source, SourceAccess};
 
@@ -18,6 +19,8 @@ pub struct Run {
     pub writer: Writer,
     /// What it has done so far.
     pub counts: Arc<Counts>,
+    /// What stores refused of it, by name.
+    pub refused: Refused,
     /// Largest raw file that is kept as a blob, bytes.
     pub max_blob_bytes: u64,
     /// How chunks are embedded, if there is an embedder.

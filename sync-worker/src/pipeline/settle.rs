@@ -26,5 +26,8 @@ pub async fn settle(run: &Run, written: Written) -> Result<(), JobError> {
         run.counts.add(change.counted, 1);
     }
     run.counts.add(Counted::Failed, count(refused.len()));
+    for change in refused {
+        run.refused.add(change.entity.id(), refusals.why(change.entity.key()));
+    }
     refusals.note(writer)
 }

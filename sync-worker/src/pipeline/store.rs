@@ -22,6 +22,12 @@ impl Refusals {
         !self.0.contains_key(&key)
     }
 
+    /// Why a write of the entity was refused, if one was.
+    #[must_use]
+    pub fn why(&self, key: EntityKey) -> Option<&str> {
+        self.0.get(&key).map(String::as_str)
+    }
+
     /// Adds those of other writes.
     pub fn add(&mut self, other: Self) {
         self.0.extend(other.0);
@@ -31,7 +37,7 @@ impl Refusals {
     ///
     /// # Errors
     /// [`JobError::Refused`] if too many were in a row.
-    pub fn note(self, writer: &Writer) -> Result<(), JobError> {
+    pub fn note(&self, writer: &Writer) -> Result<(), JobError> {
         self.0.values().try_for_each(|why| writer.refused(why))
     }
 }

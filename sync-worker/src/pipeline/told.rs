@@ -1,25 +1,42 @@
-//! Tells the connection's owner what the source left out: by name, in the job's row, which goes with the connection.
+//! Tells the connection's owner what was left out: by name, in the job's row, which goes with the connection.
 
-use serde_json::{Value, json};
-use shared_sources::{Skipped, SkippedEntity};
+use parking_lot::Mutex;
+use serde_json::{Map, Value, json};
 
 use super::error::JobError;
 use super::run::Run;
+use crate::sources::{Skipped, SkippedEntity};
 
-/// Puts the names and reasons into the job's row, if there are any.
+/// What stores refused, all of it counted and the first ones by name.
+#[derive(Debug, Default)]
+pub struct Refused(Mutex<Skipped>);
+
+impl Refused {
+    /// One more, and why.
+    pub fn add(&self, entity_id: &str, why: Option<&str>) {
+        self.0.lock().add(entity_id, why.unwrap_or("a store refuses it"));
+    }
+}
+
+/// Puts the names and reasons into the job's row, if there are any: of what the source `skipped` and of what was refused.
 ///
 /// # Errors
 /// [`JobError`].
 pub async fn tell(run: &Run, skipped: &Skipped) -> Result<(), JobError> {
-    if skipped.told().is_empty() {
+    let mut details = named("skipped", skipped);
+    details.extend(named("refused", &run.refused.0.lock()));
+    if details.is_empty() {
         return Ok(());
     }
-    let told: Vec<Value> = skipped
-        .told()
-        .iter()
-        .map(|SkippedEntity { entity_id, reason }| json!({"entity_id": entity_id, "reason": reason}))
-        .collect();
-    let details = json!({"skipped_count": skipped.count(), "skipped": told});
-    let writer = &run.writer;
+    let (writer, details) = (&run.writer, Value::Object(details));
     writer.change_rows(|| writer.database.record_details(writer.rows, &details)).await
+}
+
+fn named(what: &str, left_out: &Skipped) -> Map<String, Value> {
+    if left_out.told().is_empty() {
+        return Map::new();
+    }
+    let name = |SkippedEntity { entity_id, reason }: &SkippedEntity| json!({"entity_id": entity_id, "reason": reason});
+    let names: Vec<Value> = left_out.told().iter().map(name).collect();
+    Map::from_iter([(format!("{what}_count"), left_out.count().into()), (what.to_owned(), names.into())])
 }

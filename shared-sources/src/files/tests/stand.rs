@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::access_to;
 use crate::Source;
-use crate::conformance::{Asked, Stand};
+use crate::conformance::{Asked, Silence, Stand};
 
 /// Files of one folder of the many: a file can't have more names than a file system allows.
 const FILES_OF_A_FOLDER: usize = 1_000;
@@ -87,6 +87,10 @@ impl Stand for FilesStand {
     async fn fail(&mut self) -> Option<&'static str> {
         fs::remove_dir_all(self.root()).unwrap();
         Some("root 'docs' cannot be opened")
+    }
+
+    async fn fall_silent(&mut self, _step: usize) -> Option<Silence> {
+        None
     }
 
     async fn fill(&mut self, entities: usize) -> bool {

@@ -32,10 +32,16 @@ fn repository(size: &Value) -> Value {
 
 /// A repository of which `tree` is everything.
 async fn server_with(tree: &Value) -> MockServer {
+    let server = server_with_commit(tree).await;
+    answer(&server, "/repos/o/r", ok(&repository(&json!(1)))).await;
+    server
+}
+
+/// Everything of it but the repository itself.
+async fn server_with_commit(tree: &Value) -> MockServer {
     let server = MockServer::builder().start().await;
     let sha = "a".repeat(40);
     let branch = json!({"name": "main", "commit": {"sha": sha, "commit": {"tree": {"sha": sha}}}});
-    answer(&server, "/repos/o/r", ok(&repository(&json!(1)))).await;
     answer(&server, "/repos/o/r/branches/main", ok(&branch)).await;
     answer(&server, &format!("/repos/o/r/git/trees/{sha}"), ok(&json!({"tree": tree, "truncated": false}))).await;
     server
@@ -142,21 +148,37 @@ async fn only_a_size_of_zero_is_empty() {
 }
 
 #[tokio::test]
+async fn an_entry_that_git_does_not_have_costs_itself_alone() {
+    let mut strange = file("strange", 3);
+    strange["mode"] = "777".into();
+    let mut sizeless = file("sizeless", 3);
+    sizeless["size"] = Value::Null;
+    let server = server_with(&json!([strange, sizeless, file("empty", 0)])).await;
+    let (entities, summary) = read(&server).await.unwrap();
+    assert_eq!((entities.len(), entities[1].id.as_str()), (2, "o/r/empty"));
+    let told: Vec<_> = summary.skipped.told().iter().map(|told| (&*told.entity_id, &*told.reason)).collect();
+    assert_eq!(told, [("o/r/strange", "what it is could not be told"), ("o/r/sizeless", "its size is not told")]);
+    for kept in ["o/r/strange", "o/r/strange/a", "o/r/sizeless"] {
+        assert!(!summary.seen.means_gone(kept), "{kept}");
+    }
+}
+
+#[tokio::test]
+async fn a_repository_that_goes_in_the_middle_of_a_run_fails_it_although_its_files_could_be_gaps() {
+    let server = server_with_commit(&json!([file("a.txt", 3), file("b.txt", 3)])).await;
+    let once = Mock::given(path("/repos/o/r")).respond_with(ok(&repository(&json!(1)))).up_to_n_times(1);
+    once.mount(&server).await;
+    let error = error(&server).await;
+    assert!(error.ends_with("has no repository 'o/r', or the personal access token may not read it"), "{error}");
+}
+
+#[tokio::test]
 async fn what_the_server_says_is_shown_in_part_and_never_the_token() {
     let long = format!("{TOKEN}/{}", "x".repeat(3_000));
     let branches: Vec<Value> = (0..20).map(|number| json!({"name": format!("{number}{long}")})).collect();
     let server = server_without_branch(&json!(1), ok(&json!(branches))).await;
     let listed = error(&server).await;
     assert!(listed.contains("it has 0…/xxx") && listed.len() < 6_000, "{listed}");
-
-    let mut strange = file(&long, 3);
-    strange["mode"] = "777".into();
-    let mut sizeless = file(&long, 3);
-    sizeless["size"] = Value::Null;
-    for entry in [strange, sizeless] {
-        let told = error(&server_with(&json!([entry])).await).await;
-        assert!(told.starts_with("'…/xxx") && told.len() < 300 && !told.contains(TOKEN), "{told}");
-    }
 
     let garbled = server_with(&json!(long)).await;
     let told = error(&garbled).await;

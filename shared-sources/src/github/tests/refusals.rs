@@ -1,11 +1,11 @@
 //! What can't go on, and what it says; and where the token goes.
 
-use crate::{SourceAccess, SourceError};
 use serde_json::json;
 use shared_models::job::ErrorCategory;
 use wiremock::ResponseTemplate;
 
-use super::{GithubServer, TOKEN, config, credentials, limits, object, read, read_with, refused};
+use super::{GithubServer, Read, TOKEN, config, credentials, limits, object, read, read_with, refused};
+use crate::{ReadSummary, SourceAccess, SourceError};
 
 #[tokio::test]
 async fn a_refused_token_asks_for_another_one_and_is_never_shown() {
@@ -33,6 +33,18 @@ async fn a_repository_that_is_missing_and_a_right_that_is_missing_are_told_apart
     let error = read(&server).await.error();
     assert!(matches!(error, SourceError::Misconfigured(_)) && error.category().is_none());
     assert!(error.to_string().ends_with("Resource not accessible by personal access token"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_although_its_repository_is_is_a_gap() {
+    let server = GithubServer::with(&[("a.txt", "a"), ("b.txt", "b")]).await;
+    server.lose("a.txt");
+    let Read { entities, outcome } = read(&server).await;
+    let ReadSummary { skipped, seen, .. } = outcome.unwrap();
+    assert_eq!((entities.len(), skipped.count()), (2, 1));
+    let told = &skipped.told()[0];
+    assert_eq!((told.entity_id.as_str(), told.reason.as_str()), ("octo/spoon/a.txt", "it is listed but not there"));
+    assert!(!seen.means_gone("octo/spoon/a.txt") && seen.means_gone("octo/spoon/c.txt"));
 }
 
 #[tokio::test]

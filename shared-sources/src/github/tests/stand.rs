@@ -1,29 +1,40 @@
 //! A repository in which things can be made to go wrong.
 
 use serde_json::json;
+use url::Url;
 
 use super::{GithubServer, TOKEN, limits, refused};
 use crate::Source;
-use crate::conformance::{Asked, Stand};
+use crate::conformance::{Asked, Silence, Stand};
 
-const FILES_OF_A_FOLDER: usize = 1_000;
+/// With the folder itself they are a thousand entities.
+const FILES_OF_A_FOLDER: usize = 999;
 
 pub(crate) struct GithubStand {
     server: GithubServer,
+    /// Where it is asked.
+    url: Url,
+}
+
+impl GithubStand {
+    fn at(server: GithubServer) -> Self {
+        Self { url: server.url(), server }
+    }
 }
 
 impl Stand for GithubStand {
     const SOURCE: Source = Source::Github;
 
     async fn start() -> Self {
-        Self { server: GithubServer::with(&[("a.txt", "one"), ("b/c.rs", "fn two() {}"), ("b/d/e.md", "three")]).await }
+        let files = [("a.txt", "one"), ("b/c.rs", "fn two() {}"), ("b/d/e.md", "three")];
+        Self::at(GithubServer::with(&files).await)
     }
 
     fn asked(&self) -> Asked {
         Asked {
             config: json!({"repo_name": "octo/spoon", "branch": null}),
             credentials: json!({"personal_access_token": TOKEN, "api_url": null}),
-            access: limits(&self.server.url()),
+            access: limits(&self.url),
         }
     }
 
@@ -33,13 +44,13 @@ impl Stand for GithubStand {
 
     /// The repository itself stays.
     async fn empty(&mut self) -> Option<usize> {
-        self.server = GithubServer::start().await;
+        *self = Self::at(GithubServer::start().await);
         Some(1)
     }
 
-    /// A file whose content can't be had fails the run.
+    /// The tree still names it.
     async fn hide(&mut self) -> Option<String> {
-        self.server.fail("/git/blobs/", usize::MAX, refused(404, "Not Found"));
+        self.server.lose("b/c.rs");
         Some("octo/spoon/b/c.rs".to_owned())
     }
 
@@ -54,10 +65,17 @@ impl Stand for GithubStand {
         Some("500 Internal Server Error: oops")
     }
 
+    async fn fall_silent(&mut self, step: usize) -> Option<Silence> {
+        let asked = ["/repos/octo/spoon", "/branches/", "/git/trees/", "/git/blobs/"].get(step)?;
+        let silence = Silence::after(asked, self.url.port().unwrap()).await;
+        self.url.set_port(Some(silence.port)).unwrap();
+        Some(silence)
+    }
+
     /// Empty ones, which cost no request, in lists that GitHub cuts.
     async fn fill(&mut self, entities: usize) -> bool {
-        self.server = GithubServer::start().await;
-        for folder in 0..entities.div_ceil(FILES_OF_A_FOLDER) {
+        *self = Self::at(GithubServer::start().await);
+        for folder in 0..entities.div_ceil(FILES_OF_A_FOLDER + 1) {
             for file in 0..FILES_OF_A_FOLDER {
                 self.server.write(&format!("{folder}/{file}"), b"");
             }

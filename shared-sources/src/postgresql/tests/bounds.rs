@@ -27,6 +27,32 @@ async fn of_a_huge_text_the_beginning_is_read() {
 }
 
 #[tokio::test]
+async fn a_row_that_cannot_be_taken_is_told_by_its_key_or_by_its_table() {
+    // Five columns whose beginnings together exceed what is read of a row.
+    let wide = "repeat('x', 1000000) AS a, repeat('x', 1000000) AS b, repeat('x', 1000000) AS c,
+                repeat('x', 1000000) AS d, repeat('x', 1000000) AS e";
+    let database = shop(&format!(
+        "CREATE TABLE keyed AS SELECT 7 AS id, {wide}; ALTER TABLE keyed ADD PRIMARY KEY (id);
+         CREATE TABLE keyless AS SELECT {wide};
+         CREATE TABLE nested (more json); INSERT INTO nested VALUES ((repeat('[', 500) || repeat(']', 500))::json)"
+    ))
+    .await;
+    let (entities, summary) = read(&database, &[]).await.unwrap();
+    assert_eq!(ids(&entities), ["shop.keyed", "shop.keyless", "shop.nested"]);
+    let told: Vec<_> = summary.skipped.told().iter().map(|told| (&*told.entity_id, &*told.reason)).collect();
+    let nested = "one of its rows, which have no primary key, is nested too deeply, or holds what JSON can't";
+    assert_eq!(
+        told,
+        [
+            ("shop.keyed/[7]", "it is larger than 4 MiB"),
+            ("shop.keyless", "one of its rows, which have no primary key, is larger than 4 MiB"),
+            ("shop.nested", nested),
+        ]
+    );
+    assert_eq!(summary.seen, Seen::Everything);
+}
+
+#[tokio::test]
 async fn a_gigantic_value_does_not_end_the_run() {
     let database = shop(
         "CREATE TABLE doc (id int PRIMARY KEY, body text, raw bytea);

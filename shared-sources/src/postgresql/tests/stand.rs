@@ -3,8 +3,8 @@
 use serde_json::json;
 use test_support::{TestDatabase, finish, free_port};
 
-use super::{changed, credentials, shop};
-use crate::conformance::{Asked, Stand};
+use super::{changed, credentials, port, shop};
+use crate::conformance::{Asked, Silence, Stand};
 use crate::{Source, SourceAccess};
 
 const PASSWORD: &str = "geheim-hunter2";
@@ -12,8 +12,8 @@ const PASSWORD: &str = "geheim-hunter2";
 pub(crate) struct PostgresqlStand {
     database: TestDatabase,
     role: String,
-    /// Where the server isn't.
-    dead_port: Option<u16>,
+    /// Where the server is asked.
+    port: u16,
 }
 
 impl Stand for PostgresqlStand {
@@ -32,15 +32,13 @@ impl Stand for PostgresqlStand {
              GRANT SELECT ON ALL TABLES IN SCHEMA shop TO {role}"
         );
         database.execute(&grant).await;
-        Self { database, role, dead_port: None }
+        Self { port: port(&credentials(&database)), database, role }
     }
 
     fn asked(&self) -> Asked {
         let mut credentials = changed(credentials(&self.database), "user", self.role.as_str());
         credentials["password"] = PASSWORD.into();
-        if let Some(port) = self.dead_port {
-            credentials["port"] = port.into();
-        }
+        credentials["port"] = self.port.into();
         Asked { config: json!({"schema": "shop", "tables": []}), credentials, access: SourceAccess::for_tests(|_| {}) }
     }
 
@@ -66,8 +64,15 @@ impl Stand for PostgresqlStand {
     }
 
     async fn fail(&mut self) -> Option<&'static str> {
-        self.dead_port = Some(free_port());
+        self.port = free_port();
         Some("cannot reach PostgreSQL at")
+    }
+
+    async fn fall_silent(&mut self, step: usize) -> Option<Silence> {
+        let said = ["application_name", "BEGIN ISOLATION", "has_schema_privilege", "row_to_json"].get(step)?;
+        let silence = Silence::after(said, self.port).await;
+        self.port = silence.port;
+        Some(silence)
     }
 
     async fn fill(&mut self, entities: usize) -> bool {

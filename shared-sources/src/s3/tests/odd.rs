@@ -6,7 +6,8 @@ use shared_models::job::ErrorCategory;
 
 use super::{Object, S3Server, access, credentials, ids, read, read_with};
 use crate::conformance::Run;
-use crate::{SourceAccess, SourceError};
+use crate::run::collected;
+use crate::{EntitySink, Offers, ReadSummary, Source, SourceAccess, SourceError};
 
 fn told(run: &Run) -> Vec<(&str, &str)> {
     let skipped = &run.outcome.as_ref().unwrap().skipped;
@@ -50,7 +51,7 @@ async fn archived_refused_and_unspeakable_objects_are_gaps_and_binary_ones_are_n
         told,
         [
             ("archived.txt", "it is archived"),
-            ("asleep.txt", "403 Forbidden, InvalidObjectState"),
+            ("asleep.txt", "it is archived"),
             ("b/../c.txt", "its key has '.' or '..' as a part of its path and can't be asked for"),
             ("binary", "it holds no text"),
             ("payer.txt", "403 Forbidden, AccessDenied"),
@@ -63,6 +64,55 @@ async fn archived_refused_and_unspeakable_objects_are_gaps_and_binary_ones_are_n
     }
     for gone in ["binary", "other"] {
         assert!(seen.means_gone(gone), "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn a_versioned_bucket_is_read_at_its_newest_versions() {
+    let server = S3Server::start().await;
+    for text in ["first", "second", "third"] {
+        server.put("a.txt", Object::text(text));
+    }
+    server.put("b.txt", Object::text("deleted"));
+    server.delete("b.txt");
+    server.put("c.txt", Object::text("deleted for a while"));
+    server.delete("c.txt");
+    server.put("c.txt", Object::text("back"));
+    let texts = |run: &Run| run.entities.iter().map(|entity| entity.text.clone()).collect::<Vec<_>>();
+    let run = read(&server, json!({})).await;
+    assert_eq!((ids(&run), texts(&run)), (vec!["a.txt", "c.txt"], vec!["third".to_owned(), "back".to_owned()]));
+    assert_eq!(run.outcome.unwrap(), ReadSummary::everything(), "what is marked as deleted is gone, and no gap");
+
+    // Whoever takes a version or a mark away changes what is the newest.
+    server.go_back("a.txt");
+    server.go_back("b.txt");
+    let run = read(&server, json!({})).await;
+    assert_eq!((ids(&run)[1], &texts(&run)[..2]), ("b.txt", &["second".to_owned(), "deleted".to_owned()][..]));
+}
+
+#[tokio::test]
+async fn an_object_that_is_replaced_or_deleted_after_the_list_is_a_gap() {
+    let replaced = |server: &S3Server| server.put("a.txt", Object::text("new"));
+    let deleted = |server: &S3Server| server.delete("a.txt");
+    for change in [replaced, deleted] {
+        let server = S3Server::start().await;
+        server.put("a.txt", Object::text("old"));
+        let (access, credentials) = (access(&server.url), credentials());
+        let (sink, entities, mut offered) = EntitySink::with_offers(1);
+        let config = json!({"bucket": "bucket", "prefix": null, "include": [], "exclude": []});
+        let (config, credentials) = (config.as_object().unwrap(), credentials.as_object().unwrap());
+        let reading = Source::S3.read(config, credentials, &access, None, sink);
+        let answering = async {
+            // Offers come between the list and the objects.
+            let Offers { offers, answer } = offered.recv().await.unwrap();
+            assert_eq!(offers[0].id, "a.txt");
+            change(&server);
+            answer.send(vec![false]).unwrap();
+        };
+        let (outcome, entities, ()) = tokio::join!(reading, collected(entities), answering);
+        let summary = outcome.unwrap();
+        assert_eq!((entities.len(), summary.skipped.count()), (0, 1));
+        assert!(!summary.seen.means_gone("a.txt"));
     }
 }
 
@@ -113,8 +163,12 @@ async fn what_the_operator_did_not_allow_is_never_asked() {
     let error = refused(&allowed, without_key).await;
     assert_eq!(error, "this bucket is not allowed on this worker without an access key");
     // Our own bucket isn't read, whoever asks with whatever key.
-    let own = allowed.with_own_store(&"s3://bucket/unweave".parse().unwrap());
-    assert_eq!(refused(&own, credentials()).await, "this bucket is not allowed on this worker");
+    for store in ["s3://bucket/unweave", "gs://bucket"] {
+        let own = allowed.clone().with_own_store(&store.parse().unwrap());
+        assert_eq!(refused(&own, credentials()).await, "this bucket is not allowed on this worker");
+    }
+    let own = allowed.with_own_store(&"s3://another".parse().unwrap());
+    assert!(own.may_be_own_bucket("reader-abc-s3alias") && !own.may_be_own_bucket("bucket"));
     assert_eq!(server.got(), 0);
 }
 

@@ -1,4 +1,4 @@
-//! A server that answers like S3 of one bucket, whatever is signed, and with faults on demand.
+//! A server that answers like S3 of one versioned bucket, whatever is signed, and with faults on demand.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,7 +19,8 @@ pub(super) struct S3Server {
 
 #[derive(Default)]
 struct State {
-    objects: BTreeMap<String, Object>,
+    /// The versions of each key, the newest last; `None` marks a deletion.
+    objects: BTreeMap<String, Vec<Option<Object>>>,
     /// Empty objects beside those, which are listed page by page without being stored.
     endless: usize,
     failure: Option<(u16, &'static str)>,
@@ -55,13 +56,25 @@ struct Responder(Arc<Mutex<State>>);
 impl S3Server {
     pub(super) async fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
-        let server = MockServer::builder().start().await;
+        // What is asked is kept in the state, and not with all of its headers.
+        let server = MockServer::builder().disable_request_recording().start().await;
         Mock::given(any()).respond_with(Responder(state.clone())).mount(&server).await;
         Self { url: server.uri().parse().unwrap(), _server: server, state }
     }
 
+    /// Puts a version, which is the newest then.
     pub(super) fn put(&self, key: &str, object: Object) {
-        self.state().objects.insert(key.to_owned(), object);
+        self.state().objects.entry(key.to_owned()).or_default().push(Some(object));
+    }
+
+    /// Marks an object as deleted; its versions stay.
+    pub(super) fn delete(&self, key: &str) {
+        self.state().objects.get_mut(key).unwrap().push(None);
+    }
+
+    /// Takes the newest version or mark away, so that the one before it is the newest.
+    pub(super) fn go_back(&self, key: &str) {
+        self.state().objects.get_mut(key).unwrap().pop().unwrap();
     }
 
     pub(super) fn clear(&self) {
@@ -114,7 +127,8 @@ impl State {
                 listed += 1;
             }
         } else {
-            let objects = self.objects.iter().filter(|(key, _)| key.starts_with(&*prefix));
+            let newest = self.objects.iter().filter_map(|(key, versions)| Some((key, versions.last()?.as_ref()?)));
+            let objects = newest.filter(|(key, _)| key.starts_with(&*prefix));
             for (key, object) in objects.skip(from).take(PAGE) {
                 let size = object.claimed_size.unwrap_or(u64::try_from(object.content.len()).unwrap());
                 entry(&mut xml, &key.replace(' ', "+"), size, &object.tag(), object.storage_class);
@@ -129,7 +143,12 @@ impl State {
     }
 
     fn get(&self, key: &str, request: &Request) -> ResponseTemplate {
-        let Some(object) = self.objects.get(&key.replace("%20", " ")) else { return refusal(404, "NoSuchKey") };
+        let versions = self.objects.get(&key.replace("%20", " ")).map(Vec::as_slice).unwrap_or_default();
+        let object = match versions.last() {
+            Some(Some(object)) => object,
+            Some(None) => return refusal(404, "NoSuchKey").insert_header("x-amz-delete-marker", "true"),
+            None => return refusal(404, "NoSuchKey"),
+        };
         if let Some((status, code)) = object.refused {
             return refusal(status, code);
         }
@@ -137,7 +156,9 @@ impl State {
         if request.headers.get("if-match").is_some_and(|wanted| wanted != tag.as_str()) {
             return refusal(412, "PreconditionFailed");
         }
-        ResponseTemplate::new(200).insert_header("etag", tag.as_str()).set_body_bytes(object.content.clone())
+        let version = format!("v{}", versions.len());
+        let answer = ResponseTemplate::new(200).insert_header("etag", tag.as_str());
+        answer.insert_header("x-amz-version-id", version.as_str()).set_body_bytes(object.content.clone())
     }
 }
 

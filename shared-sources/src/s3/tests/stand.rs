@@ -1,15 +1,18 @@
 //! A bucket in which things can be made to go wrong.
 
 use serde_json::json;
+use url::Url;
 
 use super::{Object, S3Server, access};
 use crate::Source;
-use crate::conformance::{Asked, Stand};
+use crate::conformance::{Asked, Silence, Stand};
 
 pub(crate) const SECRET: &str = test_support::S3_SECRET;
 
 pub(crate) struct S3Stand {
     server: S3Server,
+    /// Where it is asked.
+    url: Url,
 }
 
 impl Stand for S3Stand {
@@ -20,7 +23,7 @@ impl Stand for S3Stand {
         for (key, text) in [("a.txt", "one"), ("b/c.rs", "fn two() {}"), ("b/d/e.md", "three")] {
             server.put(key, Object::text(text));
         }
-        Self { server }
+        Self { url: server.url.clone(), server }
     }
 
     fn asked(&self) -> Asked {
@@ -30,7 +33,7 @@ impl Stand for S3Stand {
                 "endpoint": null, "region": "eu-central-1", "path_style": true, "access_key_id": "AKIATEST",
                 "secret_access_key": SECRET,
             }),
-            access: access(&self.server.url),
+            access: access(&self.url),
         }
     }
 
@@ -56,6 +59,13 @@ impl Stand for S3Stand {
     async fn fail(&mut self) -> Option<&'static str> {
         self.server.fail(500, "InternalError");
         Some("500 Internal Server Error, InternalError; tried 4 times more")
+    }
+
+    async fn fall_silent(&mut self, step: usize) -> Option<Silence> {
+        let asked = ["list-type=2", "GET /bucket/a.txt"].get(step)?;
+        let silence = Silence::after(asked, self.url.port().unwrap()).await;
+        self.url.set_port(Some(silence.port)).unwrap();
+        Some(silence)
     }
 
     /// Empty ones, which cost no request.
