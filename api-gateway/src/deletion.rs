@@ -23,10 +23,12 @@ mod stops;
 mod wait;
 mod watch;
 
-/// How much longer than the cancel wait a DELETE may take: its cascade takes its time.
+/// How much longer than the cancel wait a DELETE may take: PostgreSQL takes its time too.
 pub const CASCADE_MARGIN: Duration = Duration::from_secs(3);
 
+pub use finisher::FinisherTimes;
 use stops::StopHub;
+use wait::Since;
 use watch::DeletionWatch;
 
 /// How a DELETE ends.
@@ -110,14 +112,15 @@ impl Parts {
         subject: Subject,
         requester: Requester,
     ) -> Result<DeletionAnswer, DatabaseError> {
+        let asked = Instant::now();
         let requested = self.database.request(organization, subject, requester).await?;
         // D1 is committed: from here on this process watches, on its own clock.
-        let watched_since = self.watch.observe(subject);
+        let since = Since { asked, watched: self.watch.observe(subject) };
         let answer = match requested {
             Requested::NotFound => return Ok(DeletionAnswer::NotFound),
             Requested::Committed { is_owner, cleanups } => owned(is_owner, cleanups),
             Requested::Waiting { is_owner, stopping } => {
-                self.wait_and_commit(subject, is_owner, &stopping, watched_since, requester.request).await?
+                self.wait_and_commit(subject, is_owner, &stopping, since, requester.request).await?
             }
         };
         if answer != DeletionAnswer::StillRunning {

@@ -45,8 +45,7 @@ use shared_stores::embedder::{Embedder, EmbedderConfig};
 use shared_stores::vespa::VespaClient;
 
 use crate::cleanup_events::CleanupEvents;
-use crate::deletion::background::FinisherTimes;
-use crate::deletion::{CASCADE_MARGIN, Deletions};
+use crate::deletion::{CASCADE_MARGIN, Deletions, FinisherTimes};
 use crate::relay::RelayBell;
 use crate::settings::Settings;
 use crate::state::AppState;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use shared_models::Invariant;
 use test_support::wait_until;
 
 use crate::gateway::{Gateway, START, text};
@@ -129,6 +130,35 @@ async fn a_stopping_gateway_answers_the_deletion_that_it_has_begun() {
     assert_eq!(deleted.ok()["status"], "syncing", "as it was before");
     assert_eq!(gateway.service.exited(Duration::from_secs(20)).await.code(), Some(0));
     assert_eq!(gateway.database.count("SELECT count(*) FROM cleanup").await, 1);
+}
+
+/// Short times that fit together: a silent writer is known to have stopped after 4 s.
+const TIMES: [(&str, &str); 7] = [
+    ("LEASE_TTL", "2s"),
+    ("LEASE_RENEWAL", "300ms"),
+    ("STORE_TIMEOUT", "1s"),
+    ("LEASE_GUARD", "2s"),
+    ("CANCEL_WAIT", "5s"),
+    ("FINISHER_INTERVAL", "50ms"),
+    ("FINISHER_AGE", "0s"),
+];
+
+#[tokio::test]
+async fn del_5_a_deletion_that_is_overdue_is_told_once() {
+    let gateway = Gateway::start_with(&TIMES).await;
+    let api = &gateway.api;
+    let collection = api.collection().await;
+    api.stub(&collection, json!({"sync_immediately": true})).await;
+    // Its lease lasts for an hour: no worker of ours has such a one.
+    gateway.database.execute(RUNNING).await;
+    gateway.service.expects.violation(Invariant::Complete);
+    gateway.request_deletion("source_connection").await;
+    gateway.service.wait_until_logged("an invariant is broken", START).await;
+    let tries = async || gateway.service.log().matches("deletion can't be finished yet").count();
+    let before = tries().await;
+    wait_until("it is tried on", START, async || tries().await > before + 10).await;
+    let metrics = reqwest::get(format!("{}/metrics", gateway.admin)).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("unweave_invariant_violations_total{invariant=\"DEL-5\"} 1\n"), "{metrics}");
 }
 
 #[tokio::test]

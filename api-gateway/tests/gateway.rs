@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
-use test_support::{Fault, Service, TestDatabase, wait_until};
+use test_support::{Fault, Leftover, Rest, Service, TestDatabase, wait_until};
 
 /// The key that every test gateway starts with.
 pub const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -17,6 +17,8 @@ pub struct Gateway {
     pub database: TestDatabase,
     pub admin: String,
     pub api: Api,
+    /// What the test leaves behind.
+    pub rest: Rest,
 }
 
 /// An answer, its body read.
@@ -170,15 +172,20 @@ impl Gateway {
     }
 
     pub async fn start_on(database: TestDatabase, more: &[(&str, &str)]) -> Self {
-        let mut service = spawn(&database, more);
+        let rest = Rest::new(&database.url, None);
+        // There is neither a broker nor a worker: deletions alone can end.
+        rest.may_leave([Leftover::Jobs, Leftover::Cleanups, Leftover::Outbox]);
+        let mut service = spawn(&database, more).resting(&rest);
         let (url, admin) = addresses(&mut service).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let key = more.iter().find(|(name, _)| *name == "INITIAL_API_KEY").map_or(KEY, |(_, key)| key);
-        Self { service, database, admin, api: Api { http, url, key: key.to_owned() } }
+        Self { service, database, admin, api: Api { http, url, key: key.to_owned() }, rest }
     }
 
-    /// Marks connections or collections as D1 does. Only just requested, so the finisher leaves them alone.
+    /// Marks connections or collections as D1 does. Only just requested, so the finisher leaves them alone, and so does the
+    /// test.
     pub async fn request_deletion(&self, table: &str) {
+        self.rest.may_leave([Leftover::Deletions]);
         self.database.execute(&deletion_requested(table)).await;
     }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
+use shared_models::Invariant;
 use test_support::TestDatabase;
 
 use crate::gateway::{Gateway, text};
@@ -123,7 +124,7 @@ fn del_3_hits_of_syncs_that_are_not_live_any_more_are_dropped() {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let url = vespa_that_is_overtaken(Arc::clone(&database), Arc::clone(&asked)).await;
         let mut service = crate::gateway::spawn(&database, &[("VESPA_URL", &url)]);
-        let (url, _) = crate::gateway::addresses(&mut service).await;
+        let (url, admin) = crate::gateway::addresses(&mut service).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let api = crate::gateway::Api { http, url, key: crate::gateway::KEY.to_owned() };
         let (collection, elsewhere) = (api.collection().await, api.collection().await);
@@ -137,6 +138,11 @@ fn del_3_hits_of_syncs_that_are_not_live_any_more_are_dropped() {
         let found = api.post(&format!("{path}/instant"), json!({"query": "word"})).await.ok();
         let results = found["results"].as_array().unwrap();
         assert_eq!(results.len(), 1, "neither what was deleted meanwhile nor what wasn't asked for: {found}");
+        // What wasn't asked for is a fault of Vespa's or ours; what was deleted meanwhile is none.
+        service.expects.violation(Invariant::Invisible);
+        let metrics = reqwest::get(format!("{admin}/metrics")).await.unwrap().text().await.unwrap();
+        assert!(metrics.contains("unweave_invariant_violations_total{invariant=\"DEL-3\"} 1\n"), "{metrics}");
+        assert!(service.log().contains("20 of 22 hits are of syncs that aren't live"), "{}", service.tail());
         let yql = text(&asked.lock().unwrap()[0], "yql");
         assert_eq!(yql.matches('-').count(), 2 * 4, "two syncs are asked for, those of the collection: {yql}");
         assert!(yql.contains(&text(&stays, "sync_id")), "{yql}");

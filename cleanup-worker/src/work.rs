@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use shared_database::cleanups::{AllowedHours, ClaimError, ClaimedCleanup, Finished, Guard};
 use shared_database::{Database, DatabaseError};
-use shared_models::PurgeTarget;
+use shared_models::invariant::facts::{Complete, Exact, Honest, Progress, Work};
 use shared_models::receipt::{ReceiptError, ReceiptSigner};
-use shared_service::{Backoff, Tasks};
+use shared_models::{CleanupState, PurgeTarget};
+use shared_service::{Backoff, Tasks, invariants};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -184,6 +185,7 @@ impl<'a> Attempt<'a> {
     pub async fn step(&mut self) -> Result<Option<End>, AttemptError> {
         let (database, policy) = (&self.worker.database, &self.worker.policy);
         let guard = database.cleanup_guard(self.cleanup.sync_id, KNOWN, &policy.allowed_hours).await?;
+        invariants::judge(&Exact { is_live: guard.is_live, is_purged: true, missing: 0 });
         if guard.is_live {
             return self.refuse().await.map(Some);
         }
@@ -253,6 +255,9 @@ impl<'a> Attempt<'a> {
 
     async fn finish(&self, guard: Guard) -> Result<End, AttemptError> {
         let (cleanup, progress) = (self.cleanup, self.machine.progress());
+        let (required, verified) = (PurgeTarget::required(&cleanup.targets), self.machine.verified());
+        let is_settled = self.machine.state() == CleanupState::Settling;
+        invariants::judge(&Honest { required: &required, verified: &verified, is_settled });
         let late = chrono::TimeDelta::from_std(self.worker.policy.late_write_check).unwrap_or(chrono::TimeDelta::MAX);
         let check_again_at = receipt::check_again_at(cleanup, guard.now, late);
         let issued = receipt::issue(cleanup, progress, check_again_at, guard.now, &self.worker.signer)?;
@@ -261,7 +266,7 @@ impl<'a> Attempt<'a> {
             organization_id: cleanup.organization_id,
             request_id: cleanup.request_id,
             progress: progress.clone(),
-            verified: self.machine.verified(),
+            verified,
             receipt_id,
             receipt,
             check_again_at,
@@ -289,6 +294,9 @@ impl<'a> Attempt<'a> {
 
     /// Back to `scheduled` after a failure. While PostgreSQL is down this goes on until the claim is lost.
     async fn give_back(&self, error: &AttemptError) -> End {
+        if matches!(error, AttemptError::NoHeadway(_)) {
+            invariants::judge(&Complete { work: Work::Cleanup, progress: Progress::Stuck });
+        }
         let (policy, failures) = (&self.worker.policy, self.failures.saturating_add(1));
         let delay = Backoff::new(policy.retry_base, policy.retry_longest).after(failures);
         let (code, text) = (error.code(), error.to_string());

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use shared_models::receipt::Receipt;
-use shared_models::{Message, PurgeTarget, SyncId, WriterEnd};
-use test_support::{Fault, wait_until};
+use shared_models::{Invariant, Message, PurgeTarget, SyncId, WriterEnd};
+use test_support::{Fault, Leftover, wait_until};
 
 use crate::support::{SOON, World, fields, public_key};
 
@@ -136,6 +136,7 @@ async fn garbage_goes_to_the_dead_and_stops_nobody() {
     let (worker, _) = world.ready_worker(&[]).await;
     world.wait_until_consuming(&worker).await;
     world.expects.event("moved a message to the queue of dead ones");
+    world.rest.may_leave([Leftover::DeadLetters]);
     assert!(world.broker.publish_raw("", "cleanup.requests", b"\xff not json", &[]).await);
     wait_until("it is dead", SOON, async || world.broker.queue_depth("dead").await == Some(1)).await;
     let newer = br#"{"type":"CleanupRequested","version":9}"#;
@@ -188,13 +189,20 @@ async fn after_a_writer_that_ended_by_its_lease_a_later_check_appends_a_receipt(
     assert_eq!(worker.log().matches("cleanup done").count(), 2);
 }
 
+/// A cleanup is refused, and stays so.
+fn refuse_expected(world: &World) {
+    world.expects.event("refused to purge: the sync is live in PostgreSQL");
+    world.expects.violation(Invariant::Exact);
+    world.rest.may_leave([Leftover::Cleanups]);
+}
+
 #[tokio::test]
 async fn del_4_a_live_sync_is_refused_and_nothing_of_it_is_touched() {
     let world = World::new().await;
     let sync = SyncId::random();
     world.feed(sync, 40).await;
     world.capture(sync, 10).await;
-    world.expects.event("refused to purge: the sync is live in PostgreSQL");
+    refuse_expected(&world);
     world.rows.live(sync).await;
     let before = checksum(&world, sync).await;
     let (worker, admin) = world.ready_worker(&[]).await;
@@ -204,6 +212,8 @@ async fn del_4_a_live_sync_is_refused_and_nothing_of_it_is_touched() {
     assert_eq!(world.rows.receipts(id).await.len(), 0);
     let refused = async || world.metric(&admin, "unweave_cleanup_refused_total").await > 0.5;
     wait_until("the alarm's metric", SOON, refused).await;
+    let violations = "unweave_invariant_violations_total{invariant=\"DEL-4\"}";
+    assert_eq!(world.metric(&admin, violations).await, 1.0);
     assert!(worker.log().contains("DEL-4"));
 }
 
@@ -215,7 +225,7 @@ async fn del_4_a_sync_that_turns_out_live_in_mid_purge_is_refused_at_the_next_sl
     let id = world.rows.cleanup_of(sync).await;
     let _worker = world.worker(&[("CLEANUP_DOCUMENTS_PER_SECOND", "100")]);
     wait_until("the purge has begun", SOON, async || world.documents(sync).await < 1_000).await;
-    world.expects.event("refused to purge: the sync is live in PostgreSQL");
+    refuse_expected(&world);
     world.rows.live(sync).await;
     world.rows.wait_for_state(id, "refused").await;
     assert!(world.documents(sync).await > 500, "it stopped within a slice");

@@ -1,10 +1,11 @@
-//! The vocabulary that every part of Unweave shares: ids, states and their transitions, messages, sources, receipts.
+//! The vocabulary that every part of Unweave shares: ids, states and their transitions, messages, sources, receipts, invariants.
 //!
 //! Nothing here does I/O. A word that appears in SQL, in a queue, in a metric or on the wire has its one spelling here.
 
 pub mod cleanup;
 pub mod document;
 pub mod ids;
+pub mod invariant;
 pub mod job;
 pub mod message;
 pub mod plan;
@@ -17,6 +18,7 @@ pub mod wire;
 pub use cleanup::{CleanupState, PurgeTarget, TargetProgress, TargetsProgress, WriterEnd};
 pub use document::{DocumentId, DocumentType, EntityKey};
 pub use ids::*;
+pub use invariant::{Facts, Invariant, Violation};
 pub use job::{JobStatus, StatusFacts};
 pub use message::{Envelope, Message};
 pub use plan::Plan;

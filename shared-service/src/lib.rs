@@ -1,5 +1,5 @@
-//! What every service needs once: its start and its end, settings, telemetry, metrics, health endpoint, tasks, periodic
-//! work, back-off, clock.
+//! What every service needs once: its start and its end, settings, telemetry, metrics, health endpoint, invariants,
+//! tasks, periodic work, back-off, clock.
 //!
 //! Nothing here knows a table, a queue or a store.
 
@@ -7,6 +7,7 @@ pub mod admin;
 pub mod backoff;
 pub mod clock;
 mod error;
+pub mod invariants;
 pub mod metrics;
 pub mod periodic;
 mod runtime;

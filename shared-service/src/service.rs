@@ -14,6 +14,7 @@ use clap::Parser;
 
 use crate::admin::{self, Health};
 use crate::error::ServiceError;
+use crate::invariants;
 use crate::metrics::{self, Description, MetricsHandle};
 use crate::periodic::Driver;
 use crate::runtime::run;
@@ -75,6 +76,7 @@ impl Service {
         telemetry::init(about.name, telemetry)?;
         let metrics = metrics::install()?;
         metrics::describe(about.figures);
+        invariants::start_at_zero();
         (about.start_at_zero)();
         let tasks = Tasks::new();
         tasks.shutdown_on_signals()?;

@@ -11,7 +11,7 @@ use shared_sources::Source;
 use shared_stores::arf::BlobCounts;
 use shared_stores::{ArfStore, VespaClient};
 use tempfile::TempDir;
-use test_support::{Expectations, Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
+use test_support::{Expectations, Leftover, Rest, Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
 use uuid::Uuid;
 
 /// Longest time that anything here may take; a test that is in order takes a fraction of it.
@@ -32,6 +32,8 @@ pub struct Stage {
     pub files: TempDir,
     /// Warnings and errors that the test expects of its workers.
     pub expects: Expectations,
+    /// What the test leaves behind.
+    pub rest: Rest,
 }
 
 /// A source connection and its sync.
@@ -56,6 +58,9 @@ impl Stage {
         let expects = Expectations::default();
         // Asked every 300 ms, a busy machine may miss a turn; the lease lasts for six.
         expects.event("the renewal of the lease was not answered in time; trying again");
+        let rest = Rest::new(&rows.url, Some(&broker.amqp_url));
+        // No gateway publishes anything here.
+        rest.may_leave([Leftover::Outbox]);
         Self {
             database: Database::new(&rows.url.clone().into(), 4).unwrap(),
             vespa: VespaClient::new(&standin.url.parse().unwrap()).unwrap(),
@@ -66,6 +71,7 @@ impl Stage {
             blobs,
             files,
             expects,
+            rest,
         }
     }
 
@@ -94,7 +100,7 @@ impl Stage {
             environment.retain(|(known, _)| known != name);
             environment.push((name, (*value).to_owned()));
         }
-        let mut service = Service::spawn("sync-worker", environment).expecting(&self.expects);
+        let mut service = Service::spawn("sync-worker", environment).expecting(&self.expects).resting(&self.rest);
         service.wait_until_ready(&format!("http://{admin}/health/ready"), BOUND).await;
         Worker { service, admin }
     }

@@ -1,22 +1,12 @@
 //! What runs beside the deletions of a gateway: the consumer of stop events, the poll that covers lost ones, the finisher.
 
-use std::time::Duration;
-
 use shared_messaging::{Broker, ConsumerHandle, Delivery, Outcome, Subscription};
 use shared_models::Message;
 use shared_service::{Driver, Periodic};
 
 use super::Deletions;
+use super::finisher::FinisherTimes;
 use super::stops::POLL_INTERVAL;
-
-/// When the finisher looks, and how old a deletion must be for it.
-#[derive(Debug, Clone, Copy)]
-pub struct FinisherTimes {
-    /// Time between two looks.
-    pub interval: Duration,
-    /// Age from which nobody is assumed to wait any more: longer than the cancel wait.
-    pub age: Duration,
-}
 
 impl Deletions {
     /// Starts everything; it ends at shutdown, the poll when the last deletion has ended.
@@ -30,7 +20,7 @@ impl Deletions {
         let deletions = self.clone();
         driver.start(Periodic::every("finisher", finisher.interval), move |_| {
             let deletions = deletions.clone();
-            async move { deletions.finish(finisher.age).await }
+            async move { deletions.finish(finisher).await }
         });
         let stops = self.parts.stops.clone();
         let on_event = move |delivery: Delivery| {

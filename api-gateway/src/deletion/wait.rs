@@ -3,15 +3,26 @@
 //! The wait wakes on the job's stop event; one poll for all waits of this gateway covers lost events. At ttl + guard the
 //! writers are known to be silent without any word of theirs (DEL-2, DEL-8).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metrics::histogram;
 use shared_database::DatabaseError;
 use shared_database::deletion::{Commit, Subject};
+use shared_models::invariant::facts::Bounded;
 use shared_models::{RequestId, SyncJobId};
+use shared_service::invariants;
 
-use super::{DeletionAnswer, Parts, owned};
+use super::{CASCADE_MARGIN, DeletionAnswer, Parts, owned};
 use crate::cancel;
+
+/// From when on a deletion counts its times.
+#[derive(Clone, Copy)]
+pub(super) struct Since {
+    /// When the request came.
+    pub(super) asked: Instant,
+    /// When this process began to watch.
+    pub(super) watched: Instant,
+}
 
 impl Parts {
     pub(super) async fn wait_and_commit(
@@ -19,12 +30,13 @@ impl Parts {
         subject: Subject,
         is_owner: bool,
         stopping: &[SyncJobId],
-        watched_since: Instant,
+        Since { asked, watched }: Since,
         request: RequestId,
     ) -> Result<DeletionAnswer, DatabaseError> {
         let began = Instant::now();
-        let silent_at = watched_since + self.times.silence_after();
+        let silent_at = watched + self.times.silence_after();
         let bound = began + self.times.cancel_wait;
+        let longest = self.times.cancel_wait + CASCADE_MARGIN;
         let wait = self.stops.register(stopping);
         stopping.iter().for_each(|&job| cancel::announce(&self.tasks, &self.publisher, job, request));
         loop {
@@ -32,7 +44,8 @@ impl Parts {
             let until = if Instant::now() < silent_at { silent_at.min(bound) } else { bound };
             let timed_out = tokio::time::timeout_at(until.into(), wait.stopped()).await.is_err();
             let woken_after = began.elapsed();
-            let failure = match self.try_commit(subject, watched_since).await {
+            invariants::judge(&Bounded { waited: asked.elapsed(), bound: longest });
+            let failure = match self.try_commit(subject, watched).await {
                 Ok(Commit::Done(cleanups)) => {
                     if Instant::now() < silent_at {
                         histogram!("unweave_stop_acknowledgement_seconds").record(woken_after);
@@ -59,4 +72,4 @@ impl Parts {
     }
 }
 
-const RETRY: std::time::Duration = std::time::Duration::from_millis(200);
+const RETRY: Duration = Duration::from_millis(200);

@@ -14,22 +14,40 @@ const KEEP: Duration = Duration::from_secs(120);
 
 #[derive(Default)]
 pub(super) struct DeletionWatch {
-    since: Mutex<HashMap<Subject, Instant>>,
+    watched: Mutex<HashMap<Subject, Watched>>,
+}
+
+#[derive(Clone, Copy)]
+struct Watched {
+    since: Instant,
+    /// Whether it has been told that the deletion is overdue.
+    is_told: bool,
 }
 
 impl DeletionWatch {
     /// Begins to watch, if it didn't; D1 of the subject must be committed by now.
     pub(super) fn observe(&self, subject: Subject) -> Instant {
-        *self.since.lock().entry(subject).or_insert_with(Instant::now)
+        let begin = || Watched { since: Instant::now(), is_told: false };
+        self.watched.lock().entry(subject).or_insert_with(begin).since
+    }
+
+    /// For how long a deletion has been watched, if it hasn't been told yet that this is too long; it counts as told from
+    /// now on if it is longer than `bound`.
+    pub(super) fn untold_age(&self, subject: Subject, bound: Duration) -> Option<Duration> {
+        let mut all = self.watched.lock();
+        let known = all.get_mut(&subject).filter(|known| !known.is_told)?;
+        let age = known.since.elapsed();
+        known.is_told = age > bound;
+        Some(age)
     }
 
     /// The subject is gone.
     pub(super) fn forget(&self, subject: Subject) {
-        self.since.lock().remove(&subject);
+        self.watched.lock().remove(&subject);
     }
 
     /// Drops what has gone without this process seeing it.
     pub(super) fn retain(&self, in_progress: &[Subject]) {
-        self.since.lock().retain(|subject, since| since.elapsed() < KEEP || in_progress.contains(subject));
+        self.watched.lock().retain(|subject, known| known.since.elapsed() < KEEP || in_progress.contains(subject));
     }
 }

@@ -12,7 +12,7 @@ use shared_models::receipt::{Receipt, SignedReceipt};
 use shared_models::{CleanupId, DocumentId, DocumentType, EntityKey, SyncId};
 use shared_stores::{ArfStore, VespaClient};
 use tempfile::TempDir;
-use test_support::{Expectations, Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
+use test_support::{Expectations, Leftover, Rest, Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
 use url::Url;
 use uuid::Uuid;
 
@@ -117,6 +117,8 @@ pub struct World {
     pub arf_folder: TempDir,
     /// Warnings and errors that the test expects of its workers.
     pub expects: Expectations,
+    /// What the test leaves behind.
+    pub rest: Rest,
 }
 
 impl World {
@@ -130,7 +132,10 @@ impl World {
         // Claims of 2 s, renewed every 500 ms, a busy machine may miss; then another worker takes over, or the same again.
         expects.event("renew claim: no answer from PostgreSQL in time");
         expects.event("claim lost, everything dropped");
-        Self { rows, broker, standin, vespa, arf, arf_folder, expects }
+        let rest = Rest::new(&rows.test.url, Some(&broker.amqp_url));
+        // No gateway publishes anything here.
+        rest.may_leave([Leftover::Outbox]);
+        Self { rows, broker, standin, vespa, arf, arf_folder, expects, rest }
     }
 
     /// The settings of a worker: short times, then the given ones.
@@ -158,7 +163,7 @@ impl World {
     }
 
     pub fn worker(&self, settings: &[(&str, &str)]) -> Service {
-        Service::spawn("cleanup-worker", self.environment(settings)).expecting(&self.expects)
+        Service::spawn("cleanup-worker", self.environment(settings)).expecting(&self.expects).resting(&self.rest)
     }
 
     /// A worker with its admin address.

@@ -26,7 +26,7 @@ fn main() {
 }
 
 async fn bench() {
-    let system = System::new(&[("SETTLE_DELAY", "1s")]).await;
+    let system = System::for_bench(&[("SETTLE_DELAY", "1s")]).await;
     let gateway = system.gateway().await;
     let (_sync_worker, _cleanup_worker) = (system.sync_worker().await, system.cleanup_worker().await);
     let collection = gateway.api.create_collection().await;

@@ -33,7 +33,7 @@ fn main() {
 }
 
 async fn bench() {
-    let system = System::new(&[]).await;
+    let system = System::for_bench(&[]).await;
     let pgbench = Pgbench::find();
     let (script, statements) = record(&system).await;
     let folder = tempfile::tempdir().unwrap();

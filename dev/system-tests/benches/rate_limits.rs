@@ -23,7 +23,7 @@ fn main() {
 }
 
 async fn bench() {
-    let system = System::new(&[]).await;
+    let system = System::for_bench(&[]).await;
     let gateway = system.gateway().await;
     let api = &gateway.api;
     let plan = async |plan: &str, counted: &str| {

@@ -25,7 +25,7 @@ fn main() {
 }
 
 async fn bench() {
-    let system = System::new(&[]).await;
+    let system = System::for_bench(&[]).await;
     let gateway = system.gateway().await;
     let collection = gateway.api.create_collection().await;
     let sample = gateway.api.create_stub(&collection, 10, 1).await;

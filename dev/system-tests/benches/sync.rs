@@ -86,7 +86,7 @@ fn print(round: usize, what: &str, taken: Taken, busy: f64) {
 
 /// One job on a system of its own. The first one leaves its documents as a feed.
 async fn sync(feed: &Path) -> Taken {
-    let system = System::new(&[]).await;
+    let system = System::for_bench(&[]).await;
     let gateway = system.gateway().await;
     let worker = system.sync_worker().await;
     let collection = gateway.api.create_collection().await;

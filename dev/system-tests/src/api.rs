@@ -1,9 +1,14 @@
 //! A client of our own API, as thin as can be.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared_models::invariant::facts::Invisible;
+use shared_models::{Facts as _, SyncId};
 
 /// An answer of the gateway.
 #[derive(Debug, Clone)]
@@ -33,10 +38,26 @@ impl Answer {
     }
 }
 
+/// A DELETE that was sent and answered.
+#[derive(Debug, Clone)]
+pub struct Delete {
+    /// What was to be deleted.
+    pub path: String,
+    /// The answer's status.
+    pub status: u16,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Every DELETE of a system's clients. Clones share them.
+pub type Deletes = Arc<Mutex<Vec<Delete>>>;
+
 /// A client of one gateway with one key. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Api {
     http: reqwest::Client,
+    database_url: String,
+    deletes: Deletes,
     /// Base URL, without a slash at its end.
     pub url: String,
     /// API key.
@@ -44,12 +65,19 @@ pub struct Api {
 }
 
 impl Api {
-    /// A client of the gateway at `url`.
+    /// A client of the gateway at `url`, on this database; what it deletes is noted down.
     #[must_use]
-    pub fn new(url: &str, key: &str) -> Self {
+    pub fn new(url: &str, key: &str, database_url: &str, deletes: &Deletes) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { http, url: url.to_owned(), key: key.to_owned() }
+        let (url, key, database_url) = (url.to_owned(), key.to_owned(), database_url.to_owned());
+        Self { http, database_url, deletes: Arc::clone(deletes), url, key }
+    }
+
+    /// The same client with another key.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
     }
 
     /// Sends a request; an error is one of the transport.
@@ -57,6 +85,7 @@ impl Api {
     /// # Errors
     /// The gateway didn't answer.
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Answer, reqwest::Error> {
+        let is_delete = method == Method::DELETE;
         let mut request = self.http.request(method, format!("{}{path}", self.url)).header("x-api-key", &self.key);
         if let Some(body) = body {
             request = request.json(&body);
@@ -66,6 +95,9 @@ impl Api {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await?;
         let took = began.elapsed();
+        if is_delete {
+            self.deletes.lock().push(Delete { path: path.to_owned(), status, took });
+        }
         Ok(Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), took })
     }
 
@@ -120,11 +152,30 @@ impl Api {
         self.create_connection(collection, "stub", json!({"stub_key": "k"}), config).await
     }
 
-    /// Keyword search; answers the hits.
+    /// Keyword search; answers the hits. Whatever the test is about: none may be of a connection whose deletion had been
+    /// requested before (DEL-3).
     pub async fn search(&self, collection: &str, query: &str) -> Vec<Value> {
+        let ever = "SELECT id::text FROM witness.sync";
+        let before = self.syncs(ever).await;
+        let live = "SELECT s.id::text FROM sync s JOIN source_connection c ON c.id = s.source_connection_id
+                    JOIN collection k ON k.id = c.collection_id
+                    WHERE c.deletion_requested_at IS NULL AND k.deletion_requested_at IS NULL";
+        let live = self.syncs(live).await;
         let body = json!({"query": query, "retrieval_strategy": "keyword", "limit": 1000});
         let answer = self.post(&format!("/collections/{collection}/search/instant"), body).await.ok();
-        answer["results"].as_array().unwrap().clone()
+        let hits = answer["results"].as_array().unwrap().clone();
+        let of = |hit: &Value| hit["airweave_system_metadata"]["sync_id"].as_str().unwrap().parse().unwrap();
+        let found: Vec<SyncId> = hits.iter().map(of).collect();
+        // Created since the search began: live as well.
+        let new = self.syncs(ever).await.into_iter().filter(|sync| !before.contains(sync));
+        let live: BTreeSet<SyncId> = live.into_iter().chain(new).collect();
+        Invisible { live: &live, hits: &found }.check().unwrap();
+        hits
+    }
+
+    async fn syncs(&self, query: &str) -> BTreeSet<SyncId> {
+        let rows = test_support::connect(&self.database_url).await.query(query, &[]).await.unwrap();
+        rows.iter().map(|row| row.get::<_, &str>(0).parse().unwrap()).collect()
     }
 
     /// The newest job of a connection.

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test harness panics")]
 
 pub mod api;
+mod checker;
 pub mod copies;
 mod facts;
 pub mod script;
 mod system;
 
 pub use api::{Answer, Api};
+pub use checker::Checker;
 pub use facts::Footprint;
 pub use system::{Gateway, System, Worker, fast_times, metric, metrics, write_file};

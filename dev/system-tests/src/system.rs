@@ -5,10 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use test_support::{Expectations, Service, StandIn, TestBroker, TestDatabase, free_port, service_binary, wait_until};
+use test_support::{
+    Expectations, Leftover, Rest, Service, StandIn, TestBroker, TestDatabase, free_port, service_binary, wait_until,
+};
 
-use crate::api::Api;
+use crate::api::{Api, Deletes};
 use crate::facts::Footprint;
+
+mod end;
+
+use end::End;
 
 const KEY: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA";
 const SECRET: &str = "test:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
@@ -53,6 +59,11 @@ pub struct System {
     pub files: TempDir,
     /// Warnings and errors that the test expects of its services.
     pub expects: Expectations,
+    /// What the test leaves behind.
+    pub rest: Rest,
+    deletes: Deletes,
+    /// Whether its end is looked at.
+    end: End,
     settings: BTreeMap<String, String>,
 }
 
@@ -63,6 +74,14 @@ impl System {
         let url = broker.amqp_url.clone();
         let mut system = Self::on_broker(&url, settings).await;
         system.broker = Some(broker);
+        system
+    }
+
+    /// A system for a bench, which arranges rows that no store knows of, and ends when it has measured.
+    pub async fn for_bench(settings: &[(&str, &str)]) -> Self {
+        let mut system = Self::new(settings).await;
+        system.rest.may_leave(Leftover::ALL);
+        system.end = End::Unseen;
         system
     }
 
@@ -85,7 +104,8 @@ impl System {
             expects.event("the renewal of the lease was not answered in time; trying again");
             expects.event("PostgreSQL did not answer in time; trying again");
         }
-        Self { database, broker: None, vespa, arf, files, expects, settings: all }
+        let (rest, deletes) = (Rest::new(&database.url, Some(amqp_url)), Deletes::default());
+        Self { database, broker: None, vespa, arf, files, expects, rest, deletes, end: End::Judged, settings: all }
     }
 
     /// Its virtual host.
@@ -132,8 +152,8 @@ impl System {
             environment.retain(|(known, _)| known != name);
             environment.push(((*name).to_owned(), (*value).to_owned()));
         }
-        let mut service = Service::spawn("api-gateway", environment).expecting(&self.expects);
-        let api = Api::new(&format!("http://{listen}"), KEY);
+        let mut service = Service::spawn("api-gateway", environment).expecting(&self.expects).resting(&self.rest);
+        let api = Api::new(&format!("http://{listen}"), KEY, &self.database.url, &self.deletes);
         service.wait_until_ready(&format!("http://{listen}/health/ready"), BOUND).await;
         Gateway { service, api, admin_url: format!("http://127.0.0.1:{admin}") }
     }
@@ -149,7 +169,7 @@ impl System {
             ("FILES_ROOTS", format!("test={}", self.files.path().display())),
             ("ENABLE_INTERNAL_SOURCES", "true".to_owned()),
         ]);
-        Worker::start("sync-worker", environment, &admin, &self.expects).await
+        self.worker("sync-worker", environment, &admin).await
     }
 
     /// Starts a cleanup-worker and waits until it is ready.
@@ -161,7 +181,14 @@ impl System {
             ("ARF_URL", self.arf_url()),
             ("RECEIPT_SIGNING_KEY", SECRET.to_owned()),
         ]);
-        Worker::start("cleanup-worker", environment, &admin, &self.expects).await
+        self.worker("cleanup-worker", environment, &admin).await
+    }
+
+    async fn worker(&self, name: &str, environment: Vec<(String, String)>, admin: &str) -> Worker {
+        let admin_url = format!("http://{admin}");
+        let mut service = Service::spawn(name, environment).expecting(&self.expects).resting(&self.rest);
+        service.wait_until_ready(&format!("{admin_url}/health/ready"), BOUND).await;
+        Worker { service, admin_url }
     }
 
     fn arf_url(&self) -> String {
@@ -175,11 +202,7 @@ impl System {
 
     /// A session of the test's own.
     pub async fn sql(&self) -> tokio_postgres::Client {
-        let (client, connection) = tokio_postgres::connect(&self.database.url, tokio_postgres::NoTls).await.unwrap();
-        let mut driver = tokio::task::JoinSet::new();
-        driver.spawn(connection);
-        driver.detach_all();
-        client
+        self.database.client().await
     }
 
     /// Makes a second organization; answers a client with its key.
@@ -200,7 +223,7 @@ impl System {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let key = text.split_whitespace().rfind(|word| word.len() == 43).expect("a key").to_owned();
-        Api::new(&gateway.api.url, &key)
+        gateway.api.with_key(&key)
     }
 
     /// One number from the database.
@@ -279,15 +302,6 @@ pub struct Worker {
     pub service: Service,
     /// Where it serves health and metrics.
     pub admin_url: String,
-}
-
-impl Worker {
-    async fn start(name: &str, environment: Vec<(String, String)>, admin: &str, expects: &Expectations) -> Self {
-        let admin_url = format!("http://{admin}");
-        let mut service = Service::spawn(name, environment).expecting(expects);
-        service.wait_until_ready(&format!("{admin_url}/health/ready"), BOUND).await;
-        Self { service, admin_url }
-    }
 }
 
 /// What a service shows at `/metrics`.

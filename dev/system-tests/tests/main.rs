@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod broker_lost;
+mod checker;
 mod clients;
 mod collections;
 mod compose;

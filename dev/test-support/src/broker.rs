@@ -103,6 +103,12 @@ impl TestBroker {
         connections.len()
     }
 
+    /// Declares a durable queue.
+    pub async fn declare_queue(&self, queue: &str) {
+        let durable = json!({"durable": true});
+        self.management.ask(Method::PUT, &["queues", &self.vhost, queue], Some(durable)).await;
+    }
+
     /// Deletes a queue with its messages.
     pub async fn delete_queue(&self, queue: &str) {
         self.management.ask(Method::DELETE, &["queues", &self.vhost, queue], None).await;

@@ -159,7 +159,10 @@ async fn template(admin: &Client, server: &Url) -> String {
         run(admin, &format!("CREATE DATABASE {unfinished}")).await;
         let url = SecretString::from(at(server, &unfinished));
         shared_database::migrate(&url).await.expect("the migrations run");
-        run(&connect(&at(server, &unfinished)).await, &crate::moves::refuse_unknown()).await;
+        let made = connect(&at(server, &unfinished)).await;
+        run(&made, &crate::moves::refuse_unknown()).await;
+        run(&made, crate::witness::REMEMBER_SYNCS).await;
+        drop(made);
         disconnect(admin, &unfinished).await;
         run(admin, &format!("ALTER DATABASE {unfinished} RENAME TO {name}")).await;
     }
@@ -187,6 +190,7 @@ fn migrations_hash() -> u64 {
     files.sort();
     let mut hasher = DefaultHasher::new();
     crate::moves::refuse_unknown().hash(&mut hasher);
+    crate::witness::REMEMBER_SYNCS.hash(&mut hasher);
     for file in files {
         file.hash(&mut hasher);
         std::fs::read(&file).unwrap().hash(&mut hasher);
@@ -211,7 +215,8 @@ async fn run(client: &Client, sql: &str) {
     client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
 }
 
-async fn connect(url: &str) -> Client {
+/// A session of the test's own.
+pub async fn connect(url: &str) -> Client {
     try_connect(url).await.unwrap_or_else(|error| panic!("connect to the tests' PostgreSQL: {error:?}"))
 }
 

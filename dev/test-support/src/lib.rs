@@ -18,17 +18,20 @@ pub mod github;
 mod log_events;
 mod management;
 mod moves;
+mod rest;
 mod s3;
 mod service;
 mod standin;
 mod tls_front;
 mod wait;
+mod witness;
 
 pub use broker::{BrokerMessage, TestBroker};
 pub use counting_proxy::{Asked, CountingProxy, RoundTrip};
-pub use database::TestDatabase;
+pub use database::{TestDatabase, connect};
 pub use embedder::{TestEmbedder, meaning};
 pub use log_events::{Expectations, Fault, LogEvent, log_events};
+pub use rest::{Leftover, Rest};
 pub use s3::{S3_KEY_ID, S3_SECRET, TestS3};
 pub use service::{Service, free_port, service_binary};
 pub use standin::StandIn;
@@ -48,13 +51,22 @@ pub fn install_tls_provider() {
     let _installed_before = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Runs `work` to its end on a thread of its own, whatever runtime the caller is in: for `Drop`.
+/// Tidies up on a thread of its own, whatever runtime the caller is in: for `Drop`. Best effort.
 pub fn finish(work: impl Future<Output = ()> + Send + 'static) {
+    let bounded = async {
+        let _too_slow = tokio::time::timeout(std::time::Duration::from_secs(10), work).await;
+    };
+    let _panicked = on_own_runtime(bounded);
+}
+
+/// Runs `work` to its end on a thread of its own, whatever runtime the caller is in.
+///
+/// # Errors
+/// It panicked.
+pub fn on_own_runtime<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> std::thread::Result<T> {
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let _too_slow = tokio::time::timeout(std::time::Duration::from_secs(10), work).await;
-        });
+        runtime.block_on(work)
     });
-    let _panicked = thread.join();
+    thread.join()
 }

@@ -12,17 +12,19 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::log_events::Expectations;
+use crate::rest::Rest;
 use crate::wait::wait_until;
 
 /// Lines of the log that a panic shows.
 const TAIL: usize = 30;
 
-/// A running service; killed with this value. If its log has a warning or an error that the test doesn't expect, the test
-/// fails.
+/// A running service; killed with this value. If its log has a warning or an error that the test doesn't expect, or if
+/// something of its system's work is left that the test doesn't leave, the test fails.
 #[derive(Debug)]
 pub struct Service {
     /// Warnings and errors that the test expects of it.
     pub expects: Expectations,
+    rest: Option<Rest>,
     name: String,
     child: Child,
     log: PathBuf,
@@ -51,13 +53,20 @@ impl Service {
         }
         command.stdin(Stdio::null()).stdout(file.try_clone().expect("a second handle")).stderr(file);
         let child = command.spawn().unwrap_or_else(|error| panic!("start {name}: {error}"));
-        Self { expects: Expectations::default(), name: name.to_owned(), child, log, _folder: folder }
+        Self { expects: Expectations::default(), rest: None, name: name.to_owned(), child, log, _folder: folder }
     }
 
     /// Makes it share what is expected of several services.
     #[must_use]
     pub fn expecting(mut self, expected: &Expectations) -> Self {
         self.expects = expected.clone();
+        self
+    }
+
+    /// Makes it wait, before it is killed with this value, until its system has come to rest.
+    #[must_use]
+    pub fn resting(mut self, rest: &Rest) -> Self {
+        self.rest = Some(rest.clone());
         self
     }
 
@@ -164,12 +173,15 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
+        // One panic is enough: a second one while the first is on its way would end the process.
+        let is_panicking = std::thread::panicking();
+        let rest = self.rest.take().filter(|_| !is_panicking && self.is_running());
+        let left = rest.map_or_else(Vec::new, |rest| rest.wait());
         if self.is_running() {
             let _gone_already = kill_process(self.pid(), Signal::CONT);
             self.kill();
         }
-        // One panic is enough: a second one while the first is on its way would end the process.
-        if std::thread::panicking() {
+        if is_panicking {
             write_to_stderr(&self.tail());
             return;
         }
@@ -181,6 +193,7 @@ impl Drop for Service {
             self.name,
             unexpected.join("\n")
         );
+        assert!(left.is_empty(), "the test leaves {} (`may_leave` says what it may)\n{}", left.join(", "), self.tail());
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
 mod log_events;
+mod rest;
 
 use std::time::Duration;
 

@@ -1,0 +1,60 @@
+//! The end of a system: its services have ended, and what they left is looked at.
+
+use std::time::Duration;
+
+use test_support::Leftover;
+
+use super::System;
+use crate::checker::Checker;
+
+/// The default, and that of [`fast_times`].
+const CANCEL_WAIT: Duration = Duration::from_secs(15);
+const FAST_CANCEL_WAIT: Duration = Duration::from_secs(7);
+/// What a DELETE may take beyond that: PostgreSQL and a busy machine take their time.
+const MARGIN: Duration = Duration::from_secs(3);
+
+/// What becomes of a system's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Every invariant must hold, and nothing may be left that the test doesn't leave.
+    Judged,
+    /// Nobody looks.
+    Unseen,
+}
+
+impl System {
+    /// Holds the invariants to what is there now.
+    #[must_use]
+    pub fn checker(&self) -> Checker {
+        let cancel_wait = if self.settings.contains_key("CANCEL_WAIT") { FAST_CANCEL_WAIT } else { CANCEL_WAIT };
+        Checker {
+            database_url: self.database.url.clone(),
+            vespa_url: self.vespa.url.clone(),
+            arf: self.arf(),
+            rest: self.rest.clone(),
+            deletes: self.deletes.clone(),
+            delete_bound: cancel_wait + MARGIN,
+        }
+    }
+}
+
+impl Drop for System {
+    /// The services have ended by now: what is there stays as it is.
+    fn drop(&mut self) {
+        match self.end {
+            End::Judged if !std::thread::panicking() => {}
+            End::Judged | End::Unseen => return,
+        }
+        let (rest, checker) = (self.rest.clone(), self.checker());
+        let found = test_support::on_own_runtime(async move {
+            // What a killed service had not acknowledged is back in its queue: that is no work of the test's.
+            let kinds = Leftover::ALL.into_iter().filter(|kind| *kind != Leftover::Messages);
+            let left = rest.left_of(&kinds.collect::<Vec<_>>()).await;
+            let left = left.into_iter().map(|left| format!("the test leaves {left} (`may_leave` says what it may)"));
+            let violations = checker.violations().await;
+            violations.iter().map(ToString::to_string).chain(left).collect::<Vec<_>>()
+        });
+        let found = found.unwrap_or_else(|_| vec!["its end can't be looked at".to_owned()]);
+        assert!(found.is_empty(), "the system isn't as it should be:\n{}", found.join("\n"));
+    }
+}
