@@ -16,7 +16,7 @@ mod name;
 mod put;
 mod store;
 
-pub use blobs::{ArfCensus, BlobCounts, Checksum, PurgeStep};
+pub use blobs::{ArfCensus, Blob, BlobCounts, Checksum, PurgeStep};
 pub use error::ArfError;
 pub use manifest::Manifest;
 pub use put::PutHandle;

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::DateTime;
 use shared_models::{CollectionId, EntityKey, OrganizationId, SyncId, SyncJobId};
-use shared_stores::arf::{ArfError, ArfStore, BlobCounts, MAX_BLOB_BYTES, Manifest};
+use shared_stores::arf::{ArfError, ArfStore, Blob, BlobCounts, MAX_BLOB_BYTES, Manifest};
 use tempfile::TempDir;
 use url::Url;
 
@@ -40,9 +42,12 @@ impl Fixture {
     async fn fill(&self, sync: SyncId) {
         self.store.put_manifest(&manifest(sync), TIMEOUT).await.unwrap();
         for entity in ["a", "b"] {
-            self.store.put_entity(sync, key(entity), Bytes::from_static(b"{}"), TIMEOUT).await.unwrap();
+            self.store.put_blob(sync, Blob::capture(key(entity), Bytes::from_static(b"{}")), TIMEOUT).await.unwrap();
         }
-        self.store.put_file(sync, key("a"), "a.txt", Bytes::from_static(b"hello"), TIMEOUT).await.unwrap();
+        self.store
+            .put_blob(sync, Blob::file(key("a"), "a.txt".to_owned(), Bytes::from_static(b"hello")), TIMEOUT)
+            .await
+            .unwrap();
     }
 
     async fn purge(&self) -> u64 {
@@ -127,7 +132,7 @@ async fn a_purge_empties_one_sync_and_touches_no_other() {
 async fn what_a_killed_write_left_is_removed_without_the_rest() {
     let fixture = Fixture::new();
     let key = EntityKey::new("FileEntity", "a");
-    fixture.store.put_entity(fixture.sync, key, "whole".into(), TIMEOUT).await.unwrap();
+    fixture.store.put_blob(fixture.sync, Blob::capture(key, "whole".into()), TIMEOUT).await.unwrap();
     fs::write(fixture.prefix().join("entities/x.json#1"), b"half").unwrap();
     assert_eq!(fixture.store.remove_staging(fixture.sync).await.unwrap(), 1);
     assert_eq!(fixture.store.remove_staging(fixture.sync).await.unwrap(), 0);
@@ -177,8 +182,11 @@ async fn a_dropped_write_still_ends_and_drain_waits_for_it() {
     let fixture = Fixture::new();
     let mut ends = Vec::new();
     for n in 0..200 {
-        let handle =
-            fixture.store.put_entity(fixture.sync, key(&n.to_string()), Bytes::from(vec![b'x'; 100_000]), TIMEOUT);
+        let handle = fixture.store.put_blob(
+            fixture.sync,
+            Blob::capture(key(&n.to_string()), Bytes::from(vec![b'x'; 100_000])),
+            TIMEOUT,
+        );
         ends.push(handle.finished());
         drop(handle);
     }
@@ -191,7 +199,7 @@ async fn a_dropped_write_still_ends_and_drain_waits_for_it() {
 #[tokio::test]
 async fn a_caller_that_stops_waiting_can_still_learn_the_end() {
     let fixture = Fixture::new();
-    let mut handle = fixture.store.put_entity(fixture.sync, key("a"), Bytes::from_static(b"{}"), TIMEOUT);
+    let mut handle = fixture.store.put_blob(fixture.sync, Blob::capture(key("a"), Bytes::from_static(b"{}")), TIMEOUT);
     let _ = tokio::time::timeout(Duration::ZERO, &mut handle).await;
     handle.finished().await;
     assert!(handle.is_finished());
@@ -216,7 +224,9 @@ async fn an_unreadable_store_is_an_error_and_not_empty() {
         assert!(is_error(store.manifest(sync).await.unwrap_err()));
         assert!(is_error(store.sync_ids().await.unwrap_err()));
         assert!(is_error(store.ready(TIMEOUT).await.unwrap_err()));
-        assert!(is_error(store.put_entity(sync, key("a"), Bytes::from_static(b"{}"), TIMEOUT).await.unwrap_err()));
+        assert!(is_error(
+            store.put_blob(sync, Blob::capture(key("a"), Bytes::from_static(b"{}")), TIMEOUT).await.unwrap_err()
+        ));
     }
 }
 
@@ -246,7 +256,11 @@ async fn no_name_leaves_its_prefix() {
         long.as_str(),
     ];
     for name in names {
-        fixture.store.put_file(fixture.sync, key(name), name, Bytes::from_static(b"x"), TIMEOUT).await.unwrap();
+        fixture
+            .store
+            .put_blob(fixture.sync, Blob::file(key(name), name.to_owned(), Bytes::from_static(b"x")), TIMEOUT)
+            .await
+            .unwrap();
     }
     let found = files_below(fixture.folder.path());
     assert_eq!(found.len(), names.len());
@@ -292,7 +306,7 @@ async fn an_empty_folder_is_no_data() {
 async fn a_blob_over_the_limit_is_refused_unwritten() {
     let fixture = Fixture::new();
     let content = Bytes::from(vec![0; usize::try_from(MAX_BLOB_BYTES).unwrap() + 1]);
-    let error = fixture.store.put_entity(fixture.sync, key("a"), content, TIMEOUT).await.unwrap_err();
+    let error = fixture.store.put_blob(fixture.sync, Blob::capture(key("a"), content), TIMEOUT).await.unwrap_err();
     assert!(matches!(error, ArfError::TooLarge { .. }) && !error.is_retryable());
     assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
 }
@@ -303,7 +317,7 @@ async fn the_checksum_sees_names_and_contents() {
     fixture.fill(fixture.sync).await;
     let first = fixture.store.checksum(fixture.sync).await.unwrap();
     assert_eq!(fixture.store.checksum(fixture.sync).await.unwrap(), first);
-    fixture.store.put_entity(fixture.sync, key("a"), Bytes::from_static(b"[]"), TIMEOUT).await.unwrap();
+    fixture.store.put_blob(fixture.sync, Blob::capture(key("a"), Bytes::from_static(b"[]")), TIMEOUT).await.unwrap();
     assert_ne!(fixture.store.checksum(fixture.sync).await.unwrap().sha256, first.sha256);
 }
 
@@ -314,4 +328,49 @@ async fn an_unknown_kind_of_url_is_refused() {
         let error = ArfStore::from_url(&url.parse().unwrap()).unwrap_err();
         assert!(matches!(error, ArfError::Setup(_)), "{url}: {error}");
     }
+}
+
+#[tokio::test]
+async fn blobs_are_written_one_after_the_other_only_while_each_may_start() {
+    let fixture = Fixture::new();
+    let blob = |n: u32| Blob::capture(key(&n.to_string()), Bytes::from_static(b"{}"));
+    let blobs: Vec<Blob> = (0..5).map(blob).collect();
+    let under_way = Arc::new(AtomicU32::new(0));
+    let mut may_start = 3;
+    let counted = under_way.clone();
+    let start = move || {
+        may_start -= 1;
+        (may_start >= 0).then(|| {
+            assert_eq!(counted.fetch_add(1, Ordering::SeqCst), 0, "the one before has ended");
+            Ended(counted.clone())
+        })
+    };
+    let left = fixture.store.put_each(fixture.sync, blobs, start).await.unwrap();
+    assert_eq!(left.iter().map(|blob| blob.key).collect::<Vec<_>>(), [key("3"), key("4")]);
+    assert_eq!(fixture.store.list_counts(fixture.sync).await.unwrap().entities, 3);
+    assert_eq!(under_way.load(Ordering::SeqCst), 0);
+}
+
+/// Says when the write that it was given for has ended.
+struct Ended(Arc<AtomicU32>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_cannot_be_written_is_given_back_and_the_others_are_written() {
+    let fixture = Fixture::new();
+    let large = Bytes::from(vec![0; usize::try_from(MAX_BLOB_BYTES).unwrap() + 1]);
+    let blobs = vec![
+        Blob::capture(key("a"), large),
+        Blob::file(key("b"), "f".to_owned(), Bytes::from_static(b"x")),
+        Blob::capture(key("c"), Bytes::from_static(b"{}")),
+    ];
+    let left = fixture.store.put_each(fixture.sync, blobs, || Some(())).await.unwrap();
+    assert_eq!(left.iter().map(|blob| blob.key).collect::<Vec<_>>(), [key("a")]);
+    let counts = fixture.store.list_counts(fixture.sync).await.unwrap();
+    assert_eq!((counts.entities, counts.files, counts.staging), (1, 1, 0));
 }

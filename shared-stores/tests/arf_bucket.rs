@@ -6,7 +6,7 @@ use hyper_util::server::conn::auto;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use shared_models::{EntityKey, SyncId};
-use shared_stores::arf::{ArfError, ArfStore};
+use shared_stores::arf::{ArfError, ArfStore, Blob};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -60,8 +60,11 @@ impl S3 {
 async fn fill(store: &ArfStore, sync: SyncId, count: u32) {
     for n in 0..count {
         let key = EntityKey::new("StubEntity", &n.to_string());
-        store.put_entity(sync, key, Bytes::from_static(b"{}"), TIMEOUT).await.unwrap();
-        store.put_file(sync, key, "naïve ../name.txt", Bytes::from_static(b"x"), TIMEOUT).await.unwrap();
+        store.put_blob(sync, Blob::capture(key, Bytes::from_static(b"{}")), TIMEOUT).await.unwrap();
+        store
+            .put_blob(sync, Blob::file(key, "naïve ../name.txt".to_owned(), Bytes::from_static(b"x")), TIMEOUT)
+            .await
+            .unwrap();
     }
 }
 
@@ -103,7 +106,7 @@ async fn a_failing_bucket_is_an_error_and_each_write_is_sent_once() {
         let store = open(server.url.as_str());
         let sync = SyncId::random();
         let key = EntityKey::new("StubEntity", "a");
-        let error = store.put_entity(sync, key, Bytes::from_static(b"{}"), TIMEOUT).await.unwrap_err();
+        let error = store.put_blob(sync, Blob::capture(key, Bytes::from_static(b"{}")), TIMEOUT).await.unwrap_err();
         assert!(matches!(error, ArfError::Store { .. }) && error.is_retryable() && error.may_still_apply());
         assert_eq!(server.asked().len(), 1, "{status}");
         assert_eq!(server.asked()[0].method, "PUT");
@@ -121,10 +124,9 @@ async fn a_bucket_that_does_not_answer_in_time_leaves_the_outcome_open() {
     let slow = crate::canned::Canned { delay: Duration::from_secs(60), ..crate::canned::Canned::new(200, "") };
     let server = CannedServer::start(vec![slow]).await;
     let timeout = Duration::from_millis(300);
-    let handle = open(server.url.as_str()).put_entity(
+    let handle = open(server.url.as_str()).put_blob(
         SyncId::random(),
-        EntityKey::new("StubEntity", "a"),
-        Bytes::from_static(b"{}"),
+        Blob::capture(EntityKey::new("StubEntity", "a"), Bytes::from_static(b"{}")),
         timeout,
     );
     let error = handle.await.unwrap_err();

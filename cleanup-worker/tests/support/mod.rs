@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use shared_database::Database;
 use shared_models::receipt::{Receipt, SignedReceipt};
 use shared_models::{CleanupId, DocumentId, DocumentType, EntityKey, SyncId};
+use shared_stores::arf::Blob;
 use shared_stores::{ArfStore, VespaClient};
 use tempfile::TempDir;
 use test_support::{Expectations, Leftover, Rest, Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
@@ -201,9 +202,9 @@ impl World {
             let key = EntityKey::new("E", &number.to_string());
             let content = Bytes::from(format!("{{\"n\":{number}}}"));
             if number.is_multiple_of(3) {
-                self.arf.put_file(sync, key, "a/b?.txt", content, STORE).await.unwrap();
+                self.arf.put_blob(sync, Blob::file(key, "a/b?.txt".to_owned(), content), STORE).await.unwrap();
             } else {
-                self.arf.put_entity(sync, key, content, STORE).await.unwrap();
+                self.arf.put_blob(sync, Blob::capture(key, content), STORE).await.unwrap();
             }
         }
         let folder = self.arf_folder.path().join("raw").join(sync.to_string());

@@ -2,10 +2,41 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use shared_models::SyncId;
+use shared_models::{EntityKey, SyncId};
 
 use super::name;
+
+/// A blob to be written: an entity's capture, or its raw file.
+#[derive(Debug, Clone)]
+pub struct Blob {
+    /// Whose it is.
+    pub key: EntityKey,
+    /// The raw file's name; `None` for the capture.
+    pub file_name: Option<String>,
+    /// What is written.
+    pub content: Bytes,
+}
+
+impl Blob {
+    /// An entity's capture.
+    #[must_use]
+    pub const fn capture(key: EntityKey, content: Bytes) -> Self {
+        Self { key, file_name: None, content }
+    }
+
+    /// An entity's raw file. Its blob has a safe form of its name.
+    #[must_use]
+    pub const fn file(key: EntityKey, name: String, content: Bytes) -> Self {
+        Self { key, file_name: Some(name), content }
+    }
+
+    /// Its name, relative to the sync's prefix.
+    pub(super) fn name(&self) -> String {
+        self.file_name.as_deref().map_or_else(|| name::entity(self.key), |file| name::file(self.key, file))
+    }
+}
 
 /// How many blobs of each kind a sync has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::cloud::Bucket;
 use super::local::Folder;
-use super::{ArfCensus, ArfError, BlobCounts, Checksum, Manifest, PurgeStep, PutHandle, name};
+use super::{ArfCensus, ArfError, Blob, BlobCounts, Checksum, Manifest, PurgeStep, PutHandle, name};
 
 /// Largest blob, in bytes: every blob is one PUT, so that no upload can be completed later. Larger files keep their
 /// entity, without the raw file.
@@ -68,24 +68,12 @@ impl ArfStore {
         }
     }
 
-    /// Writes an entity's capture. The write starts now, inside a tokio runtime, awaited or not.
+    /// Writes one blob. The write starts now, inside a tokio runtime, awaited or not.
     ///
     /// A bucket is given up on after `timeout` (`Unanswered`). A local write can't be: it takes as long as it takes, and
     /// the handle says when it has ended. Either way one PUT, never repeated here.
-    pub fn put_entity(&self, sync: SyncId, key: EntityKey, content: Bytes, timeout: Duration) -> PutHandle {
-        self.put(sync, name::entity(key), content, timeout)
-    }
-
-    /// Writes a file's capture under a safe form of `file_name`; else as [`ArfStore::put_entity`].
-    pub fn put_file(
-        &self,
-        sync: SyncId,
-        key: EntityKey,
-        file_name: &str,
-        content: Bytes,
-        timeout: Duration,
-    ) -> PutHandle {
-        self.put(sync, name::file(key, file_name), content, timeout)
+    pub fn put_blob(&self, sync: SyncId, blob: Blob, timeout: Duration) -> PutHandle {
+        self.put(sync, blob.name(), blob.content, timeout)
     }
 
     /// Removes an entity's capture and, if a name is given, its file. What isn't there is as good as removed.
@@ -106,6 +94,22 @@ impl ArfStore {
                 tokio::time::timeout(timeout, remove_all).await.unwrap_or(Err(ArfError::Unanswered(timeout)))
             }),
         }
+    }
+
+    /// Writes blobs one after the other on one thread, and returns those that it didn't write: after a failure, or because
+    /// `start` said no, which is asked before each and whose answer is held until that write has ended. For a local folder,
+    /// where a thread for each blob costs more than the blob; a bucket's blobs are all returned, to be written at a time.
+    ///
+    /// # Errors
+    /// `Aborted` if the thread ended early: any of the blobs may have been written, and none is under way.
+    pub async fn put_each<T, F>(&self, sync: SyncId, blobs: Vec<Blob>, start: F) -> Result<Vec<Blob>, ArfError>
+    where
+        T: Send,
+        F: FnMut() -> Option<T> + Send + 'static,
+    {
+        let Backend::Local { folder } = self.backend.clone() else { return Ok(blobs) };
+        let write = move || blobs_left(&folder, sync, blobs, start);
+        self.writes.spawn_blocking(write).await.map_err(|_| ArfError::Aborted("write blobs"))
     }
 
     fn put(&self, sync: SyncId, relative: String, content: Bytes, timeout: Duration) -> PutHandle {
@@ -226,6 +230,23 @@ impl ArfStore {
         };
         tokio::time::timeout(timeout, check).await.unwrap_or(Err(ArfError::Unanswered(timeout)))
     }
+}
+
+fn blobs_left<T>(folder: &Folder, sync: SyncId, blobs: Vec<Blob>, mut start: impl FnMut() -> Option<T>) -> Vec<Blob> {
+    let mut left = Vec::new();
+    let mut blobs = blobs.into_iter();
+    for blob in blobs.by_ref() {
+        let Some(_started) = start() else {
+            left.push(blob);
+            break;
+        };
+        let is_small = u64::try_from(blob.content.len()).is_ok_and(|bytes| bytes <= MAX_BLOB_BYTES);
+        if !is_small || folder.put(sync, &blob.name(), &blob.content).is_err() {
+            left.push(blob);
+        }
+    }
+    left.extend(blobs);
+    left
 }
 
 async fn in_folder<T, F>(folder: &Folder, action: &'static str, work: F) -> Result<T, ArfError>

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::sources::{SourceEntity, fields_bytes};
 
-const MAX_ENTITIES: usize = 64;
+const MAX_ENTITIES: usize = 256;
 const MAX_BYTES: usize = 4 << 20;
 const MAX_WAIT: Duration = Duration::from_millis(100);
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared_database::entities::{EntityIntent, WrittenEntity};
 use shared_database::jobs::ClaimedJob;
 use shared_models::{DocumentId, EntityKey};
-use shared_stores::arf::MAX_BLOB_BYTES;
+use shared_stores::arf::{Blob, MAX_BLOB_BYTES};
 use shared_stores::embedder::{EmbedderIdentity, Embedding};
 use shared_stores::vespa::{Breadcrumb, Document};
 
@@ -90,17 +90,13 @@ impl Prepared {
         u32::try_from(self.chunks.len()).unwrap_or(u32::MAX)
     }
 
-    /// The capture for ARF.
-    #[must_use]
-    pub fn capture(&self) -> Bytes {
-        self.capture.clone()
-    }
-
-    /// Name and content of the raw file, if there is one.
-    #[must_use]
-    pub fn file(&self) -> Option<(String, Bytes)> {
-        let file = self.hashed.entity.file.as_ref()?;
-        Some((self.hashed.file_name()?, file.bytes.clone()))
+    /// Its blobs for ARF: the capture, and the raw file if there is one.
+    pub fn blobs(&self) -> impl Iterator<Item = Blob> {
+        let key = self.hashed.key;
+        let name = self.hashed.file_name();
+        let content = self.hashed.entity.file.as_ref().map(|file| file.bytes.clone());
+        let file = name.zip(content).map(|(name, content)| Blob::file(key, name, content));
+        std::iter::once(Blob::capture(key, self.capture.clone())).chain(file)
     }
 
     /// What is said before it is written.

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use shared_models::EntityKey;
+use shared_stores::arf::Blob;
 
 use super::error::JobError;
 use super::writer::{NotWritten, StoreWrite, Writer};
+use crate::lease::WriteKind;
 
 /// Writes of one entity, made one by one when their turn comes: a large entity has thousands.
 pub type Writes = Box<dyn Iterator<Item = StoreWrite> + Send>;
@@ -71,6 +73,20 @@ pub async fn store_all(writer: &Writer, entities: Vec<(EntityKey, Writes)>) -> R
         }
     }
     error.map_or(Ok(refusals), Err)
+}
+
+/// Writes blobs and waits for every one of them: where the store is a local folder one after the other on one thread, each
+/// under a start rule of its own, and only what that leaves as other writes are made.
+///
+/// # Errors
+/// [`JobError`]; no write is under way then.
+pub async fn store_blobs(writer: &Writer, blobs: Vec<Blob>) -> Result<Refusals, JobError> {
+    let left = match writer.stores.arf_writes {
+        WriteKind::Blocking => writer.put_each(blobs).await?,
+        WriteKind::Remote => blobs,
+    };
+    let write = |blob: Blob| -> (EntityKey, Writes) { (blob.key, Box::new([StoreWrite::PutBlob(blob)].into_iter())) };
+    store_all(writer, left.into_iter().map(write).collect()).await
 }
 
 async fn store_one(writer: &Writer, key: EntityKey, write: StoreWrite) -> (EntityKey, Result<(), NotWritten>) {

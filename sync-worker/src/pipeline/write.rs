@@ -1,10 +1,12 @@
 //! Fifth stage: blobs and documents go to the stores; then what an earlier, longer version left there is removed.
 
+use shared_stores::arf::Blob;
+
 use super::embed::store_embedded;
 use super::error::JobError;
 use super::mark::Change;
 use super::run::Run;
-use super::store::{Refusals, Writes, store_all};
+use super::store::{Refusals, Writes, store_all, store_blobs};
 use super::writer::StoreWrite;
 
 /// Changes whose every write was answered.
@@ -21,14 +23,16 @@ pub struct Written {
 /// # Errors
 /// [`JobError`]; no write is under way then, and the rows stay dirty.
 pub async fn write(run: &Run, changes: Vec<Change>) -> Result<Written, JobError> {
-    let blobs = changes.iter().map(|change| (change.entity.key(), blobs_of(change)));
+    let blobs: Vec<Blob> = changes.iter().flat_map(|change| change.entity.blobs()).collect();
     let mut refusals = match &run.embedding {
         None => {
             let documents = changes.iter().map(|change| (change.entity.key(), documents_of(run, change)));
-            store_all(&run.writer, blobs.chain(documents).collect()).await?
+            let (blobs, documents) =
+                tokio::join!(store_blobs(&run.writer, blobs), store_all(&run.writer, documents.collect()));
+            both(blobs, documents)?
         }
         Some(embedding) => {
-            let mut refusals = store_all(&run.writer, blobs.collect()).await?;
+            let mut refusals = store_blobs(&run.writer, blobs).await?;
             let entities = changes.iter().map(|change| change.entity.clone()).collect();
             refusals.add(store_embedded(run, embedding, entities).await?);
             refusals
@@ -40,11 +44,15 @@ pub async fn write(run: &Run, changes: Vec<Change>) -> Result<Written, JobError>
     Ok(Written { changes, refusals })
 }
 
-fn blobs_of(change: &Change) -> Writes {
-    let entity = &change.entity;
-    let capture = StoreWrite::PutCapture(entity.key(), entity.capture());
-    let file = entity.file().map(|(name, content)| StoreWrite::PutFile(entity.key(), name, content));
-    Box::new(std::iter::once(capture).chain(file))
+/// What two that were waited for have come to. That one gave up because of the other says nothing.
+fn both(one: Result<Refusals, JobError>, other: Result<Refusals, JobError>) -> Result<Refusals, JobError> {
+    match (one, other) {
+        (Ok(mut one), Ok(other)) => {
+            one.add(other);
+            Ok(one)
+        }
+        (Err(JobError::GivenUp) | Ok(_), Err(error)) | (Err(error), Ok(_) | Err(_)) => Err(error),
+    }
 }
 
 fn documents_of(run: &Run, change: &Change) -> Writes {

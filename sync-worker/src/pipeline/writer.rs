@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use shared_database::entities::EntityWriter;
 use shared_database::{Database, DatabaseError};
 use shared_models::{DocumentId, EntityKey, SyncId};
-use shared_stores::arf::{Manifest, PutHandle};
+use shared_stores::arf::{Blob, Manifest, PutHandle};
 use shared_stores::vespa::Document;
 use shared_stores::{ArfError, ArfStore, VespaClient, VespaError};
 use tokio_util::sync::CancellationToken;
@@ -50,10 +49,8 @@ pub enum StoreWrite {
     PutDocument(DocumentId, Box<Document>),
     /// A document that is no longer wanted.
     RemoveDocument(DocumentId),
-    /// An entity's capture.
-    PutCapture(EntityKey, Bytes),
-    /// An entity's raw file.
-    PutFile(EntityKey, String, Bytes),
+    /// An entity's capture or raw file.
+    PutBlob(Blob),
     /// Capture and raw file that are no longer wanted.
     RemoveBlobs(EntityKey, Option<String>),
     /// What the sync's blobs belong to.
@@ -118,6 +115,21 @@ impl Writer {
         }
     }
 
+    /// Writes blobs to the local folder on one thread, while the lease allows it and nothing fails; returns those that
+    /// were not written.
+    ///
+    /// # Errors
+    /// [`JobError`]; no blob is under way then.
+    pub async fn put_each(&self, blobs: Vec<Blob>) -> Result<Vec<Blob>, JobError> {
+        self.lease.writable().await?;
+        let _permit = self.stores.limiter.acquire().await;
+        let (lease, given_up) = (self.lease.clone(), self.given_up.clone());
+        // The ticket is dropped when its write has returned, and so is the write over.
+        let start = move || if given_up.is_cancelled() { None } else { lease.start_blocking_write().ok() };
+        let left = self.stores.arf.put_each(self.rows.sync, blobs, start).await;
+        left.map_err(|error| self.give_up(JobError::Arf(error)))
+    }
+
     /// One attempt: the outer error ends the job, the inner one is the store's.
     async fn try_store(&self, write: &StoreWrite) -> Result<Result<(), StoreError>, NotWritten> {
         let (permit, ticket) = loop {
@@ -151,12 +163,7 @@ impl Writer {
         match write {
             StoreWrite::PutDocument(id, document) => vespa_answer(vespa.put(id, document.as_ref(), left).await, ticket),
             StoreWrite::RemoveDocument(id) => vespa_answer(vespa.remove(id, left).await, ticket),
-            StoreWrite::PutCapture(key, content) => {
-                arf_answer(arf.put_entity(sync, *key, content.clone(), left), ticket).await
-            }
-            StoreWrite::PutFile(key, name, content) => {
-                arf_answer(arf.put_file(sync, *key, name, content.clone(), left), ticket).await
-            }
+            StoreWrite::PutBlob(blob) => arf_answer(arf.put_blob(sync, blob.clone(), left), ticket).await,
             StoreWrite::RemoveBlobs(key, name) => {
                 arf_answer(arf.delete_entity(sync, *key, name.as_deref(), left), ticket).await
             }
@@ -280,7 +287,7 @@ impl StoreWrite {
     const fn kind(&self, arf_writes: WriteKind) -> WriteKind {
         match self {
             Self::PutDocument(..) | Self::RemoveDocument(_) => WriteKind::Remote,
-            Self::PutCapture(..) | Self::PutFile(..) | Self::RemoveBlobs(..) | Self::PutManifest(_) => arf_writes,
+            Self::PutBlob(_) | Self::RemoveBlobs(..) | Self::PutManifest(_) => arf_writes,
         }
     }
 }
