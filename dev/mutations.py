@@ -70,7 +70,7 @@ MUTATIONS = [
              "cleanup-worker/src/work.rs", "if guard.is_live {", "if guard.is_live && false {",
              "cleanup-worker", "a_live_sync_is_refused"),
     Mutation("DEL-5", "the finisher finishes nothing",
-             "api-gateway/src/deletion/finisher.rs", "if requested_ago < age {", "if requested_ago < age || true {",
+             "api-gateway/src/deletion/finisher.rs", "if requested_ago < times.age {", "if requested_ago < times.age || true {",
              "system-tests", "del_5_a_gateway_killed_between_d1_and_d3_is_finished_by_the_next_one"),
     Mutation("DEL-5", "the relay forgets a message whose publishing failed",
              "api-gateway/src/relay.rs", "    None\n}\n", "    Some(due.id)\n}\n",

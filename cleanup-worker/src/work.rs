@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
+use shared_database::Database;
 use shared_database::cleanups::{AllowedHours, ClaimError, ClaimedCleanup, Finished, Guard};
-use shared_database::{Database, DatabaseError};
 use shared_models::invariant::facts::{Complete, Exact, Honest, Progress, Work};
-use shared_models::receipt::{ReceiptError, ReceiptSigner};
+use shared_models::receipt::ReceiptSigner;
 use shared_models::{CleanupState, PurgeTarget};
 use shared_service::{Backoff, Tasks, invariants};
 use tokio::time::Instant;
@@ -18,9 +18,13 @@ use tracing::Instrument as _;
 
 use crate::end::End;
 use crate::heartbeat::{self, ClaimTimes};
-use crate::machine::{Machine, NoHeadway, Observed, Step};
-use crate::targets::{KNOWN, SliceLimits, StoreError, Stores};
+use crate::machine::{Machine, Observed, Step};
+use crate::targets::{KNOWN, SliceLimits, Stores};
 use crate::{figures, receipt, verify};
+
+mod error;
+
+pub use error::AttemptError;
 
 /// Pause between attempts to give a claim back while PostgreSQL is down.
 const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
@@ -44,52 +48,6 @@ pub struct Policy {
     pub retry_base: Duration,
     /// Longest delay after failures.
     pub retry_longest: Duration,
-}
-
-/// Why an attempt failed. The texts are stored and shown: no ids of entities, no content.
-#[derive(Debug, thiserror::Error)]
-pub enum AttemptError {
-    /// A store failed, or its answer can't be trusted.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Going on would be a loop.
-    #[error(transparent)]
-    NoHeadway(#[from] NoHeadway),
-    /// PostgreSQL failed.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// The receipt can't be signed.
-    #[error("sign receipt: {0}")]
-    Receipt(#[from] ReceiptError),
-    /// The row names a target that the machine never looked at.
-    #[error("a target was never verified")]
-    Unverified,
-    /// The claim is somebody else's.
-    #[error("claim on the cleanup is lost")]
-    Lost,
-}
-
-impl AttemptError {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::Store(error) => error.code(),
-            Self::NoHeadway(NoHeadway(PurgeTarget::Vespa)) => "vespa_no_headway",
-            Self::NoHeadway(NoHeadway(PurgeTarget::Arf)) => "arf_no_headway",
-            Self::Database(_) => "database",
-            Self::Receipt(_) => "receipt",
-            Self::Unverified => "unverified",
-            Self::Lost => "claim_lost",
-        }
-    }
-}
-
-impl From<ClaimError> for AttemptError {
-    fn from(error: ClaimError) -> Self {
-        match error {
-            ClaimError::Lost(_) => Self::Lost,
-            ClaimError::Database(error) => Self::Database(error),
-        }
-    }
 }
 
 /// What all slots of a process share.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use shared_models::invariant::facts::Honest;
 use shared_models::receipt::Receipt;
-use shared_models::{Invariant, Message, PurgeTarget, SyncId, WriterEnd};
+use shared_models::{Facts as _, Invariant, Message, PurgeTarget, SyncId, WriterEnd};
 use test_support::{Fault, Leftover, wait_until};
 
 use crate::support::{SOON, World, fields, public_key};
@@ -86,7 +87,7 @@ async fn del_7_a_row_that_names_one_target_is_done_when_every_target_of_the_buil
         assert_eq!((world.documents(sync).await, world.blobs(sync).await), (0, 0));
         let receipt = world.rows.receipt(id).await;
         let certified: Vec<PurgeTarget> = receipt.targets.into_keys().collect();
-        assert_eq!(certified, PurgeTarget::ALL);
+        Honest { required: PurgeTarget::ALL, verified: &certified, is_settled: true }.check().unwrap();
         worker.kill();
         world.rows.test.execute("DELETE FROM receipt; DELETE FROM cleanup").await;
         world.feed(sync, 20).await;

@@ -11,8 +11,9 @@ use cleanup_worker::schedule::Pace;
 use cleanup_worker::targets::{KNOWN, Stores};
 use cleanup_worker::work::{Attempt, AttemptError, Policy, Worker};
 use shared_database::cleanups::{AllowedHours, ClaimedCleanup};
+use shared_models::invariant::facts::Idempotent;
 use shared_models::receipt::ReceiptSigner;
-use shared_models::{CleanupId, PurgeTarget, SyncId};
+use shared_models::{CleanupId, Facts as _, PurgeTarget, SyncId};
 use shared_service::Tasks;
 use shared_stores::VespaClient;
 use test_support::wait_until;
@@ -66,10 +67,12 @@ async fn world_with_a_cleanup() -> (World, SyncId, CleanupId) {
 async fn assert_done_once(world: &World, sync: SyncId, id: CleanupId) {
     assert_eq!(world.rows.state(id).await, "done");
     assert_eq!((world.documents(sync).await, world.blobs(sync).await), (0, 0));
+    let (receipts, ends) = (world.rows.receipts(id).await.len(), world.rows.events("CleanupCompleted").await);
+    let (receipts, ends) = (receipts.try_into().unwrap(), ends.try_into().unwrap());
+    Idempotent { owners: 0, cleanups: 1, receipts, ends }.check().unwrap();
     let receipt = world.rows.receipt(id).await;
     let found = |target| (receipt.targets[&target].found, receipt.targets[&target].rounds);
     assert_eq!((found(PurgeTarget::Vespa), found(PurgeTarget::Arf)), ((200, 1), (20, 1)));
-    assert_eq!(world.rows.events("CleanupCompleted").await, 1);
 }
 
 /// Runs the attempt to its end; before each step a clone runs the same step, as a worker would have that died before it

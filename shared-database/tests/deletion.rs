@@ -6,23 +6,13 @@ use serde_json::json;
 use shared_database::credentials::{self, CredentialCipher};
 use shared_database::deletion::{Commit, Requested, Subject, Watched};
 use shared_database::jobs::{JobChoice, JobCounts, JobOutcome, NewJob};
-use shared_models::{CollectionId, JobStatus, LeaseOwner, OrganizationId, SourceConnectionId};
+use shared_models::invariant::facts::Idempotent;
+use shared_models::{CollectionId, Facts as _, JobStatus, LeaseOwner, OrganizationId};
 
-use crate::fixture::{Fixture, TTL};
+use crate::fixture::{Fixture, TTL, atomic, rows_of};
 
 /// The caller has watched for ttl + guard.
 const PAST: Watched = Watched::PastEveryLease { guard: Duration::from_secs(4) };
-
-/// Every table below a connection, and how its rows are found.
-async fn rows_of(fixture: &Fixture, connection: SourceConnectionId, sync: shared_models::SyncId) -> [i64; 5] {
-    [
-        fixture.count(&format!("source_connection WHERE id = '{connection}'")).await,
-        fixture.count(&format!("credential WHERE source_connection_id = '{connection}'")).await,
-        fixture.count(&format!("sync WHERE id = '{sync}'")).await,
-        fixture.count(&format!("sync_job WHERE sync_id = '{sync}'")).await,
-        fixture.count(&format!("entity WHERE sync_id = '{sync}'")).await,
-    ]
-}
 
 #[tokio::test]
 async fn del_1_rows_cleanup_and_messages_commit_together() {
@@ -49,13 +39,14 @@ async fn del_1_rows_cleanup_and_messages_commit_together() {
         fixture.database.request(fixture.organization, Subject::Connection(connection), requester).await.unwrap();
     assert!(matches!(answer, Requested::Committed { is_owner: true, .. }), "{answer:?}");
 
-    assert_eq!(rows_of(&fixture, connection, sync).await, [0; 5]);
-    assert_eq!(rows_of(&fixture, other, other_sync).await, [1, 1, 1, 1, 100]);
+    let gone = atomic(&fixture, connection, sync).await;
+    assert_eq!((gone.check(), gone.rows, gone.requests), (Ok(()), 0, 1));
+    let spared = atomic(&fixture, other, other_sync).await;
+    assert_eq!((spared.check(), spared.rows), (Ok(()), 104));
     assert_eq!(fixture.count(&format!("cleanup WHERE sync_id = '{sync}' AND entity_rows_deleted = 100")).await, 1);
     assert_eq!(fixture.count("cleanup").await, 1);
     let request = requester.request;
     assert_eq!(fixture.count(&format!("outbox WHERE request_id = '{request}'")).await, 2);
-    assert_eq!(fixture.count("outbox WHERE message->>'type' = 'CleanupRequested'").await, 1);
 }
 
 #[tokio::test]
@@ -72,6 +63,7 @@ async fn del_1_a_failing_commit_leaves_everything_as_it_was() {
         .await
         .unwrap_err();
     assert_eq!(rows_of(&fixture, connection, sync).await, [1, 0, 1, 0, 10]);
+    atomic(&fixture, connection, sync).await.check().unwrap();
     assert_eq!(fixture.count("cleanup").await + fixture.count("outbox").await, 0);
 }
 
@@ -225,12 +217,10 @@ async fn del_6_many_commits_at_once_make_one_cleanup_and_one_owner() {
         );
         let done = [a.unwrap(), b.unwrap(), c.unwrap()].iter().filter(|c| matches!(c, Commit::Done(_))).count();
         assert_eq!(done, 1);
-        assert_eq!(fixture.count(&format!("cleanup WHERE sync_id = '{sync}'")).await, 1);
-        let messages = format!(
-            "outbox WHERE message->>'type' = 'CleanupRequested'
-             AND message->>'cleanup_id' = (SELECT id::text FROM cleanup WHERE sync_id = '{sync}')"
-        );
-        assert_eq!(fixture.count(&messages).await, 1);
+        let committed = atomic(&fixture, connection, sync).await;
+        assert_eq!((committed.check(), committed.rows, committed.requests), (Ok(()), 0, 1));
+        let (owners, cleanups) = (owners.try_into().unwrap(), committed.cleanups);
+        Idempotent { owners, cleanups, receipts: 0, ends: 0 }.check().unwrap();
     }
 }
 

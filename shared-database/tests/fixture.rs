@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use shared_database::Database;
 use shared_database::deletion::Requester;
 use shared_database::jobs::{JobChoice, NewJob};
+use shared_models::invariant::facts::Atomic;
 use shared_models::{CollectionId, LeaseOwner, OrganizationId, RequestId, SourceConnectionId, SyncId, SyncJobId};
 use test_support::TestDatabase;
 
@@ -101,5 +102,32 @@ impl Fixture {
             .await
             .unwrap();
         row.count
+    }
+}
+
+/// Every table below a connection, and how its rows are found.
+pub async fn rows_of(fixture: &Fixture, connection: SourceConnectionId, sync: SyncId) -> [i64; 5] {
+    [
+        fixture.count(&format!("source_connection WHERE id = '{connection}'")).await,
+        fixture.count(&format!("credential WHERE source_connection_id = '{connection}'")).await,
+        fixture.count(&format!("sync WHERE id = '{sync}'")).await,
+        fixture.count(&format!("sync_job WHERE sync_id = '{sync}'")).await,
+        fixture.count(&format!("entity WHERE sync_id = '{sync}'")).await,
+    ]
+}
+
+/// What DEL-1 judges.
+pub async fn atomic(fixture: &Fixture, connection: SourceConnectionId, sync: SyncId) -> Atomic {
+    let told = async |kind: &str| {
+        let cleanup = format!("(SELECT id::text FROM cleanup WHERE sync_id = '{sync}')");
+        let said = format!("outbox WHERE message->>'type' = '{kind}' AND message->>'cleanup_id' = {cleanup}");
+        u64::try_from(fixture.count(&said).await).unwrap()
+    };
+    let cleanups = fixture.count(&format!("cleanup WHERE sync_id = '{sync}'")).await;
+    Atomic {
+        rows: rows_of(fixture, connection, sync).await.iter().sum::<i64>().try_into().unwrap(),
+        cleanups: cleanups.try_into().unwrap(),
+        requests: told("CleanupRequested").await,
+        events: told("SourceConnectionDeleted").await,
     }
 }

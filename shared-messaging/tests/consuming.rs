@@ -138,7 +138,13 @@ async fn a_silent_queue_keeps_its_consumers() {
     let (bells, cancels) = (Memory::answering(Outcome::Done), Memory::answering(Outcome::Done));
     fixture.consume(BELLS, bells.clone()).await;
     fixture.consume(Subscription::Control, cancels.clone()).await;
-    tokio::time::sleep(Duration::from_secs(11)).await;
+    // After 10 s of silence, which nothing shortens, a consumer of a work queue is replaced.
+    let first = fixture.server.consumers("cleanup.requests").await;
+    wait_until("the consumer is replaced", BOUND, async || {
+        let now = fixture.server.consumers("cleanup.requests").await;
+        !now.is_empty() && now != first
+    })
+    .await;
     let (sent, cancel) = (bell(), Envelope::new(Message::CancelSync { job_id: SyncJobId::random() }, None));
     fixture.publisher.publish(&sent).await.unwrap();
     fixture.publisher.publish(&cancel).await.unwrap();
@@ -179,7 +185,9 @@ async fn an_unavailable_handler_stops_consuming_instead_of_requeueing() {
     memory.wait_for(&sent).await;
     // Not consuming: the message is back in the queue and stays there.
     fixture.depth("cleanup.requests", 1).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    wait_until("the handler is asked whether it is ready", BOUND, async || memory.times_asked() >= 5).await;
+    assert!(fixture.server.consumers("cleanup.requests").await.is_empty());
+    fixture.depth("cleanup.requests", 1).await;
     assert_eq!(memory.count(), 1);
     assert!(consumer.is_connected());
     *memory.answer.lock().unwrap() = Outcome::Done;
@@ -196,8 +204,12 @@ async fn a_handler_that_is_always_unavailable_is_asked_ever_more_rarely() {
     let memory = Memory { always_ready: true, ..Memory::answering(Outcome::Unavailable) };
     fixture.publisher.publish(&bell()).await.unwrap();
     fixture.consume(BELLS, memory.clone()).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    assert!((2..=5).contains(&memory.count()), "{} times", memory.count());
+    wait_until("it is asked three times", BOUND, async || memory.count() == 3).await;
+    let at = memory.at.lock().unwrap().clone();
+    let pauses = [at[1] - at[0], at[2] - at[1]];
+    // Up to half of a pause is taken off at random.
+    let least = [Duration::from_millis(500), Duration::from_secs(1)];
+    assert!(pauses[0] >= least[0] && pauses[1] >= least[1], "{pauses:?}");
     fixture.stop().await;
     fixture.depth("cleanup.requests", 1).await;
 }

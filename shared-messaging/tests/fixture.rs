@@ -1,8 +1,8 @@
 //! A virtual host with a broker handle, and a handler that remembers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use shared_messaging::{Broker, ConsumerHandle, Delivery, Handler, Outcome, Publisher, Subscription, WorkQueue};
@@ -65,19 +65,29 @@ pub fn bell() -> Envelope {
 #[derive(Clone)]
 pub struct Memory {
     pub got: Arc<Mutex<Vec<Delivery>>>,
+    /// When it got each.
+    pub at: Arc<Mutex<Vec<Instant>>>,
     pub answer: Arc<Mutex<Outcome>>,
     pub is_ready: Arc<AtomicBool>,
     pub always_ready: bool,
+    pub asked: Arc<AtomicUsize>,
 }
 
 impl Memory {
     pub fn answering(outcome: Outcome) -> Self {
         Self {
             got: Arc::default(),
+            at: Arc::default(),
             answer: Arc::new(Mutex::new(outcome)),
             is_ready: Arc::new(AtomicBool::new(true)),
             always_ready: false,
+            asked: Arc::default(),
         }
+    }
+
+    /// How often it was asked whether it is ready.
+    pub fn times_asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 
     pub fn count(&self) -> usize {
@@ -99,6 +109,7 @@ impl Memory {
 
 impl Handler for Memory {
     async fn handle(&self, delivery: Delivery) -> Outcome {
+        self.at.lock().unwrap().push(Instant::now());
         self.got.lock().unwrap().push(delivery);
         let outcome = *self.answer.lock().unwrap();
         if outcome != Outcome::Done && !self.always_ready {
@@ -108,6 +119,7 @@ impl Handler for Memory {
     }
 
     async fn ready(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         self.is_ready.load(Ordering::SeqCst)
     }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use test_support::{
-    Expectations, Leftover, Rest, Service, StandIn, TestBroker, TestDatabase, free_port, service_binary, wait_until,
+    Expectations, Leftover, Rest, Service, StandIn, TestBroker, TestDatabase, free_port, service_binary,
 };
 
 use crate::api::{Api, Deletes};
 use crate::facts::Footprint;
 
 mod end;
+mod waits;
 
 use end::End;
 
@@ -251,45 +252,6 @@ impl System {
             rows.insert(table, sql.query_one(&query, &[&pattern]).await.unwrap().get(0));
         }
         rows
-    }
-
-    /// Waits until a connection's newest job is in this state.
-    pub async fn wait_for_job(&self, api: &Api, connection: &str, status: &str) {
-        if status == "failed" {
-            self.expects.event("the job ends early");
-        }
-        wait_until(&format!("job of {connection} is {status}"), BOUND, async || {
-            let job = api.last_job(connection).await;
-            assert!(status == "failed" || job["status"] != "failed", "{job}");
-            job["status"] == status
-        })
-        .await;
-    }
-
-    /// Waits until a connection's newest job has written something and goes on.
-    pub async fn wait_until_writing(&self, api: &Api, connection: &str, sync: &str) {
-        wait_until(&format!("job of {connection} is writing"), BOUND, async || {
-            let running = api.last_job(connection).await["status"] == "running";
-            running && self.footprint(sync).await.documents > 0
-        })
-        .await;
-    }
-
-    /// Waits until the deletion of the one connection that is being deleted has been requested: D1 is committed.
-    pub async fn wait_for_request(&self) {
-        wait_until("D1 is committed", BOUND, async || {
-            self.count("source_connection WHERE deletion_requested_at IS NOT NULL").await == 1
-        })
-        .await;
-    }
-
-    /// Waits until every cleanup is done.
-    pub async fn wait_for_cleanups(&self, expected: i64) {
-        wait_until(&format!("{expected} cleanups are done"), BOUND, async || {
-            self.count("cleanup WHERE state = 'done'").await == expected
-        })
-        .await;
-        assert_eq!(self.count("cleanup").await, expected);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use system_tests::{System, api::id_of, fast_times, write_file};
-use test_support::wait_until;
+use test_support::{Leftover, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_make_no_sense_get_the_contracts_errors() {
@@ -95,6 +95,7 @@ async fn an_unparsable_message_in_each_queue_becomes_a_dead_letter_and_work_goes
         [b"\xff\xfe\x00", b"{\"type\":\"Nonsense\",\"version\":1}", b"{\"type\":\"RunSync\",\"version\":1}"];
     let broker = system.broker();
     system.expects.event("moved a message to the queue of dead ones");
+    system.rest.may_leave([Leftover::DeadLetters]);
     let routes = [("", "sync.jobs"), ("", "cleanup.requests"), ("sync.control", ""), ("events", "job.stopped.garbage")];
     for body in garbage {
         for (exchange, key) in routes {

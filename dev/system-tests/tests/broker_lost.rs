@@ -106,7 +106,7 @@ async fn del_5_twenty_deletes_without_a_broker_answer_200_and_are_purged_when_it
     broker.up().await;
     system.wait_for_cleanups(20).await;
     for (_, sync) in &connections {
-        assert!(system.footprint(sync).await.is_empty());
+        system.assert_gone(sync).await;
     }
     wait_until("the outbox is empty", Duration::from_secs(60), async || {
         system.count("outbox WHERE published_at IS NULL").await == 0
@@ -147,6 +147,6 @@ async fn del_5_with_the_brokers_data_wiped_every_open_cleanup_and_every_pending_
     system.wait_for_cleanups(10).await;
     system.wait_for_job(api, &id_of(&pending), "completed").await;
     for (_, sync) in &connections {
-        assert!(system.footprint(sync).await.is_empty());
+        system.assert_gone(sync).await;
     }
 }

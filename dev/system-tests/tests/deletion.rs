@@ -1,18 +1,22 @@
 //! The promise of DELETE, with every part alive.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use shared_models::invariant::facts::{Atomic, Idempotent, Invisible};
+use shared_models::{Facts as _, SyncId};
 use system_tests::{
     System,
     api::{id_of, ids_of},
     fast_times,
 };
-use test_support::Fault;
+use test_support::{Fault, Leftover};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn del_1_after_a_delete_no_table_names_the_connection_and_one_cleanup_does() {
     let system = System::new(&fast_times()).await;
+    system.rest.may_leave(Leftover::OF_CLEANUPS);
     let gateway = system.gateway().await;
     let _worker = system.sync_worker().await;
     let api = &gateway.api;
@@ -33,9 +37,15 @@ async fn del_1_after_a_delete_no_table_names_the_connection_and_one_cleanup_does
     let cleanup = deleted.headers["x-cleanup-id"].to_str().unwrap().to_owned();
     assert_eq!(deleted.headers["link"].to_str().unwrap(), format!("</cleanups/{cleanup}>; rel=\"monitor\""));
 
-    let after = system.rows_naming(&[&id, &sync]).await;
-    assert!(after.values().all(|rows| *rows == 0), "{after:?}");
-    assert_eq!(system.count(&format!("cleanup WHERE id = '{cleanup}' AND sync_id = '{sync}'")).await, 1);
+    let rows: i64 = system.rows_naming(&[&id, &sync]).await.values().sum();
+    let told = async |kind: &str| {
+        let of_cleanup = format!("message->>'cleanup_id' = '{cleanup}'");
+        system.count(&format!("outbox WHERE message->>'type' = '{kind}' AND {of_cleanup}")).await
+    };
+    let cleanups = system.count(&format!("cleanup WHERE id = '{cleanup}' AND sync_id = '{sync}'")).await;
+    let (requests, events) = (told("CleanupRequested").await, told("SourceConnectionDeleted").await);
+    let [rows, cleanups, requests, events] = [rows, cleanups, requests, events].map(|n| u64::try_from(n).unwrap());
+    Atomic { rows, cleanups, requests, events }.check().unwrap();
     assert_eq!(system.count("cleanup").await, 1);
     assert_eq!(api.get(&format!("/source-connections/{id}")).await.status, 404);
     assert_eq!(api.delete(&format!("/source-connections/{id}")).await.status, 404);
@@ -57,7 +67,7 @@ async fn del_2_a_running_sync_is_stopped_by_message_and_nothing_is_left() {
     assert_eq!(deleted.body["status"], "syncing");
     assert!(deleted.took < Duration::from_secs(10), "acknowledged, not waited out: {:?}", deleted.took);
     system.wait_for_cleanups(1).await;
-    assert!(system.footprint(&sync).await.is_empty());
+    system.assert_gone(&sync).await;
     assert_eq!(system.count("cleanup WHERE writer_end = 'acknowledged'").await, 1);
     // D3 stays true: nothing is written after the purge by a job that had stopped.
     assert_eq!(system.rows_naming(&[&id, &sync]).await.values().sum::<i64>(), 0);
@@ -89,7 +99,7 @@ async fn del_2_a_job_cancelled_by_the_user_is_still_waited_for() {
     assert_eq!(deleting.await.unwrap().status, 200);
     let _cleanup_worker = system.cleanup_worker().await;
     system.wait_for_cleanups(1).await;
-    assert!(system.footprint(&sync).await.is_empty());
+    system.assert_gone(&sync).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,13 +123,14 @@ async fn del_2_a_run_that_races_a_delete_leaves_no_job_and_no_data() {
     assert_eq!(system.count("sync_job").await, 0);
     system.wait_for_cleanups(8).await;
     for sync in syncs {
-        assert!(system.footprint(&sync).await.is_empty());
+        system.assert_gone(&sync).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn del_3_a_search_during_the_wait_finds_nothing_of_the_connection() {
     let system = System::new(&fast_times()).await;
+    system.rest.may_leave(Leftover::OF_CLEANUPS);
     let gateway = system.gateway().await;
     let worker = system.sync_worker().await;
     let api = &gateway.api;
@@ -129,11 +140,9 @@ async fn del_3_a_search_during_the_wait_finds_nothing_of_the_connection() {
     system.wait_for_job(api, &id_of(&spared), "completed").await;
     let (id, sync) = ids_of(&deleted);
     system.wait_until_writing(api, &id, &sync).await;
-    let of = |hits: &[serde_json::Value]| {
-        hits.iter().filter(|hit| hit["airweave_system_metadata"]["sync_id"] == json!(sync)).count()
-    };
-    let query = api.search(&collection, "timed entity project container stub").await;
-    assert!(of(&query) > 0, "the data is found before: {query:?}");
+    let sync_of = |hit: &Value| hit["airweave_system_metadata"]["sync_id"].as_str().unwrap().to_owned();
+    let hits = api.search(&collection, "timed entity project container stub").await;
+    assert!(hits.iter().any(|hit| sync_of(hit) == sync), "the data is found before: {hits:?}");
     system.expects.fault(Fault::ProcessLost);
     worker.service.stop();
     let deleting = tokio::spawn({
@@ -143,7 +152,9 @@ async fn del_3_a_search_during_the_wait_finds_nothing_of_the_connection() {
     system.wait_for_request().await;
     let hits = api.search(&collection, "timed entity project container stub").await;
     assert!(!deleting.is_finished(), "DELETE still waits");
-    assert_eq!(of(&hits), 0, "searchable after D1");
+    let found: Vec<SyncId> = hits.iter().map(|hit| sync_of(hit).parse().unwrap()).collect();
+    let live = BTreeSet::from([ids_of(&spared).1.parse().unwrap()]);
+    Invisible { live: &live, hits: &found }.check().unwrap();
     assert!(!hits.is_empty(), "the other connection is still found");
     assert!(system.footprint(&sync).await.documents > 0, "Vespa still has it");
     for path in ["", "/jobs"] {
@@ -163,6 +174,7 @@ async fn del_6_two_deletes_and_the_finisher_at_once_make_one_cleanup_one_200_and
     // The finisher helps from the first moment on.
     times.extend([("FINISHER_INTERVAL", "50ms"), ("FINISHER_AGE", "0s")]);
     let system = System::new(&times).await;
+    system.rest.may_leave(Leftover::OF_CLEANUPS);
     system.expects.event("finished a deletion that nobody waited for");
     let (one, two) = (system.gateway().await, system.gateway().await);
     let _worker = system.sync_worker().await;
@@ -177,7 +189,10 @@ async fn del_6_two_deletes_and_the_finisher_at_once_make_one_cleanup_one_200_and
         let mut statuses = [first.status, second.status];
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 404], "round {round}");
-        assert_eq!(system.count(&format!("cleanup WHERE sync_id = '{sync}'")).await, 1);
+        let owners = statuses.iter().filter(|status| **status == 200).count().try_into().unwrap();
+        let cleanups = system.count(&format!("cleanup WHERE sync_id = '{sync}'")).await.try_into().unwrap();
+        assert_eq!(cleanups, 1);
+        Idempotent { owners, cleanups, receipts: 0, ends: 0 }.check().unwrap();
         let bells = format!(
             "outbox WHERE message->>'type' = 'CleanupRequested'
              AND message->>'cleanup_id' = (SELECT id::text FROM cleanup WHERE sync_id = '{sync}')"
@@ -189,6 +204,7 @@ async fn del_6_two_deletes_and_the_finisher_at_once_make_one_cleanup_one_200_and
 #[tokio::test(flavor = "multi_thread")]
 async fn del_9_another_organizations_key_sees_and_deletes_nothing() {
     let system = System::new(&fast_times()).await;
+    system.rest.may_leave(Leftover::OF_CLEANUPS);
     let gateway = system.gateway().await;
     let _worker = system.sync_worker().await;
     let api = &gateway.api;

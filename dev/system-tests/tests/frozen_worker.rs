@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use serde_json::json;
+use shared_models::Facts as _;
+use shared_models::invariant::facts::Bounded;
 use system_tests::{
     Gateway, System, Worker,
     api::{id_of, ids_of},
     fast_times, metric,
 };
-use test_support::{Fault, wait_until};
+use test_support::{Fault, Leftover, wait_until};
 
 struct Busy {
     gateway: Gateway,
@@ -57,7 +59,7 @@ impl Busy {
         .await;
         self.system.wait_for_cleanups(cleanups).await;
         assert_eq!(self.hits().await, 0);
-        assert!(self.system.footprint(&self.sync).await.is_empty(), "something of the zombie stayed");
+        self.system.assert_gone(&self.sync).await;
         assert_eq!(self.system.rows_naming(&[&self.id, &self.sync]).await.values().sum::<i64>(), 0);
     }
 }
@@ -71,10 +73,10 @@ async fn del_8_a_worker_killed_in_mid_write_is_waited_out_within_15_s_and_nothin
     busy.worker.service.kill();
     let deleted = busy.delete().await;
     assert_eq!(deleted.status, 200, "{}", deleted.body);
-    assert!(deleted.took <= Duration::from_secs(15), "{:?}", deleted.took);
+    Bounded { waited: deleted.took, bound: Duration::from_secs(15) }.check().unwrap();
     assert_eq!(busy.system.count("cleanup WHERE writer_end = 'lease' AND state <> 'refused'").await, 1);
     busy.system.wait_for_cleanups(1).await;
-    assert!(busy.system.footprint(&busy.sync).await.is_empty());
+    busy.system.assert_gone(&busy.sync).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +88,7 @@ async fn del_2_a_worker_frozen_in_mid_write_and_thawed_after_the_purge_leaves_no
     let deleted = busy.delete().await;
     assert_eq!(deleted.status, 200, "{}", deleted.body);
     busy.system.wait_for_cleanups(1).await;
-    assert!(busy.system.footprint(&busy.sync).await.is_empty());
+    busy.system.assert_gone(&busy.sync).await;
     busy.thaw_and_check(1).await;
 }
 
@@ -128,4 +130,5 @@ async fn a_sync_whose_worker_died_is_failed_by_the_reaper_and_repaired_by_the_ne
     assert_eq!(busy.gateway.api.last_job(&busy.id).await["error"], "worker lost");
     let run = busy.gateway.api.post(&format!("/source-connections/{}/run", busy.id), json!({})).await;
     assert_eq!(run.status, 200, "{}", run.body);
+    busy.system.rest.may_leave([Leftover::Jobs]);
 }

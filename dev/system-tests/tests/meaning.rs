@@ -38,5 +38,5 @@ async fn del_3_what_is_found_by_meaning_is_gone_with_the_connection() {
     let found = nearest(api, &collection, "which car, which vehicle?").await;
     assert!(!found.is_empty() && !found.contains(&"garage.md".to_owned()), "{found:?}");
     system.wait_for_cleanups(1).await;
-    assert!(system.footprint(&files_sync).await.is_empty());
+    system.assert_gone(&files_sync).await;
 }

@@ -47,5 +47,5 @@ async fn del_7_what_a_preview_counts_is_what_the_events_and_the_receipt_tell() {
     }
     let receipt = api.get(last["links"]["receipt"].as_str().unwrap()).await.ok();
     assert_eq!(receipt["receipt"]["targets"]["vespa"]["found"], preview["expected"]["documents"]);
-    assert!(system.footprint(&sync).await.is_empty());
+    system.assert_gone(&sync).await;
 }

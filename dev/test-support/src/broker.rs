@@ -103,6 +103,13 @@ impl TestBroker {
         connections.len()
     }
 
+    /// The tags of a queue's consumers.
+    pub async fn consumers(&self, queue: &str) -> Vec<String> {
+        let listed = self.management.ask(Method::GET, &["consumers", &self.vhost], None).await.unwrap_or(Value::Null);
+        let of_queue = listed.as_array().into_iter().flatten().filter(|one| one["queue"]["name"] == json!(queue));
+        of_queue.map(|one| one["consumer_tag"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     /// Declares a durable queue.
     pub async fn declare_queue(&self, queue: &str) {
         let durable = json!({"durable": true});

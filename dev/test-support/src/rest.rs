@@ -38,6 +38,9 @@ impl Leftover {
     pub const ALL: [Self; 6] =
         [Self::Deletions, Self::Jobs, Self::Cleanups, Self::Outbox, Self::Messages, Self::DeadLetters];
 
+    /// What is left where no cleanup-worker runs.
+    pub const OF_CLEANUPS: [Self; 2] = [Self::Cleanups, Self::Messages];
+
     const fn in_words(self) -> &'static str {
         match self {
             Self::Deletions => "deletions that have not ended",

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared_models::Facts as _;
+use shared_models::invariant::facts::{Bounded, Fenced};
 use shared_models::receipt::SignedReceipt;
 
 use super::PATIENCE;
@@ -142,7 +144,7 @@ impl Demo<'_> {
         self.screen.claim(
             &self.claims,
             "well within the 15 s that the contract allows",
-            deleted.took < Duration::from_secs(15),
+            Bounded { waited: deleted.took, bound: Duration::from_secs(15) }.check().is_ok(),
         );
         deleted.cleanup.context("the answer names no cleanup")
     }
@@ -252,7 +254,9 @@ impl Demo<'_> {
         self.screen.claim(
             &self.claims,
             "nothing of it is left in Vespa and ARF",
-            left.documents == 0 && left.blobs == 0,
+            Fenced { is_committed: true, is_done: true, active_jobs: 0, held: left.documents + left.blobs }
+                .check()
+                .is_ok(),
         );
         let after = self.facts.holdings(&database.sync).await?;
         self.screen.note(&format!(

@@ -1,7 +1,10 @@
-//! The end of a system: its services have ended, and what they left is looked at.
+//! A system held to the invariants: what a test asks of one sync, and at the end everything. The services have ended by
+//! then, so what they left stays as it is.
 
 use std::time::Duration;
 
+use shared_models::Facts as _;
+use shared_models::invariant::facts::Fenced;
 use test_support::Leftover;
 
 use super::System;
@@ -23,6 +26,17 @@ pub(super) enum End {
 }
 
 impl System {
+    /// Its cleanup is done, nobody may write for it, and the stores hold nothing of it (DEL-2).
+    pub async fn assert_gone(&self, sync: &str) {
+        let held = self.footprint(sync).await;
+        let count = async |from: &str| self.count(&format!("{from} WHERE sync_id = '{sync}'")).await;
+        let (cleanups, jobs) = (count("cleanup").await, count("sync_job").await);
+        let is_done = self.count(&format!("cleanup WHERE sync_id = '{sync}' AND state = 'done'")).await == 1;
+        assert!(is_done, "the cleanup of {sync} isn't done");
+        let (active_jobs, held) = (u64::try_from(jobs).unwrap(), held.documents + held.blobs);
+        Fenced { is_committed: cleanups == 1, is_done, active_jobs, held }.check().unwrap();
+    }
+
     /// Holds the invariants to what is there now.
     #[must_use]
     pub fn checker(&self) -> Checker {
@@ -39,7 +53,6 @@ impl System {
 }
 
 impl Drop for System {
-    /// The services have ended by now: what is there stays as it is.
     fn drop(&mut self) {
         match self.end {
             End::Judged if !std::thread::panicking() => {}

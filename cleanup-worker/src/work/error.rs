@@ -1,0 +1,55 @@
+//! Why work on a cleanup stops before its end.
+
+use shared_database::DatabaseError;
+use shared_database::cleanups::ClaimError;
+use shared_models::PurgeTarget;
+use shared_models::receipt::ReceiptError;
+
+use crate::machine::NoHeadway;
+use crate::targets::StoreError;
+
+/// Why an attempt failed. The texts are stored and shown: no ids of entities, no content.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// A store failed, or its answer can't be trusted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Going on would be a loop.
+    #[error(transparent)]
+    NoHeadway(#[from] NoHeadway),
+    /// PostgreSQL failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The receipt can't be signed.
+    #[error("sign receipt: {0}")]
+    Receipt(#[from] ReceiptError),
+    /// The row names a target that the machine never looked at.
+    #[error("a target was never verified")]
+    Unverified,
+    /// The claim is somebody else's.
+    #[error("claim on the cleanup is lost")]
+    Lost,
+}
+
+impl AttemptError {
+    pub(super) const fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::NoHeadway(NoHeadway(PurgeTarget::Vespa)) => "vespa_no_headway",
+            Self::NoHeadway(NoHeadway(PurgeTarget::Arf)) => "arf_no_headway",
+            Self::Database(_) => "database",
+            Self::Receipt(_) => "receipt",
+            Self::Unverified => "unverified",
+            Self::Lost => "claim_lost",
+        }
+    }
+}
+
+impl From<ClaimError> for AttemptError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Lost(_) => Self::Lost,
+            ClaimError::Database(error) => Self::Database(error),
+        }
+    }
+}
