@@ -3,8 +3,16 @@
 
 use shared_models::{Facts, Invariant};
 
-/// The metric's name.
-pub(crate) const VIOLATIONS: &str = "unweave_invariant_violations_total";
+use crate::metrics::{Description, Kind};
+
+const VIOLATIONS: &str = "unweave_invariant_violations_total";
+
+/// What the metric means.
+pub(crate) const FIGURES: &[Description] = &[(
+    Kind::Counter,
+    VIOLATIONS,
+    "Invariants that this process saw broken, or that only a guard kept whole: look at once",
+)];
 
 /// Makes the counter visible for each invariant before the first violation.
 pub(crate) fn start_at_zero() {

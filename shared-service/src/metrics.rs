@@ -80,9 +80,4 @@ const SHARED: &[Description] = &[
     (Kind::Gauge, "unweave_driver_last_run_timestamp_seconds", "End of the last run of a periodic task, since 1970"),
     (Kind::Histogram, "unweave_driver_duration_seconds", "Time that a run of a periodic task takes"),
     (Kind::Counter, "unweave_task_panics_total", "Tasks that panicked, by name"),
-    (
-        Kind::Counter,
-        crate::invariants::VIOLATIONS,
-        "Invariants that this process saw broken, or that only a guard kept whole: look at once",
-    ),
 ];

@@ -76,6 +76,7 @@ impl Service {
         telemetry::init(about.name, telemetry)?;
         let metrics = metrics::install()?;
         metrics::describe(about.figures);
+        metrics::describe(invariants::FIGURES);
         invariants::start_at_zero();
         (about.start_at_zero)();
         let tasks = Tasks::new();
