@@ -4,7 +4,7 @@
 use shared_models::{Facts, Invariant};
 
 /// The metric's name.
-pub(crate) const VIOLATIONS: &str = "unweave_invariant_violations_total";
+const VIOLATIONS: &str = "unweave_invariant_violations_total";
 
 /// Makes the counter visible for each invariant before the first violation.
 pub(crate) fn start_at_zero() {

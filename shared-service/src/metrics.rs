@@ -82,7 +82,7 @@ const SHARED: &[Description] = &[
     (Kind::Counter, "unweave_task_panics_total", "Tasks that panicked, by name"),
     (
         Kind::Counter,
-        crate::invariants::VIOLATIONS,
+        "unweave_invariant_violations_total",
         "Invariants that this process saw broken, or that only a guard kept whole: look at once",
     ),
 ];
