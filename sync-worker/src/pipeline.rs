@@ -22,6 +22,7 @@ mod make_way;
 mod manifest;
 mod mark;
 mod prepare;
+mod refused;
 mod remove;
 mod run;
 mod settle;
@@ -35,8 +36,8 @@ pub use counts::{Counted, Counts};
 pub use error::JobError;
 pub use hash::form;
 pub use limiter::Limiter;
+pub use refused::Refused;
 pub use run::{Embedding, Reading, Run};
-pub use told::Refused;
 pub use writer::{Stores, Writer};
 
 use crate::sources::{EntitySink, ReadSummary, Skipped};

@@ -6,6 +6,7 @@ mod embedding;
 mod github;
 mod kept_counts;
 mod messages;
+mod refused;
 mod s3;
 mod schedules;
 mod sources;

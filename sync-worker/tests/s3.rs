@@ -1,17 +1,11 @@
 //! The source `s3` through a whole worker: what is unchanged isn't read again.
 
 use serde_json::json;
-use shared_database::jobs::SyncJob;
 use test_support::{S3_KEY_ID, S3_SECRET, TestS3, TlsFront};
 use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::stage::{Connection, Stage};
-
-/// Inserted, updated, deleted, kept, failed.
-fn counts(job: &SyncJob) -> [i64; 5] {
-    [job.entities_inserted, job.entities_updated, job.entities_deleted, job.entities_kept, job.entities_failed]
-}
+use crate::stage::{Connection, Stage, counts};
 
 async fn bucket(stage: &Stage, s3: &TestS3) -> Connection {
     bucket_with(stage, s3, Some((S3_KEY_ID, S3_SECRET))).await

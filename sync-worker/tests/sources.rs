@@ -5,15 +5,10 @@ use shared_database::jobs::{NewJob, SyncJob};
 use shared_models::job::ErrorCategory;
 use shared_models::{JobStatus, SyncJobId};
 use url::Url;
-use wiremock::matchers::{any, body_string_contains, method};
-use wiremock::{Match, Mock, MockServer, ResponseTemplate};
+use wiremock::matchers::method;
 
-use crate::stage::{Connection, Stage};
-
-/// Inserted, updated, deleted, kept, failed.
-fn counts(job: &SyncJob) -> [i64; 5] {
-    [job.entities_inserted, job.entities_updated, job.entities_deleted, job.entities_kept, job.entities_failed]
-}
+use crate::refused::refusing_vespa;
+use crate::stage::{Connection, Stage, counts};
 
 /// Runs a job that reads everything.
 async fn force(stage: &Stage, connection: Connection) -> SyncJobId {
@@ -147,56 +142,6 @@ async fn after_a_full_sync_that_does_not_complete_the_next_one_is_full_too() {
     assert_eq!((next.entities_inserted + next.entities_updated, next.entities_deleted), (6, 6));
     assert_eq!(cursor(&stage, connection).await, 4);
     stage.assert_consistent(connection).await;
-}
-
-/// A Vespa that takes everything but what `refused` matches.
-async fn refusing_vespa(refused: impl Match + 'static) -> MockServer {
-    let vespa = MockServer::builder().start().await;
-    let taken = ResponseTemplate::new(200).set_body_json(json!({"status": {"code": "up"}}));
-    Mock::given(any()).respond_with(taken).mount(&vespa).await;
-    let no = ResponseTemplate::new(400).set_body_json(json!({"message": "no"}));
-    Mock::given(refused).respond_with(no).with_priority(1).mount(&vespa).await;
-    vespa
-}
-
-#[tokio::test]
-async fn an_entity_that_a_store_refuses_is_told_by_name_in_the_job_alone() {
-    let stage = Stage::new().await;
-    stage.expects.event("an entity was refused");
-    let vespa = refusing_vespa(body_string_contains("unwelcome")).await;
-    let worker = stage.worker_with(&[("VESPA_URL", &vespa.uri())]).await;
-    for (name, text) in [("a.txt", "a"), ("odd-17.txt", "unwelcome"), ("picture-17.png", "\u{0}\u{1}")] {
-        stage.write_file(name, text);
-    }
-    let connection = stage.files_connection().await;
-    let synced = stage.sync(connection).await;
-    assert_eq!(counts(&synced), [1, 0, 0, 0, 2]);
-    let told = json!({
-        "refused_count": 1,
-        "refused": [{"entity_id": "odd-17.txt", "reason": "Vespa rejected the request with 400: no"}],
-        "skipped_count": 1, "skipped": [{"entity_id": "picture-17.png", "reason": "it holds no text"}],
-    });
-    assert_eq!(synced.error_details, Some(told));
-    assert_eq!(worker.logged("-17"), 0);
-}
-
-#[tokio::test]
-async fn a_job_that_fails_because_every_entity_is_refused_tells_which() {
-    let stage = Stage::new().await;
-    stage.expects.event("an entity was refused");
-    let vespa = refusing_vespa(body_string_contains("unwelcome")).await;
-    let _worker = stage.worker_with(&[("VESPA_URL", &vespa.uri())]).await;
-    for number in 0..60 {
-        stage.write_file(&format!("{number:02}.txt"), "unwelcome");
-    }
-    let connection = stage.files_connection().await;
-    let job = stage.run(connection).await;
-    let failed = stage.failed(job).await;
-    let error = failed.error.unwrap();
-    assert!(error.starts_with("50 entities in a row were refused"), "{error}");
-    let told = failed.error_details.unwrap();
-    assert!(told["refused_count"].as_u64() >= Some(50), "{told}");
-    assert!(told["refused"][0]["entity_id"].as_str().unwrap().ends_with(".txt"), "{told}");
 }
 
 #[tokio::test]

@@ -49,6 +49,11 @@ pub struct Worker {
     pub admin: String,
 }
 
+/// Inserted, updated, deleted, kept, failed.
+pub fn counts(job: &SyncJob) -> [i64; 5] {
+    [job.entities_inserted, job.entities_updated, job.entities_deleted, job.entities_kept, job.entities_failed]
+}
+
 impl Stage {
     pub async fn new() -> Self {
         test_support::install_tls_provider();

@@ -7,7 +7,7 @@ use shared_database::jobs::ClaimedJob;
 use shared_stores::embedder::{Embedder, Patience};
 
 use super::counts::Counts;
-use super::told::Refused;
+use super::refused::Refused;
 use super::writer::Writer;
 use crate::sources::{Source, SourceAccess};
 

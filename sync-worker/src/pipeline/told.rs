@@ -1,22 +1,10 @@
 //! Tells the connection's owner what was left out: by name, in the job's row, which goes with the connection.
 
-use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use super::error::JobError;
 use super::run::Run;
 use crate::sources::{Skipped, SkippedEntity};
-
-/// What stores refused, all of it counted and the first ones by name.
-#[derive(Debug, Default)]
-pub struct Refused(Mutex<Skipped>);
-
-impl Refused {
-    /// One more, and why.
-    pub fn add(&self, entity_id: &str, why: Option<&str>) {
-        self.0.lock().add(entity_id, why.unwrap_or("a store refuses it"));
-    }
-}
 
 /// Puts the names and reasons into the job's row, if there are any: of what the source `skipped` and of what was refused.
 ///
@@ -24,7 +12,7 @@ impl Refused {
 /// [`JobError`].
 pub async fn tell(run: &Run, skipped: &Skipped) -> Result<(), JobError> {
     let mut details = named("skipped", skipped);
-    details.extend(named("refused", &run.refused.0.lock()));
+    details.extend(named("refused", &run.refused.all()));
     if details.is_empty() {
         return Ok(());
     }
