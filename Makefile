@@ -78,7 +78,8 @@ bench-reads: build-release ## Measure GET and LIST with 10 000 connections
 	@$(stack) exec -- cargo bench --workspace --bench reads
 
 bench-sync: build-release $(python_stamp) ## Measure a sync beside `vespa feed` of the same documents (long)
-	@$(stack) exec -- cargo bench --workspace --bench sync
+	@TMPDIR=$$([[ -w /dev/shm ]] && echo /dev/shm || echo "$${TMPDIR:-/tmp}") \
+	  $(stack) exec -- cargo bench --workspace --bench sync
 
 mutations: build need-python ## Check that each invariant's tests notice a change that breaks it (long)
 	@$(stack) exec -- python3 dev/mutations.py

@@ -22,7 +22,7 @@ async fn an_entity_that_a_store_refuses_is_told_by_name_in_the_job_alone() {
     stage.expects.event("an entity was refused");
     let vespa = refusing_vespa(body_string_contains("unwelcome")).await;
     let worker = stage.worker_with(&[("VESPA_URL", &vespa.uri())]).await;
-    for (name, text) in [("a.txt", "a"), ("odd-17.txt", "unwelcome"), ("picture-17.png", "\u{0}\u{1}")] {
+    for (name, text) in [("a.txt", "a"), ("odd-pelican.txt", "unwelcome"), ("picture-pelican.png", "\u{0}\u{1}")] {
         stage.write_file(name, text);
     }
     let connection = stage.files_connection().await;
@@ -30,11 +30,11 @@ async fn an_entity_that_a_store_refuses_is_told_by_name_in_the_job_alone() {
     assert_eq!(counts(&synced), [1, 0, 0, 0, 2]);
     let told = json!({
         "refused_count": 1,
-        "refused": [{"entity_id": "odd-17.txt", "reason": "Vespa rejected the request with 400: no"}],
-        "skipped_count": 1, "skipped": [{"entity_id": "picture-17.png", "reason": "it holds no text"}],
+        "refused": [{"entity_id": "odd-pelican.txt", "reason": "Vespa rejected the request with 400: no"}],
+        "skipped_count": 1, "skipped": [{"entity_id": "picture-pelican.png", "reason": "it holds no text"}],
     });
     assert_eq!(synced.error_details, Some(told));
-    assert_eq!(worker.logged("-17"), 0);
+    assert_eq!(worker.logged("pelican"), 0);
 }
 
 #[tokio::test]
