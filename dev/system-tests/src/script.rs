@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use bytes::BytesMut;
 use regex::{Captures, Regex};
-use test_support::{Asked, RoundTrip};
+use test_support::{Asked, Prepared, RoundTrip};
 use tokio_postgres::Client;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
@@ -39,9 +39,12 @@ pub async fn from_two(client: &Client, one: &Recorded, other: &Recorded) -> (Str
     let placeholder = Regex::new(r"\$(\d+)").unwrap();
     // -D gives the first number and how many each client takes.
     let mut script = "\\set i :i + 1\n\\set n :first + :client_id * :each + :i - 1\n".to_owned();
-    for ((text, parameters), (other_text, other_parameters)) in statements.iter().zip(&others) {
-        assert_eq!(text, other_text, "two requests of one kind ask the same");
-        let types = client.prepare(text).await.unwrap().params().to_vec();
+    for ((statement, parameters), (other, other_parameters)) in statements.iter().zip(&others) {
+        assert_eq!(statement, other, "two requests of one kind ask the same");
+        let text = &statement.text;
+        let told: Vec<Type> =
+            statement.types.iter().map(|number| Type::from_oid(*number).unwrap_or(Type::UNKNOWN)).collect();
+        let types = client.prepare_typed(text, &told).await.unwrap().params().to_vec();
         let mut values = Vec::new();
         for ((parameter, other), kind) in parameters.iter().zip(other_parameters).zip(&types) {
             let (parameter, other) = (shown(client, parameter, kind).await, shown(client, other, kind).await);
@@ -53,18 +56,18 @@ pub async fn from_two(client: &Client, one: &Recorded, other: &Recorded) -> (Str
     (script, statements.len())
 }
 
-type Statement = (String, Vec<Option<Vec<u8>>>);
+type Statement = (Prepared, Vec<Option<Vec<u8>>>);
 
 /// What was run, in order. How it was prepared is pgbench's own affair.
 fn statements(recorded: &Recorded) -> Vec<Statement> {
     let asked = recorded.trips.iter().flat_map(|trip| trip.asked.clone());
     let run = asked.filter_map(|asked| match asked {
-        Asked::Run(text, parameters) => Some((text, parameters)),
-        Asked::Query(text) => Some((text, Vec::new())),
+        Asked::Run(statement, parameters) => Some((statement, parameters)),
+        Asked::Query(text) => Some((Prepared { text, types: Vec::new() }, Vec::new())),
         Asked::Prepare(_) | Asked::Forget(_) => None,
         Asked::Open | Asked::Other(_) => panic!("a warm gateway opens no session: {recorded:?}"),
     });
-    run.filter(|(text, _)| !POOL_CHECKS.contains(&text.trim())).collect()
+    run.filter(|(statement, _)| !POOL_CHECKS.contains(&statement.text.trim())).collect()
 }
 
 /// The ids that a script must vary, each with its first eight digits.

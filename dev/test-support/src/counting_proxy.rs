@@ -27,19 +27,28 @@ pub struct RoundTrip {
     pub asked: Vec<Asked>,
 }
 
+/// A statement that a client has prepared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// Its text.
+    pub text: String,
+    /// The types of its first parameters, by their numbers in `pg_type`; 0, or nothing, leaves one to PostgreSQL.
+    pub types: Vec<u32>,
+}
+
 /// What a client asks PostgreSQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     /// To open a session, or a step of the authentication.
     Open,
     /// To prepare a statement.
-    Prepare(String),
+    Prepare(Prepared),
     /// To run a prepared statement with these parameters, in the form in which they were sent; `None` is NULL.
-    Run(String, Vec<Option<Vec<u8>>>),
+    Run(Prepared, Vec<Option<Vec<u8>>>),
     /// To run the text of a statement.
     Query(String),
     /// To forget a prepared statement.
-    Forget(String),
+    Forget(Prepared),
     /// Something else: the type byte of its message.
     Other(char),
 }
@@ -49,7 +58,7 @@ impl RoundTrip {
     #[must_use]
     pub fn runs(&self, text: &str) -> bool {
         self.asked.iter().any(|asked| match asked {
-            Asked::Run(statement, _) | Asked::Query(statement) => statement.contains(text),
+            Asked::Run(Prepared { text: statement, .. }, _) | Asked::Query(statement) => statement.contains(text),
             Asked::Open | Asked::Prepare(_) | Asked::Forget(_) | Asked::Other(_) => false,
         })
     }
@@ -73,9 +82,9 @@ impl fmt::Display for Asked {
         let on_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         match self {
             Self::Open => f.write_str("(open a session)"),
-            Self::Prepare(text) => write!(f, "(prepare) {}", on_one_line(text)),
-            Self::Run(text, _) | Self::Query(text) => f.write_str(&on_one_line(text)),
-            Self::Forget(text) => write!(f, "(forget) {}", on_one_line(text)),
+            Self::Prepare(statement) => write!(f, "(prepare) {}", on_one_line(&statement.text)),
+            Self::Run(Prepared { text, .. }, _) | Self::Query(text) => f.write_str(&on_one_line(text)),
+            Self::Forget(statement) => write!(f, "(forget) {}", on_one_line(&statement.text)),
             Self::Other(kind) => write!(f, "(message {kind:?})"),
         }
     }

@@ -27,7 +27,7 @@ mod wait;
 mod witness;
 
 pub use broker::{BrokerMessage, TestBroker};
-pub use counting_proxy::{Asked, CountingProxy, RoundTrip};
+pub use counting_proxy::{Asked, CountingProxy, Prepared, RoundTrip};
 pub use database::{TestDatabase, connect};
 pub use embedder::{TestEmbedder, meaning};
 pub use log_events::{Expectations, Fault, LogEvent, log_events};

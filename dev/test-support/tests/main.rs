@@ -7,7 +7,7 @@ mod rest;
 use std::time::Duration;
 
 use test_support::{
-    Asked, CountingProxy, Service, StandIn, TestBroker, TestDatabase, free_port, service_binary, wait_until,
+    Asked, CountingProxy, Prepared, Service, StandIn, TestBroker, TestDatabase, free_port, service_binary, wait_until,
 };
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -89,17 +89,18 @@ async fn every_round_trip_is_counted_with_what_it_asks() {
     for _ in 0..2 {
         client.query_one(&statement, &[&6_i32]).await.unwrap();
     }
-    let (sum, text) =
+    let (one, text) =
         tokio::join!(client.query_one(&statement, &[&None::<i32>]), client.simple_query("SELECT 'a\n b'"));
-    assert!(sum.is_ok() && text.is_ok());
-    let seven = Asked::Run("SELECT $1::int4 + 1".to_owned(), vec![Some(6_i32.to_be_bytes().to_vec())]);
-    let nothing = Asked::Run("SELECT $1::int4 + 1".to_owned(), vec![None]);
+    assert!(one.is_ok() && text.is_ok());
+    let sum = Prepared { text: "SELECT $1::int4 + 1".to_owned(), types: Vec::new() };
+    let seven = Asked::Run(sum.clone(), vec![Some(6_i32.to_be_bytes().to_vec())]);
+    let nothing = Asked::Run(sum.clone(), vec![None]);
     let asked: Vec<Vec<Asked>> = proxy.round_trips().into_iter().map(|trip| trip.asked).collect();
     assert_eq!(
         asked,
         [
             vec![Asked::Query("BEGIN".to_owned())],
-            vec![Asked::Prepare("SELECT $1::int4 + 1".to_owned())],
+            vec![Asked::Prepare(sum)],
             vec![seven.clone()],
             vec![seven],
             vec![nothing],

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::Asked;
+use super::{Asked, Prepared};
 
 /// The code of a start-up message that opens a session: version 3.0.
 const VERSION_3: u32 = 196_608;
@@ -15,7 +15,7 @@ const LENGTH: usize = 4;
 pub(super) struct Frontend {
     unread: Vec<u8>,
     is_open: bool,
-    statements: HashMap<String, String>,
+    statements: HashMap<String, Prepared>,
     asked: Vec<Asked>,
 }
 
@@ -61,8 +61,10 @@ impl Frontend {
         match kind {
             b'P' => {
                 let (name, text) = (body.text(), body.text());
-                self.asked.push(Asked::Prepare(text.clone()));
-                self.statements.insert(name, text);
+                let types = (0..body.u16()).map(|_| body.u32()).collect();
+                let statement = Prepared { text, types };
+                self.asked.push(Asked::Prepare(statement.clone()));
+                self.statements.insert(name, statement);
                 false
             }
             b'B' => {
@@ -99,7 +101,7 @@ impl Frontend {
         }
     }
 
-    fn statement(&self, name: &str) -> String {
+    fn statement(&self, name: &str) -> Prepared {
         self.statements.get(name).cloned().unwrap_or_else(|| panic!("no statement was prepared as {name:?}"))
     }
 }
