@@ -25,6 +25,8 @@ class Mutation:
     package: str
     test: str
     target: str = "--test main"
+    # What the compiler must say; empty where the change compiles, and the test must notice it.
+    refusal: str = ""
 
 
 MUTATIONS = [
@@ -51,6 +53,15 @@ MUTATIONS = [
     Mutation("DEL-2", "a job can be created after D1",
              "shared-database/src/jobs/moves.rs", "WHERE c.id = $2 AND c.deletion_requested_at IS NULL", "WHERE c.id = $2",
              "shared-database", "del_2_a_job_can_be_neither_created_nor_claimed_after_d1"),
+    Mutation("DEL-2", "a job follows one that was interrupted while it was told to stop",
+             "shared-database/src/jobs/moves.rs", "WHERE $13 IS NOT NULL AND status = 'failed' AND", "WHERE $13 IS NOT NULL AND",
+             "shared-database", "del_2_no_job_follows_one_that_was_interrupted_behind_a_deletion"),
+    Mutation("DEL-2", "a blob of a run starts after the stop",
+             "sync-worker/src/pipeline/writer.rs", "if given_up.is_cancelled() { None } else { lease.start_blocking_write().ok() }", "lease.start_blocking_write().ok()",
+             "sync-worker", "del_2_no_blob_of_a_run_starts_after_a_stop", "--lib"),
+    Mutation("DEL-7", "a third purge target is forgotten: the code must not compile",
+             "shared-models/src/cleanup.rs", "        Arf = \"arf\",\n", "        Arf = \"arf\",\n        /// Entries of a cache.\n        Cache = \"cache\",\n",
+             "shared-models", "", "--lib", refusal="`PurgeTarget::Cache` not covered"),
     Mutation("DEL-2", "a schedule fires after D1",
              "shared-database/src/schedules/fire.rs", "c.next_run_at <= statement_timestamp() AND c.deletion_requested_at IS NULL", "c.next_run_at <= statement_timestamp()",
              "shared-database", "del_2_no_schedule_fires_after_d1"),
@@ -110,6 +121,9 @@ def run(command: list[str]) -> tuple[int, str]:
 def verdict(mutation: Mutation) -> tuple[bool, str]:
     """Whether the test noticed the change, and what happened."""
     code, output = run(["cargo", "build", "--quiet", "--workspace", "--bins"])
+    if mutation.refusal:
+        places = re.findall(re.escape(mutation.refusal) + r"\s+--> (\S+)", output)
+        return bool(places), "refused by the compiler: " + ", ".join(places) if places else "IT COMPILES"
     if code != 0:
         return False, "doesn't compile: it proves nothing\n" + output[-2000:]
     code, output = run(["cargo", "test", "--quiet", "--package", mutation.package, *mutation.target.split(), "--", mutation.test])

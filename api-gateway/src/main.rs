@@ -50,6 +50,10 @@ use crate::relay::RelayBell;
 use crate::settings::Settings;
 use crate::state::AppState;
 
+/// Each request makes and drops many small things, and one may end on another thread than the one it began on.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ABOUT: About<Settings> = About {
     name: "api-gateway",
     figures: figures::DESCRIPTIONS,

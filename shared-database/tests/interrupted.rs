@@ -86,7 +86,7 @@ async fn del_2_no_job_follows_one_that_was_interrupted_behind_a_deletion() {
     let commit = async {
         let waits = async || {
             let waiting = "SELECT count(*) FROM pg_stat_activity
-                           WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%successor%'";
+                           WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%WITH held%'";
             fixture.test_database.count(waiting).await == 1
         };
         wait_until("the end of the job waits for the lock", BOUND, waits).await;

@@ -88,10 +88,10 @@ pub enum Stop {
 /// A write may not start now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StartRefused {
-    /// Nor ever.
+    /// Not now and not later: the job has been stopped.
     #[error(transparent)]
     Ended(#[from] Stop),
-    /// Not before the lease is renewed.
+    /// Only after the lease has been renewed.
     #[error("too little is left of the lease")]
     TooLittleLeft,
 }

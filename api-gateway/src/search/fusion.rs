@@ -10,7 +10,7 @@ const RANK_OFFSET: f64 = 60.0;
 
 /// How deep the first stage looks: a hit that is in the middle of both rankings belongs on the first page.
 const FIRST_DEPTH: u32 = 100;
-/// And the last one: whole documents are fetched for both rankings.
+/// How deep the last stage looks: whole documents are fetched for both rankings.
 pub const LAST_DEPTH: u32 = 2_000;
 
 fn stages() -> impl Iterator<Item = u32> {

@@ -116,9 +116,9 @@ pub enum Progress {
     Ended,
     /// It goes on.
     UnderWay {
-        /// For so long.
+        /// For how long it has been going on.
         age: Duration,
-        /// And has to end within this time.
+        /// Within which time it has to end.
         bound: Duration,
     },
     /// The stores answer, and it comes no nearer to its end.

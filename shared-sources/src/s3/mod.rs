@@ -3,7 +3,8 @@
 //! A run lists the bucket page by page and gets what holds text; the list of a versioned bucket tells the newest
 //! versions, and they are what is got. An object is got once for each change: beside each entity its *version* is kept
 //! (tag and size, or time where a service lists no tags), and what is stored in the listed version already is kept
-//! without a request ([`EntitySink::keep_unchanged`]). So memory stays bounded by a page, however large the bucket is.
+//! without a request ([`crate::EntitySink::keep_unchanged`]). So memory stays bounded by a page, however large the bucket
+//! is.
 //!
 //! What can't be read is a gap and never taken for removed: archived objects, objects whose reading is refused (as to
 //! others than the owner where the requester pays). A list that can't be had fails the run. Objects without text are

@@ -83,11 +83,11 @@ mod tests {
     #[tokio::test]
     async fn a_batch_ends_by_number() {
         let (sender, mut batches) = channel();
-        for id in 0..100 {
+        for id in 0..MAX_ENTITIES + 36 {
             sender.send(entity(&id.to_string(), "text")).await.unwrap();
         }
         drop(sender);
-        assert_eq!(batches.next().await.unwrap().len(), 64);
+        assert_eq!(batches.next().await.unwrap().len(), MAX_ENTITIES);
         assert_eq!(batches.next().await.unwrap().len(), 36);
         assert!(batches.next().await.is_none());
     }

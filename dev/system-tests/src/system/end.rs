@@ -10,7 +10,7 @@ use test_support::Leftover;
 use super::System;
 use crate::checker::Checker;
 
-/// The default, and that of [`fast_times`].
+/// The default, and that of [`super::fast_times`].
 const CANCEL_WAIT: Duration = Duration::from_secs(15);
 const FAST_CANCEL_WAIT: Duration = Duration::from_secs(7);
 /// What a DELETE may take beyond that: PostgreSQL and a busy machine take their time.
