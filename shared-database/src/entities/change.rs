@@ -36,14 +36,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn mark_seen(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
-        let rows = sql_query(mark_seen())
-            .bind::<sql_types::Uuid, _>(writer.job)
-            .bind::<sql_types::Uuid, _>(writer.owner)
-            .bind::<sql_types::Uuid, _>(writer.sync)
-            .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
-            .execute(&mut self.connection().await?)
-            .await?;
-        Ok(rows == keys.len())
+        self.change_keys(mark_seen(), writer, keys).await
     }
 
     /// Makes rows dirty before what they speak of is removed. `false`: the lease is lost, stop.
@@ -51,7 +44,12 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn make_dirty(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
-        let rows = sql_query(make_dirty())
+        self.change_keys(make_dirty(), writer, keys).await
+    }
+
+    /// Runs a statement that changes the row of each key; whether it changed all of them.
+    async fn change_keys(&self, statement: String, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
+        let rows = sql_query(statement)
             .bind::<sql_types::Uuid, _>(writer.job)
             .bind::<sql_types::Uuid, _>(writer.owner)
             .bind::<sql_types::Uuid, _>(writer.sync)
@@ -112,7 +110,7 @@ impl Database {
     /// Deletes the rows of entities whose documents and blobs are gone. `false`: the lease is lost, stop.
     ///
     /// # Errors
-    /// Any database error.
+    /// Any database error; [`DatabaseError::Conflict`] if a row was changed beside the statement: send it again.
     pub async fn delete_entities(&self, writer: EntityWriter, keys: &[EntityKey]) -> Result<bool> {
         let changed: Changed = sql_query(delete())
             .bind::<sql_types::Uuid, _>(writer.job)
@@ -121,8 +119,8 @@ impl Database {
             .bind::<sql_types::Array<sql_types::Bytea>, _>(bytes_of(keys))
             .get_result(&mut self.connection().await?)
             .await?;
-        // Not told by the number of rows: a repetition finds them gone.
-        Ok(changed.is_held)
+        // What counts is that none is left: a repetition finds them gone.
+        changed.all(0)
     }
 }
 
@@ -214,7 +212,8 @@ fn settle() -> String {
     )
 }
 
-/// A locked row stays at its place.
+/// A locked row stays at its place. One that was changed beside this statement has another place than the statement sees:
+/// it is left, and told.
 fn delete() -> String {
     format!(
         "WITH new AS MATERIALIZED (
@@ -227,7 +226,8 @@ fn delete() -> String {
                     -count(file_name) AS files
              FROM gone GROUP BY entity_class
          ), counted AS ({KEEP_COUNTS})
-         SELECT {HELD} AS is_held, (SELECT count(*) FROM gone) AS entities"
+         SELECT {HELD} AS is_held,
+                (SELECT count(*) FROM old WHERE content_hash IS NULL) - (SELECT count(*) FROM gone) AS entities"
     )
 }
 
