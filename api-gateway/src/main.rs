@@ -2,7 +2,7 @@
 //!
 //! `main`'s runtime carries everything that must outlive a request: PostgreSQL sessions, deletions, relay, finisher.
 //! Actix's workers only run the handlers. SIGTERM: no new requests, open ones and open deletions are waited for, then the
-//! end, with code 0.
+//! end: with code 0 if nothing was cut short.
 
 mod auth;
 mod cancel;
@@ -99,11 +99,8 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     let stop_bound = settings.protocol.times().cancel_wait + CASCADE_MARGIN;
     let stopping = server::run(settings.http, stop_bound, state, &service)?.await?;
     let left = (stop_bound + DRAIN_MARGIN).saturating_sub(stopping.elapsed());
-    if let Err(error) = service.drain(left).await {
-        // Nothing is lost: the finisher and the relay of any gateway go on.
-        tracing::warn!(%error, "the gateway ends all the same");
-    }
-    Ok(())
+    // What is cut short is not lost: the finisher and the relay of any gateway go on.
+    Ok(service.drain(left).await?)
 }
 
 /// Brings the database to this version and makes the first organization.

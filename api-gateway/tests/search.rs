@@ -1,8 +1,9 @@
 //! Search: forms, and DEL-3 against a Vespa that knows more than PostgreSQL.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use shared_models::Invariant;
 use test_support::TestDatabase;
@@ -72,7 +73,7 @@ async fn vespa_that_is_overtaken(database: Arc<TestDatabase>, asked: Arc<Mutex<V
         let search = move |query: web::Json<Value>| {
             let (database, asked) = (Arc::clone(&database), Arc::clone(&asked));
             async move {
-                asked.lock().unwrap().push(query.into_inner());
+                asked.lock().push(query.into_inner());
                 let gone = format!("{} WHERE name = 'Gone soon'", crate::gateway::deletion_requested("source_connection"));
                 database.execute(&gone).await;
                 let rows = database.client().await.query("SELECT id::text FROM sync", &[]).await.unwrap();
@@ -143,7 +144,7 @@ fn del_3_hits_of_syncs_that_are_not_live_any_more_are_dropped() {
         let metrics = reqwest::get(format!("{admin}/metrics")).await.unwrap().text().await.unwrap();
         assert!(metrics.contains("unweave_invariant_violations_total{invariant=\"DEL-3\"} 1\n"), "{metrics}");
         assert!(service.log().contains("20 of 22 hits are of syncs that aren't live"), "{}", service.tail());
-        let yql = text(&asked.lock().unwrap()[0], "yql");
+        let yql = text(&asked.lock()[0], "yql");
         assert_eq!(yql.matches('-').count(), 2 * 4, "two syncs are asked for, those of the collection: {yql}");
         assert!(yql.contains(&text(&stays, "sync_id")), "{yql}");
         let hit = &results[0];

@@ -190,10 +190,10 @@ async fn an_unavailable_handler_stops_consuming_instead_of_requeueing() {
     fixture.depth("cleanup.requests", 1).await;
     assert_eq!(memory.count(), 1);
     assert!(consumer.is_connected());
-    *memory.answer.lock().unwrap() = Outcome::Done;
+    *memory.answer.lock() = Outcome::Done;
     memory.is_ready.store(true, Ordering::SeqCst);
     wait_until("it consumes again", BOUND, async || memory.count() == 2).await;
-    assert!(memory.got.lock().unwrap()[1].redelivered);
+    assert!(memory.got.lock()[1].redelivered);
     fixture.stop().await;
     fixture.depth("cleanup.requests", 0).await;
 }
@@ -205,7 +205,7 @@ async fn a_handler_that_is_always_unavailable_is_asked_ever_more_rarely() {
     fixture.publisher.publish(&bell()).await.unwrap();
     fixture.consume(BELLS, memory.clone()).await;
     wait_until("it is asked three times", BOUND, async || memory.count() == 3).await;
-    let at = memory.at.lock().unwrap().clone();
+    let at = memory.at.lock().clone();
     let pauses = [at[1] - at[0], at[2] - at[1]];
     // Up to half of a pause is taken off at random.
     let least = [Duration::from_millis(500), Duration::from_secs(1)];
@@ -245,7 +245,7 @@ async fn a_full_handler_keeps_no_further_message_from_other_workers() {
     wait_until("the free one takes the rest", BOUND, async || free.count() == 2).await;
     assert_eq!(full.count(), 1);
     // None of them was ever handed out twice.
-    assert!(free.got.lock().unwrap().iter().all(|delivery| !delivery.redelivered));
+    assert!(free.got.lock().iter().all(|delivery| !delivery.redelivered));
     fixture.stop().await;
 }
 

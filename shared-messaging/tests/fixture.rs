@@ -1,9 +1,10 @@
 //! A virtual host with a broker handle, and a handler that remembers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use secrecy::SecretString;
 use shared_messaging::{Broker, ConsumerHandle, Delivery, Handler, Outcome, Publisher, Subscription, WorkQueue};
 use shared_models::{CleanupId, Envelope, Message, RequestId};
@@ -91,11 +92,11 @@ impl Memory {
     }
 
     pub fn count(&self) -> usize {
-        self.got.lock().unwrap().len()
+        self.got.lock().len()
     }
 
     pub fn envelopes(&self) -> Vec<Envelope> {
-        self.got.lock().unwrap().iter().map(|delivery| delivery.envelope.clone()).collect()
+        self.got.lock().iter().map(|delivery| delivery.envelope.clone()).collect()
     }
 
     pub fn has(&self, envelope: &Envelope) -> bool {
@@ -109,9 +110,9 @@ impl Memory {
 
 impl Handler for Memory {
     async fn handle(&self, delivery: Delivery) -> Outcome {
-        self.at.lock().unwrap().push(Instant::now());
-        self.got.lock().unwrap().push(delivery);
-        let outcome = *self.answer.lock().unwrap();
+        self.at.lock().push(Instant::now());
+        self.got.lock().push(delivery);
+        let outcome = *self.answer.lock();
         if outcome != Outcome::Done && !self.always_ready {
             self.is_ready.store(false, Ordering::SeqCst);
         }

@@ -28,6 +28,18 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// A short stable name for logs: the texts name repositories, tables and files.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "source_unreachable",
+            Self::Refused { .. } => "source_refused",
+            Self::Misconfigured(_) => "source_misconfigured",
+            Self::Failed(_) => "source_failed",
+            Self::Stopped => "source_stopped",
+        }
+    }
+
     /// What the owner of the credentials must mend, if anything.
     #[must_use]
     pub const fn category(&self) -> Option<ErrorCategory> {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -10,6 +10,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use url::Url;
@@ -60,7 +61,7 @@ impl CannedServer {
     }
 
     pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+        self.asked.lock().clone()
     }
 }
 
@@ -83,7 +84,7 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
-    asked.lock().unwrap().push(Asked {
+    asked.lock().push(Asked {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -91,7 +92,7 @@ async fn answer(
         body,
     });
     let canned = {
-        let mut answers = answers.lock().unwrap();
+        let mut answers = answers.lock();
         if answers.len() > 1 { answers.pop_front().unwrap() } else { answers.front().cloned().unwrap() }
     };
     tokio::time::sleep(canned.delay).await;

@@ -1,9 +1,10 @@
 //! The embedder's client against a server that behaves as OpenAI-compatible ones do, well and badly.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use shared_stores::embedder::{Embedder, EmbedderConfig, EmbedderError, Patience};
 use tokio::sync::Notify;
@@ -58,7 +59,7 @@ async fn server(answer: impl Fn(&Request) -> ResponseTemplate + Send + Sync + 's
 /// Gives these answers first, then lengths.
 async fn server_after(first: Vec<ResponseTemplate>) -> MockServer {
     let first = Mutex::new(first.into_iter());
-    server(move |request| first.lock().unwrap().next().unwrap_or_else(|| lengths(request, 2))).await
+    server(move |request| first.lock().next().unwrap_or_else(|| lengths(request, 2))).await
 }
 
 #[tokio::test]

@@ -8,13 +8,10 @@ use std::time::Duration;
 
 use shared_database::Database;
 use shared_models::SyncId;
-use shared_service::Tasks;
+use shared_service::{Backoff, Tasks};
 use tracing::Instrument as _;
 
-use crate::pauses::pauses;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
 
 /// Reopens the cleanup of `sync` in the background, until it succeeds or the process ends. A sync that lives has none.
 pub fn reopen_cleanup(sync: SyncId, database: &Database, tasks: &Tasks) {
@@ -22,7 +19,8 @@ pub fn reopen_cleanup(sync: SyncId, database: &Database, tasks: &Tasks) {
     tracing::warn!("a write may have ended after the lease; reopening the cleanup, if there is one");
     let (database, shutdown) = (database.clone(), tasks.shutdown().clone());
     let reopening = async move {
-        for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE) {
+        let mut pauses = PAUSES.pauses();
+        loop {
             match database.reopen_cleanup(sync).await {
                 Ok(reopened) => {
                     tracing::info!(reopened, "looked for a cleanup to reopen");
@@ -32,7 +30,7 @@ pub fn reopen_cleanup(sync: SyncId, database: &Database, tasks: &Tasks) {
             }
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(pauses.pause()) => {}
             }
         }
     };

@@ -85,6 +85,21 @@ pub enum Stop {
     Over,
 }
 
+impl Stop {
+    /// A short stable name for logs.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Refused => "lease_refused",
+            Self::Expired => "lease_expired",
+            Self::RowsGone => "rows_gone",
+            Self::Shutdown => "shutdown",
+            Self::Over => "over",
+        }
+    }
+}
+
 /// A write may not start now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StartRefused {

@@ -7,7 +7,6 @@ pub mod figures;
 pub mod job;
 mod late_write;
 pub mod lease;
-mod pauses;
 pub mod pipeline;
 pub mod reaper;
 pub mod scheduler;

@@ -1,8 +1,9 @@
 //! A server that answers like GitHub: one repository with branches, commits, trees and blobs, and faults on demand.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -157,7 +158,7 @@ impl GithubServer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
+        self.state.lock()
     }
 }
 
@@ -168,7 +169,7 @@ pub fn refused(status: u16, message: &str) -> ResponseTemplate {
 
 impl Respond for Responder {
     fn respond(&self, request: &Request) -> ResponseTemplate {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         let path = request.url.path().to_owned();
         let query = request.url.query().map(|query| format!("?{query}")).unwrap_or_default();
         state.asked.push(format!("{path}{query}"));

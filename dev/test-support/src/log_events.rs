@@ -1,8 +1,9 @@
 //! What services log as WARN or ERROR: the table of docs/log-events.md, and what of it a test expects.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use shared_models::Invariant;
 
@@ -118,7 +119,7 @@ impl Expectations {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<Expected>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

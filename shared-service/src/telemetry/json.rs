@@ -81,8 +81,9 @@ impl Visit for Fields<'_> {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
+    use parking_lot::Mutex;
     use tracing_subscriber::fmt::MakeWriter;
     use tracing_subscriber::fmt::format::JsonFields;
     use tracing_subscriber::layer::SubscriberExt as _;
@@ -94,7 +95,7 @@ mod tests {
 
     impl io::Write for Buffer {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
@@ -123,7 +124,7 @@ mod tests {
                 inner.in_scope(|| tracing::warn!(error = %"line one\nline two", "did \"it\""));
             });
         });
-        let written = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        let written = String::from_utf8(buffer.0.lock().clone()).unwrap();
         assert_eq!(written.lines().count(), 1);
         let line: Value = serde_json::from_str(&written).unwrap();
         assert_eq!((&line["request_id"], &line["job_id"], &line["attempt"]), (&"r-1".into(), &"j-1".into(), &2.into()));

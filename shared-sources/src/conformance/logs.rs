@@ -1,8 +1,9 @@
 //! What a run logs, down to the last trace, on whichever of its threads.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tracing::Dispatch;
 use tracing::dispatcher::set_default;
 
@@ -31,11 +32,11 @@ impl Logs {
 
     /// Forgets what was logged so far.
     pub(super) fn forget(&self) {
-        self.0.lock().unwrap().clear();
+        self.0.lock().clear();
     }
 
     pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.0.lock()).into_owned()
     }
 
     fn capture(&self) -> Dispatch {
@@ -50,7 +51,7 @@ impl Logs {
 
 impl io::Write for Logs {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

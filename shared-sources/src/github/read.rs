@@ -2,13 +2,12 @@
 
 use bytes::Bytes;
 use futures::stream::{self, TryStreamExt as _};
-use tracing::info;
 
 use super::api::{Api, Head};
 use super::client::ApiClient;
 use super::content::{self, MAX_PATH_BYTES, Skip};
 use super::entity::{self, Origin};
-use super::tree::{Found, Walk};
+use super::tree::{Found, Step, Walk};
 use super::wire::{Commit, EntryKind};
 use super::{Github, GithubSettings};
 use crate::connector::Given;
@@ -58,17 +57,27 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     async fn read_commit(&self, commit: Commit) -> Result<(), SourceError> {
-        info!(repository = %self.origin.asked, branch = self.api.shown(&self.origin.branch), commit = commit.sha.as_str(), "reading a commit");
         let walk = Walk::new(&self.api, commit.content.tree.sha);
-        let found = stream::try_unfold(walk, |mut walk| async {
-            let found = walk.next().await?;
-            Ok(found.map(|found| (found, walk)))
+        let steps = stream::try_unfold(walk, |mut walk| async {
+            let step = walk.next().await?;
+            Ok(step.map(|step| (step, walk)))
         });
         // Each is read and handed on by itself, so a read goes on while another one waits for the pipeline.
-        found.try_for_each_concurrent(READS_IN_FLIGHT, |found| self.take(found)).await
+        steps.try_for_each_concurrent(READS_IN_FLIGHT, |step| self.take(step)).await
     }
 
-    async fn take(&self, found: Found) -> Result<(), SourceError> {
+    async fn take(&self, step: Step) -> Result<(), SourceError> {
+        match step {
+            Step::Entry(found) => self.take_entry(found).await,
+            Step::CutFolder(path) => {
+                let id = if path.is_empty() { self.origin.asked.to_string() } else { self.origin.id_of(&path) };
+                self.left_out.gap_with_all_below(&id, "it has more entries than GitHub lists");
+                Ok(())
+            }
+        }
+    }
+
+    async fn take_entry(&self, found: Found) -> Result<(), SourceError> {
         let entity = match found.kind {
             EntryKind::Link | EntryKind::Submodule => None,
             EntryKind::Folder | EntryKind::File if found.path.len() > MAX_PATH_BYTES => {

@@ -2,7 +2,8 @@
 //!
 //! One request lists everything, up to 100 000 entries. Where GitHub cuts the list, the folder is listed alone and
 //! each folder in it is asked for in its turn, again with everything below it. So a huge repository costs some requests
-//! more, and only one list after the other is in memory.
+//! more, and only one list after the other is in memory. Of a folder that is cut even so, what is listed is walked, and
+//! the cut is told.
 
 use super::api::Api;
 use super::wire::{EntryKind, Sha, Tree, TreeEntry};
@@ -27,6 +28,17 @@ struct Listing {
     entries: std::vec::IntoIter<TreeEntry>,
     /// Whether what is below is in this list as well.
     is_recursive: bool,
+    /// Whether GitHub left entries of the folder out.
+    is_cut: bool,
+}
+
+/// A step of a walk.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// To something that is listed.
+    Entry(Found),
+    /// Out of a folder that has more entries than GitHub lists; its path, empty for the root.
+    CutFolder(String),
 }
 
 /// Something in the repository.
@@ -47,11 +59,11 @@ impl<'a> Walk<'a> {
         Self { api, open: Vec::new(), next, entries: 0 }
     }
 
-    /// The next entry; a folder comes before what is in it.
+    /// The next step; a folder comes before what is in it.
     ///
     /// # Errors
-    /// [`SourceError`] if a list can't be had as a whole: the walk never leaves anything out.
-    pub(super) async fn next(&mut self) -> Result<Option<Found>, SourceError> {
+    /// [`SourceError`] if a list can't be had, or there are too many entries.
+    pub(super) async fn next(&mut self) -> Result<Option<Step>, SourceError> {
         loop {
             if let Some((prefix, sha)) = self.next.take() {
                 let listing = self.list(prefix, &sha).await?;
@@ -59,8 +71,11 @@ impl<'a> Walk<'a> {
             }
             let Some(listing) = self.open.last_mut() else { return Ok(None) };
             let Some(entry) = listing.entries.next() else {
-                self.open.pop();
-                continue;
+                let over = self.open.pop().filter(|listing| listing.is_cut);
+                match over {
+                    Some(cut) => return Ok(Some(Step::CutFolder(cut.prefix.trim_end_matches('/').to_owned()))),
+                    None => continue,
+                }
             };
             let path = format!("{}{}", listing.prefix, entry.path);
             let kind = entry.kind();
@@ -73,23 +88,17 @@ impl<'a> Walk<'a> {
                     "the repository has more than {MAX_ENTRIES} files and folders"
                 )));
             }
-            return Ok(Some(Found { path, kind, sha: entry.sha, size: entry.size }));
+            return Ok(Some(Step::Entry(Found { path, kind, sha: entry.sha, size: entry.size })));
         }
     }
 
     async fn list(&self, prefix: String, sha: &Sha) -> Result<Listing, SourceError> {
-        let listing =
-            |tree: Tree, is_recursive| Listing { prefix: prefix.clone(), entries: tree.tree.into_iter(), is_recursive };
         let everything = self.api.tree(sha, true).await?;
         if !everything.truncated {
-            return Ok(listing(everything, true));
+            return Ok(Listing { prefix, entries: everything.tree.into_iter(), is_recursive: true, is_cut: false });
         }
         drop(everything);
-        let folder = self.api.tree(sha, false).await?;
-        if folder.truncated {
-            let prefix = self.api.shown(&prefix);
-            return Err(SourceError::Failed(format!("the folder '/{prefix}' has more entries than GitHub lists")));
-        }
-        Ok(listing(folder, false))
+        let Tree { tree, truncated } = self.api.tree(sha, false).await?;
+        Ok(Listing { prefix, entries: tree.into_iter(), is_recursive: false, is_cut: truncated })
     }
 }

@@ -66,7 +66,6 @@ pub(super) struct Branch {
 /// The newest commit of a branch.
 #[derive(Debug, Deserialize)]
 pub(super) struct Commit {
-    pub(super) sha: Sha,
     #[serde(rename = "commit")]
     pub(super) content: CommitContent,
 }

@@ -26,10 +26,11 @@ fn add(source: Source, texts: u64) {
 #[cfg(test)]
 pub(crate) mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
-    use std::sync::{Arc, Mutex};
 
     use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+    use parking_lot::Mutex;
 
     use super::*;
 
@@ -44,7 +45,7 @@ pub(crate) mod tests {
 
         fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
             let label = key.labels().next().unwrap().value().to_owned();
-            Counter::from_arc(self.0.lock().unwrap().entry(label).or_default().clone())
+            Counter::from_arc(self.0.lock().entry(label).or_default().clone())
         }
 
         fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
@@ -59,7 +60,7 @@ pub(crate) mod tests {
     impl Counted {
         /// How many texts were cut, by source.
         pub(crate) fn texts(&self) -> Vec<(String, u64)> {
-            let counters = self.0.lock().unwrap();
+            let counters = self.0.lock();
             counters.iter().map(|(source, count)| (source.clone(), count.load(Ordering::Relaxed))).collect()
         }
     }

@@ -63,6 +63,20 @@ impl EmbedderError {
         }
     }
 
+    /// A short stable name for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Setup(_) => "embedder_setup",
+            Self::Unreachable(_) => "embedder_unreachable",
+            Self::Unanswered(_) => "embedder_unanswered",
+            Self::Unavailable { .. } => "embedder_unavailable",
+            Self::Refused { .. } => "embedder_refused",
+            Self::WrongDimensions { .. } => "embedder_dimensions",
+            Self::Malformed(_) => "embedder_malformed",
+        }
+    }
+
     /// Whether another input might have been taken.
     pub(super) const fn may_be_the_input(&self) -> bool {
         matches!(self, Self::Refused { status: 400 | 413 | 422, .. })

@@ -71,6 +71,24 @@ impl JobError {
         )
     }
 
+    /// A short stable name for logs: the texts may name what only the connection's owner may see.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Stopped(stop) => stop.code(),
+            Self::Source(error) => error.code(),
+            Self::SourceCrashed => "source_crashed",
+            Self::SourceDisabled(_) => "source_disabled",
+            Self::Vespa(error) => error.code(),
+            Self::Embedder(error) => error.code(),
+            Self::Arf(error) => error.code(),
+            Self::Refused { .. } => "entities_refused",
+            Self::Database(_) => "database",
+            Self::GivenUp => "given_up",
+            Self::PrepareCrashed => "prepare_crashed",
+        }
+    }
+
     /// What the job's row says, if its lease says `stop`. Texts are shown to the connection's owner.
     #[must_use]
     pub fn outcome(&self, stop: Stop) -> JobOutcome {

@@ -47,6 +47,6 @@ pub async fn write_manifest(run: &Run) -> Result<(), JobError> {
     match writer.store(StoreWrite::PutManifest(Box::new(manifest))).await {
         Ok(()) => Ok(()),
         Err(NotWritten::Job(error)) => Err(error),
-        Err(NotWritten::Refused(why)) => Err(writer.give_up(JobError::Refused { count: 1, last: why })),
+        Err(NotWritten::Refused(why)) => Err(writer.give_up(JobError::Refused { count: 1, last: why.text })),
     }
 }

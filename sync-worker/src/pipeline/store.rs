@@ -7,7 +7,7 @@ use shared_models::EntityKey;
 use shared_stores::arf::Blob;
 
 use super::error::JobError;
-use super::writer::{NotWritten, StoreWrite, Writer};
+use super::writer::{NotWritten, Refusal, StoreWrite, Writer};
 use crate::lease::WriteKind;
 
 /// Writes of one entity, made one by one when their turn comes: a large entity has thousands.
@@ -15,7 +15,7 @@ pub type Writes = Box<dyn Iterator<Item = StoreWrite> + Send>;
 
 /// Which entities had a write refused, and why.
 #[derive(Debug, Default)]
-pub struct Refusals(HashMap<EntityKey, String>);
+pub struct Refusals(HashMap<EntityKey, Refusal>);
 
 impl Refusals {
     /// Whether every write of the entity was taken.
@@ -27,7 +27,7 @@ impl Refusals {
     /// Why a write of the entity was refused, if one was.
     #[must_use]
     pub fn why(&self, key: EntityKey) -> Option<&str> {
-        self.0.get(&key).map(String::as_str)
+        self.0.get(&key).map(|refusal| refusal.text.as_str())
     }
 
     /// Adds those of other writes.
@@ -40,7 +40,7 @@ impl Refusals {
     /// # Errors
     /// [`JobError::Refused`] if too many were in a row.
     pub fn note(&self, writer: &Writer) -> Result<(), JobError> {
-        self.0.values().try_for_each(|why| writer.refused(why))
+        self.0.values().try_for_each(|refusal| writer.refused(refusal))
     }
 }
 

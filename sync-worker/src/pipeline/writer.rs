@@ -11,6 +11,7 @@ use std::time::Duration;
 use shared_database::entities::EntityWriter;
 use shared_database::{Database, DatabaseError};
 use shared_models::{DocumentId, EntityKey, SyncId};
+use shared_service::Backoff;
 use shared_stores::arf::{Blob, Manifest, PutHandle};
 use shared_stores::vespa::Document;
 use shared_stores::{ArfError, ArfStore, VespaClient, VespaError};
@@ -19,12 +20,10 @@ use tokio_util::sync::CancellationToken;
 use super::error::JobError;
 use super::limiter::Limiter;
 use crate::lease::{Lease, StartRefused, Stop, WriteKind, WriteTicket};
-use crate::pauses::pauses;
 
 /// Attempts at one write, refusals for overload not counted.
 const ATTEMPTS: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 2 } else { 200 });
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(if cfg!(test) { 2 } else { 200 }), Duration::from_secs(5));
 
 /// Refused entities in a row after which the fault isn't theirs.
 const MAX_REFUSED_IN_A_ROW: u32 = 50;
@@ -65,11 +64,20 @@ enum StoreError {
     Arf(#[from] ArfError),
 }
 
+/// Why a store refuses one entity for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// For logs.
+    pub code: &'static str,
+    /// For the job's row: the store's own words, which may hold the entity's.
+    pub text: String,
+}
+
 /// Why a write to a store wasn't made.
 #[derive(Debug)]
 pub enum NotWritten {
     /// The store refuses this one for good.
-    Refused(String),
+    Refused(Refusal),
     /// The job can't go on.
     Job(JobError),
 }
@@ -96,13 +104,13 @@ impl Writer {
     /// # Errors
     /// [`NotWritten`].
     pub async fn store(&self, write: StoreWrite) -> Result<(), NotWritten> {
-        let mut pauses = pauses(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pauses = PAUSES.pauses();
         let mut attempt = 1;
         loop {
             match self.try_store(&write).await? {
                 Ok(()) => return Ok(()),
                 Err(StoreError::Vespa(VespaError::Overloaded)) => {}
-                Err(error) if error.is_refusal() => return Err(NotWritten::Refused(error.to_string())),
+                Err(error) if error.is_refusal() => return Err(NotWritten::Refused(error.into())),
                 Err(error) if attempt == ATTEMPTS || !error.is_retryable() => {
                     return Err(NotWritten::Job(self.give_up(error.into())));
                 }
@@ -111,7 +119,7 @@ impl Writer {
                     attempt += 1;
                 }
             }
-            self.pause(pauses.next()).await.map_err(NotWritten::Job)?;
+            self.pause(pauses.pause()).await.map_err(NotWritten::Job)?;
         }
     }
 
@@ -180,7 +188,7 @@ impl Writer {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<bool, DatabaseError>>,
     {
-        let mut pauses = pauses(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pauses = PAUSES.pauses();
         loop {
             self.lease.writable().await?;
             let ticket = match self.lease.start_write() {
@@ -209,7 +217,7 @@ impl Writer {
                 }
                 Err(_) => tracing::warn!("PostgreSQL did not answer in time; trying again"),
             }
-            self.pause(pauses.next()).await?;
+            self.pause(pauses.pause()).await?;
         }
     }
 
@@ -222,14 +230,14 @@ impl Writer {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, DatabaseError>>,
     {
-        let mut pauses = pauses(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pauses = PAUSES.pauses();
         loop {
             match statement().await {
                 Ok(rows) => return Ok(rows),
                 Err(error) if error.is_retryable() => tracing::warn!(%error, "PostgreSQL is away; trying again"),
                 Err(error) => return Err(self.give_up(JobError::Database(error))),
             }
-            self.pause(pauses.next()).await?;
+            self.pause(pauses.pause()).await?;
         }
     }
 
@@ -242,11 +250,11 @@ impl Writer {
     ///
     /// # Errors
     /// [`JobError::Refused`] if too many were in a row.
-    pub fn refused(&self, why: &str) -> Result<(), JobError> {
+    pub fn refused(&self, refusal: &Refusal) -> Result<(), JobError> {
         let count = self.refused_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
-        tracing::warn!(why, "an entity was refused");
+        tracing::warn!(code = refusal.code, "an entity was refused");
         if count >= MAX_REFUSED_IN_A_ROW {
-            return Err(self.give_up(JobError::Refused { count, last: why.to_owned() }));
+            return Err(self.give_up(JobError::Refused { count, last: refusal.text.clone() }));
         }
         Ok(())
     }
@@ -257,8 +265,8 @@ impl Writer {
         error
     }
 
-    async fn pause(&self, pause: Option<Duration>) -> Result<(), JobError> {
-        self.unless_stopped(tokio::time::sleep(pause.unwrap_or(LONGEST_PAUSE))).await
+    async fn pause(&self, pause: Duration) -> Result<(), JobError> {
+        self.unless_stopped(tokio::time::sleep(pause)).await
     }
 
     /// Does what is no write until it is done, or drops it when the job is stopped or gives up.
@@ -308,6 +316,16 @@ impl StoreError {
             Self::Vespa(error) => error.is_retryable(),
             Self::Arf(error) => error.is_retryable(),
         }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::Vespa(error) => error.code(),
+            StoreError::Arf(error) => error.code(),
+        };
+        Self { code, text: error.to_string() }
     }
 }
 

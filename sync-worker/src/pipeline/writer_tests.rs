@@ -85,14 +85,15 @@ async fn a_refused_write_is_over_at_once_and_the_job_goes_on() {
 async fn many_refused_entities_in_a_row_end_the_job() {
     let (vespa, _requests) = vespa(&[400]).await;
     let writer = writer(vespa, &tempfile::tempdir().unwrap());
+    let no = Refusal { code: "no", text: "no".to_owned() };
     for _ in 0..MAX_REFUSED_IN_A_ROW - 1 {
-        assert!(writer.refused("no").is_ok());
+        assert!(writer.refused(&no).is_ok());
     }
     writer.taken();
     for _ in 0..MAX_REFUSED_IN_A_ROW - 1 {
-        assert!(writer.refused("no").is_ok());
+        assert!(writer.refused(&no).is_ok());
     }
-    assert!(matches!(writer.refused("no"), Err(JobError::Refused { .. })));
+    assert!(matches!(writer.refused(&no), Err(JobError::Refused { .. })));
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! What becomes of a repository.
 
-use crate::EntitySink;
+use crate::{EntitySink, ReadSummary};
 use serde_json::json;
 use shared_models::DocumentType;
 
-use super::{GithubServer, TOKEN, collected, config, credentials, limits, read, read_with, refused};
+use super::{GithubServer, Read, TOKEN, collected, config, credentials, limits, read, read_with, refused};
 
 #[tokio::test]
 async fn repository_folders_and_files_become_entities_that_know_where_they_are() {
@@ -108,10 +108,27 @@ async fn a_list_that_github_cuts_is_read_folder_by_folder() {
         assert_eq!(format!("{whole:?}"), format!("{by_folder:?}"));
         assert_eq!(server.asked_for("/git/trees/") - before, lists);
     }
-    // A folder that can't be listed at all is an error, not a gap.
-    server.list_at_most(2);
-    let error = read(&server).await.error().to_string();
-    assert_eq!(error, "the folder '/' has more entries than GitHub lists");
+}
+
+#[tokio::test]
+async fn a_folder_of_more_entries_than_github_lists_is_a_gap_and_the_rest_is_read() {
+    let files = [("big/a.txt", "a"), ("big/b.txt", "b"), ("big/c.txt", "c"), ("small/a.txt", "a")];
+    let server = GithubServer::with(&files).await;
+    for (entries, cut, kept, gone) in [
+        (2, vec!["octo/spoon/big"], "octo/spoon/big/c.txt", "octo/spoon/small/b.txt"),
+        (1, vec!["octo/spoon/big", "octo/spoon"], "octo/spoon/small/a.txt", "octo/other/a.txt"),
+    ] {
+        server.list_at_most(entries);
+        let Read { entities, outcome } = read(&server).await;
+        let ReadSummary { skipped, seen, .. } = outcome.unwrap();
+        let told: Vec<&str> = skipped.told().iter().map(|told| told.entity_id.as_str()).collect();
+        assert_eq!(told, cut);
+        assert!(skipped.told().iter().all(|told| told.reason == "it has more entries than GitHub lists"));
+        assert!(!seen.means_gone(kept) && seen.means_gone(gone));
+        let read: Vec<&str> = entities.iter().map(|entity| entity.id.as_str()).collect();
+        assert!(read.contains(&"octo/spoon/big/a.txt") && !read.contains(&"octo/spoon/big/c.txt"), "{read:?}");
+        assert_eq!(read.contains(&"octo/spoon/small/a.txt"), entries == 2, "{read:?}");
+    }
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 use wiremock::matchers::any;
@@ -95,13 +96,13 @@ impl S3Server {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
+        self.state.lock()
     }
 }
 
 impl Respond for Responder {
     fn respond(&self, request: &Request) -> ResponseTemplate {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         let query = request.url.query().map(|query| format!("?{query}")).unwrap_or_default();
         if state.endless == 0 {
             state.asked.push(format!("{}{query}", request.url.path()));
