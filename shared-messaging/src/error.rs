@@ -1,5 +1,8 @@
 //! What can go wrong with the broker.
 
+use lapin::ErrorKind;
+use lapin::protocol::{AMQPErrorKind, AMQPHardError};
+
 /// A failure between us and the broker.
 #[derive(Debug, thiserror::Error)]
 pub enum MessagingError {
@@ -9,6 +12,9 @@ pub enum MessagingError {
     /// The broker refused or the connection broke.
     #[error("talk to the broker: {0}")]
     Broker(#[from] lapin::Error),
+    /// The broker has the queue's name, but not yet the queue.
+    #[error("the queue is not up")]
+    QueueNotUp,
     /// The broker didn't answer in time.
     #[error("{0}: no answer from the broker in time")]
     Deadline(&'static str),
@@ -21,6 +27,24 @@ pub enum MessagingError {
     /// The connection ended.
     #[error("the connection ended")]
     ConnectionLost,
+}
+
+impl MessagingError {
+    /// What a refused start of a consumer means.
+    ///
+    /// RabbitMQ 3.10 knows a quorum queue from the moment when another connection begins to declare it. Whoever consumes
+    /// before its leader runs crashes the channel (`rabbit_quorum_queue:consume`), and is told INTERNAL_ERROR.
+    pub(crate) fn of_start(self) -> Self {
+        match self {
+            Self::Broker(error) if is_internal(&error) => Self::QueueNotUp,
+            other => other,
+        }
+    }
+}
+
+fn is_internal(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(amqp)
+        if *amqp.kind() == AMQPErrorKind::Hard(AMQPHardError::INTERNALERROR))
 }
 
 /// Why a message isn't known to be published. Every one of them may be tried again: consumers are idempotent by id.
@@ -56,6 +80,25 @@ impl PublishError {
             Self::Refused => "refused",
             Self::NotRequested => "not_requested",
             Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::protocol::{AMQPError, AMQPSoftError};
+
+    use super::*;
+
+    #[test]
+    fn only_an_internal_error_means_that_the_queue_is_not_up() {
+        let of_start = |kind: AMQPErrorKind| {
+            let error = ErrorKind::ProtocolError(AMQPError::new(kind, "INTERNAL_ERROR".into()));
+            MessagingError::Broker(error.into()).of_start()
+        };
+        assert!(matches!(of_start(AMQPHardError::INTERNALERROR.into()), MessagingError::QueueNotUp));
+        for other in [AMQPSoftError::NOTFOUND.into(), AMQPHardError::CONNECTIONFORCED.into()] {
+            assert!(matches!(of_start(other), MessagingError::Broker(_)));
         }
     }
 }

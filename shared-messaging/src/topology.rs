@@ -70,7 +70,7 @@ pub(crate) async fn open(address: &Address, role: &str) -> Result<(Connection, E
     Ok((connection, events))
 }
 
-/// Declares everything that isn's some process's own. Declaring again what is there changes nothing.
+/// Declares everything that isn't some process's own. Declaring again what is there changes nothing.
 pub(crate) async fn declare(connection: &Connection) -> Result<(), MessagingError> {
     exchange(connection, DEAD_LETTERS, ExchangeKind::Fanout).await?;
     exchange(connection, SYNC_CONTROL, ExchangeKind::Fanout).await?;

@@ -26,6 +26,8 @@ const UNAVAILABLE: Backoff = Backoff::new(Duration::from_secs(1), Duration::from
 /// After this long without a message a consumer makes sure that it still is one: RabbitMQ 3.10 doesn't always tell a
 /// consumer that its queue was deleted, if the queue is declared again at once.
 const SILENCE: Duration = Duration::from_secs(10);
+/// So many attempts in a row may find a queue that another process is just declaring; after them it is a fault.
+const QUEUE_IS_MADE: u32 = 4;
 
 /// Everything that one consumer consists of.
 pub(super) struct Supervisor<H> {
@@ -54,18 +56,25 @@ impl<H: Handler> Supervisor<H> {
     pub(super) async fn run(self) {
         let queue = self.subscription.label();
         let shutdown = self.shutdown.clone();
-        let mut pauses = RECONNECT.pauses();
+        let (mut pauses, mut made_for) = (RECONNECT.pauses(), 0);
         metrics::counter!("unweave_broker_reconnects_total", "connection" => queue).increment(0);
         while !shutdown.is_cancelled() {
             let began = Instant::now();
             let ended = Box::pin(self.on_one_connection()).await;
             self.connected.store(false, Ordering::Release);
             let Err(error) = ended else { break };
-            tracing::warn!(queue, %error, "the consumer starts over");
-            metrics::counter!("unweave_broker_reconnects_total", "connection" => queue).increment(1);
             if began.elapsed() > HEALTHY {
                 pauses.start_over();
+                made_for = 0;
             }
+            match error {
+                MessagingError::QueueNotUp if made_for < QUEUE_IS_MADE => {
+                    made_for += 1;
+                    tracing::info!(queue, "the queue is being made; the consumer starts over");
+                }
+                error => tracing::warn!(queue, %error, "the consumer starts over"),
+            }
+            metrics::counter!("unweave_broker_reconnects_total", "connection" => queue).increment(1);
             shutdown.run_until_cancelled(tokio::time::sleep(pauses.pause())).await;
         }
         tracing::info!(queue, "the consumer has stopped");
@@ -179,7 +188,8 @@ impl<H: Handler> Supervisor<H> {
         };
         within("set the prefetch", channel.basic_qos(prefetch.max(1), BasicQosOptions::default())).await?;
         let options = BasicConsumeOptions::default();
-        within("start consuming", channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
+        let consuming = channel.basic_consume(queue, "".into(), options, FieldTable::default());
+        within("start consuming", consuming).await.map_err(MessagingError::of_start)
     }
 }
 
