@@ -90,7 +90,7 @@ impl FromRequest for Caller {
     }
 }
 
-/// Without keys, what a request comes from must do: a page of any site could have a browser on this machine send it.
+/// Without keys only requests that name this machine are served: a page of any site could have a browser here send one.
 fn check_is_local(request: &HttpRequest) -> Result<(), Problem> {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let hosts = host.into_iter().chain(request.uri().authority().map(|authority| authority.as_str()));

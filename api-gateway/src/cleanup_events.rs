@@ -3,7 +3,7 @@
 //! One poll a second reads every cleanup that somebody watches through this gateway, in one query; without a watcher
 //! nothing is read. The row is the truth, so a client that was cut off, or whose gateway has gone, loses nothing by
 //! connecting again anywhere: the first event is the cleanup as it is. Streams end at shutdown at once, and after
-//! [`stream::LIFETIME`], so that a key that was deleted meanwhile is asked for again.
+//! [`stream::LIFETIME`], so that the key is checked again: it may be gone by then.
 
 use std::collections::HashMap;
 use std::sync::Arc;

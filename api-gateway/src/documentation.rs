@@ -21,7 +21,7 @@ mod tests;
 
 const PAGE: &str = include_str!("documentation/page.html");
 const START: &str = include_str!("documentation/page.js");
-/// The page's files are of this server; only its own styles and the icons in them stand inline.
+/// The page's files come from this server; only its own styles and the icons in them stand inline.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -50,7 +50,7 @@ use crate::relay::RelayBell;
 use crate::settings::Settings;
 use crate::state::AppState;
 
-/// Each request makes and drops many small things, and one may end on another thread than the one it began on.
+/// Each request makes and drops many small things, and may end on another thread than the one that it began on.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -99,10 +99,10 @@ pub enum Problem {
     /// The connection isn't authenticated by credentials.
     #[error("Credentials can only be updated for direct authentication")]
     NotDirect,
-    /// The source can't run from a cursor.
+    /// The schedule is more frequent than hourly, and the source can't run from a cursor.
     #[error("Source '{0}' does not support continuous syncs. Minimum interval is 1 hour.")]
     TooFrequent(String),
-    /// The source can't run from a cursor, in a change.
+    /// The same, in a change.
     #[error(
         "Source '{0}' does not support continuous syncs. Minimum schedule interval is 1 hour (e.g., '0 * * * *' for \
          hourly)."

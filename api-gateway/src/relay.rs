@@ -17,8 +17,8 @@ const BATCH: i64 = 64;
 const IN_FLIGHT: usize = 16;
 const VISIBILITY: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(1);
-/// What comes while the relay is at work is let gather for so long: each claim and each mark is a commit, whether of one
-/// message or of sixty.
+/// How long messages gather between two batches: each claim and each mark is a commit, whether of one message or of
+/// sixty.
 const GATHER: Duration = Duration::from_millis(10);
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const KEEP_PUBLISHED: Duration = Duration::from_secs(24 * 3600);

@@ -99,7 +99,7 @@ async fn until_stopped(server: Server, shutdown: CancellationToken) -> anyhow::R
 fn listen(settings: &HttpSettings) -> anyhow::Result<TcpListener> {
     let address = settings.listen;
     let listener = TcpListener::bind(address).with_context(|| format!("listen on LISTEN {address}"))?;
-    // Every connection gets it from its listener: one whose client doesn't take an answer is dropped by the kernel.
+    // Every connection inherits it from its listener: one whose client doesn't take an answer is dropped by the kernel.
     let patience = u32::try_from(settings.client_timeout.as_millis()).unwrap_or(u32::MAX);
     rustix::net::sockopt::set_tcp_user_timeout(&listener, patience).context("limit how long clients may not read")?;
     Ok(listener)

@@ -34,7 +34,8 @@ pub struct Settings {
     /// Whether the rate limits of the organizations' plans are switched off
     #[arg(long, env = "DISABLE_RATE_LIMIT", value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
     pub disable_rate_limit: bool,
-    /// First key of the first organization, 43 characters (URL-safe base64 of 32 bytes); made and logged if not given; a secret
+    /// First key of the first organization, 43 characters (URL-safe base64 of 32 bytes); made and logged if not given;
+    /// a secret
     #[arg(long, env = "INITIAL_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret)]
     pub initial_api_key: Option<SecretString>,
     /// How often deletions that nobody waits for are looked for

@@ -149,7 +149,7 @@ async fn del_5_a_deletion_that_is_overdue_is_told_once() {
     let api = &gateway.api;
     let collection = api.collection().await;
     api.stub(&collection, json!({"sync_immediately": true})).await;
-    // Its lease lasts for an hour: no worker of ours has such a one.
+    // Its lease lasts for an hour: no worker of ours takes one so long.
     gateway.database.execute(RUNNING).await;
     gateway.service.expects.violation(Invariant::Complete);
     gateway.request_deletion("source_connection").await;

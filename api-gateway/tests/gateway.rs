@@ -182,8 +182,8 @@ impl Gateway {
         Self { service, database, admin, api: Api { http, url, key: key.to_owned() }, rest }
     }
 
-    /// Marks connections or collections as D1 does. Only just requested, so the finisher leaves them alone, and so does the
-    /// test.
+    /// Marks connections or collections as D1 does. Only just requested, so the finisher leaves them alone, and so does
+    /// the test.
     pub async fn request_deletion(&self, table: &str) {
         self.rest.may_leave([Leftover::Deletions]);
         self.database.execute(&deletion_requested(table)).await;

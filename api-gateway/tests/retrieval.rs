@@ -1,4 +1,5 @@
-//! Search against the stand-in and an embedder: strategies, filters, the forms of older clients; DEL-3 through all of them.
+//! Search against the stand-in and an embedder: strategies, filters, the forms of older clients; DEL-3 through all of
+//! them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -60,9 +60,9 @@ pub enum SliceEnd {
     HeldBack,
 }
 
-/// Slices in a row that may end without a removal before that is an error.
+/// So many slices in a row without a removal are an error.
 const MAX_IDLE_SLICES: u32 = 3;
-/// Removals beyond twice of what was found before that is an error: acknowledged removals don't stay.
+/// More removals than this beyond twice what was found are an error: acknowledged removals don't stay.
 const SURPLUS: u64 = 10_000;
 
 /// A target holds something, but a whole round, or slice after slice, removed nothing.

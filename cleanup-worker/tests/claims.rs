@@ -120,7 +120,7 @@ async fn a_row_that_became_due_since_the_last_claim_is_not_waited_for() {
         assert_eq!(wait(&open).await, Some(Duration::ZERO), "{assignments}");
         assert_eq!(wait(&closed).await, in_the_closed_hours, "{assignments}");
     }
-    // Nor is a later one, beside one that is due.
+    // One that is due later, beside it, changes nothing.
     let later = rows.cleanup_of(SyncId::random()).await;
     rows.set(later, "next_attempt_at = clock_timestamp() + interval '1 hour'").await;
     assert_eq!(wait(&open).await, Some(Duration::ZERO));

@@ -1,6 +1,7 @@
 //! API keys. Only a key's SHA-256 is stored: 32 random bytes need no salt and no slow hash.
 //!
-//! Keeps DEL-9: every call names the organization, but the look-up by hash in [`crate::rate_limits`], which finds it.
+//! Keeps DEL-9: every call names the organization, but for the look-up by hash in [`crate::rate_limits`], which finds
+//! it, and the note that the key it found was used.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Source connections, as their organization sees them.
 //!
-//! Keeps DEL-9: every call names the organization. A connection whose deletion is requested is as good as gone in every read,
-//! but for [`Database::find_connection`], which says so.
+//! Keeps DEL-9: every call names the organization. A connection whose deletion is requested is as good as gone in every
+//! read, but for [`Database::find_connection`] and [`Visibility::UntilGone`], which say so.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

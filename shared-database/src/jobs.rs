@@ -52,7 +52,7 @@ pub struct SyncJob {
     pub error_details: Option<serde_json::Value>,
 }
 
-/// Why no job was created.
+/// What asking for a job came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewJob {
     /// A pending job, and a `RunSync` in the outbox.
@@ -131,7 +131,7 @@ pub enum JobChoice {
     PendingFor(Duration),
 }
 
-/// What a job has done so far. Entities.
+/// What a job has done so far, in entities.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct JobCounts {

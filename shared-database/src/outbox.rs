@@ -1,7 +1,7 @@
 //! The outbox: messages that commit with the rows they speak of (DEL-1).
 //!
 //! The relay claims due rows for a while, publishes them outside of any transaction, and marks them. If it dies between
-//! publish and mark, the claim runs out and the row is published again: consumers are idempotent by message id.
+//! publish and mark, the claim runs out and the row is published again: consumers are idempotent by the rows (DEL-6).
 
 use std::time::Duration;
 

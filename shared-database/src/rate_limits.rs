@@ -90,7 +90,7 @@ macro_rules! recent {
     };
 }
 
-/// A type of its own, other than a text with binds, is prepared once a session: no round trip for parsing.
+/// The statement. Diesel prepares one with a type of its own once a session: no round trip for parsing.
 #[derive(Debug, QueryId)]
 struct Admit {
     hash: Vec<u8>,

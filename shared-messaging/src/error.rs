@@ -47,7 +47,7 @@ fn is_internal(error: &lapin::Error) -> bool {
         if *amqp.kind() == AMQPErrorKind::Hard(AMQPHardError::INTERNALERROR))
 }
 
-/// Why a message isn't known to be published. Every one of them may be tried again: consumers are idempotent by id.
+/// Why a message isn't known to be published. Every one of them may be tried again: consumers are idempotent (DEL-6).
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// There is no usable connection; nothing was sent.

@@ -1,7 +1,7 @@
 //! Cleanups: the durable record of one deleted sync, which is its work order and its tombstone.
 //!
-//! `scheduled → purging → settling → done`; `settling → purging` when not empty; `done → scheduled` when reopened;
-//! `→ refused` when the guard finds the sync live.
+//! `scheduled → purging → settling → done`; `settling → purging` when not empty; back to `scheduled` after a failed
+//! attempt and when reopened; `→ refused` when the guard finds the sync live.
 
 use std::collections::{BTreeMap, BTreeSet};
 

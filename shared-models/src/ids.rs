@@ -54,11 +54,11 @@ id! {
     CleanupId,
     /// A receipt of a finished cleanup.
     ReceiptId,
-    /// A message: consumers are idempotent by it.
+    /// A message: its name in headers, rows and logs. Consumers are idempotent by the rows, not by it.
     MessageId,
     /// One HTTP request; it travels through messages, rows and logs to the receipt.
     RequestId,
-    /// One process start of a worker that may hold leases and claims.
+    /// One process start of a sync-worker, which may hold leases.
     LeaseOwner,
 }
 

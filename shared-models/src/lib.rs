@@ -1,4 +1,5 @@
-//! The vocabulary that every part of Unweave shares: ids, states and their transitions, messages, sources, receipts, invariants.
+//! The vocabulary that every part of Unweave shares: ids, states and their transitions, messages, schedules, plans,
+//! receipts, invariants, wire types.
 //!
 //! Nothing here does I/O. A word that appears in SQL, in a queue, in a metric or on the wire has its one spelling here.
 

@@ -73,9 +73,6 @@ impl Message {
     }
 
     /// The message as JSON bytes, with its version.
-    ///
-    /// # Panics
-    /// Never: the types hold nothing that JSON can't.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
@@ -127,7 +124,7 @@ pub struct Garbage(pub String);
 /// A message with what travels in its headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// Consumers are idempotent by this id.
+    /// Its name in headers, rows and logs; the same each time that it is published.
     pub message_id: MessageId,
     /// The request that caused it, if one did.
     pub request_id: Option<RequestId>,

@@ -11,7 +11,7 @@ text_enum! {
         Pro = "pro",
         /// Several products.
         Team = "team",
-        /// Without limit: the default, so that nobody is refused by a service that he runs himself.
+        /// Without limit: the default, so that nobody is refused by a service of their own.
         Enterprise = "enterprise",
     }
 }

@@ -1,4 +1,4 @@
-//! The blob store on a local folder.
+//! The ARF store on a local folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};

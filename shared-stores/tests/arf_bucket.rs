@@ -1,4 +1,4 @@
-//! The blob store on S3: against a small S3 server, and against one that fails.
+//! The ARF store on S3: against a small S3 server, and against one that fails.
 
 use bytes::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};

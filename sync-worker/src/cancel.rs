@@ -12,7 +12,7 @@ use shared_models::{Message, SyncJobId};
 
 use crate::lease::{Lease, Stop};
 
-/// Cancels of jobs that aren't known here are remembered for the moment between a claim and its registration.
+/// Most cancels of jobs unknown here that are remembered: for the moment between a claim and its registration.
 const MAX_EARLY: usize = 256;
 
 /// The jobs that run in this process.

@@ -79,7 +79,7 @@ impl JobRun {
     async fn work(&self) -> JobOutcome {
         let outcome = {
             let mut pipeline = Box::pin(self.pipeline());
-            // Polled on while its writes are waited for: they end with it, not without it.
+            // The pipeline is polled on while its writes are waited for: it carries them to their end.
             let stopped = async {
                 self.lease.stopped().await;
                 self.lease.all_writes_closed().await;
@@ -147,7 +147,7 @@ impl JobRun {
         };
         let connection = self.job.source_connection_id;
         let credentials = writer.read_rows(|| database.credentials(&tools.cipher, connection)).await?;
-        // What lies before a cursor of another form's time would never be written in this one.
+        // What lies before a cursor of another form would never be written in this one.
         let goes_on = !self.job.force_full_sync && self.job.cursor_form.as_ref() == Some(&self.form());
         let cursor = self.job.cursor.clone().filter(|_| goes_on);
         if self.job.cursor.is_some() && cursor.is_none() {

@@ -26,7 +26,7 @@ use sync_worker::worker::{RunMessages, Worker};
 use sync_worker::{figures, reaper, scheduler};
 use tokio::sync::Semaphore;
 
-/// A job makes and drops many small things on all threads, which the system's own allocator spends a tenth of its time on.
+/// A job makes and drops many small things on all threads: the system's own allocator took a tenth of its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -34,7 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const DRAIN: Duration = Duration::from_secs(24);
 /// Batches that are embedded at the same time, of all jobs.
 const BATCHES_IN_FLIGHT: u16 = 4;
-/// A batch takes a model on a small machine some seconds.
+/// A model on a small machine takes some seconds for a batch.
 const EMBEDDING_TIMEOUT: Duration = Duration::from_secs(30);
 const STORE_PROBE: Duration = Duration::from_millis(1_500);
 

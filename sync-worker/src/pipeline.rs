@@ -53,7 +53,7 @@ const READ_AHEAD: usize = 8;
 pub async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<Option<Value>, JobError> {
     match bring_up_to_date(run, reading, tasks).await {
         Ok(ReadSummary { skipped, cursor, .. }) => {
-            // The source would not yield what a store has refused again: the next job must start where this one did.
+            // The source would not yield again what a store has refused: the next job must start where this one did.
             let all_taken = run.counts.now().failed == 0;
             run.counts.add(Counted::Failed, skipped.count());
             told::tell(run, &skipped).await?;

@@ -1,8 +1,9 @@
 //! The scheduler: makes jobs of schedules that are due.
 //!
-//! Every worker runs it, for all connections; who fires what is settled in PostgreSQL (see `shared_database::schedules`).
-//! A worker that dies in mid-firing has fired nothing of its batch, and the others take it. Whatever publishes the
-//! messages, or nothing does: the jobs are pending rows, and every worker looks for those.
+//! Every worker runs it, for all connections; who fires what is settled in PostgreSQL (see
+//! `shared_database::schedules`). A worker that dies in mid-firing has fired nothing of its batch, and the others take
+//! it. It doesn't matter whether a job's message is ever published: the job is a pending row, and every worker looks
+//! for those.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ struct Scheduler {
     database: Database,
     fired: Bell,
     shutdown: CancellationToken,
-    /// Those that have been logged, as of the last review.
+    /// Connections that have been logged as unreadable, as of the last review.
     unreadable: Arc<Mutex<HashSet<SourceConnectionId>>>,
 }
 

@@ -49,7 +49,8 @@ pub struct SyncSettings {
     /// Writes to the stores that are under way at the same time, of all jobs together
     #[arg(long, env = "WRITES_IN_FLIGHT", value_name = "COUNT", default_value_t = 96, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub writes_in_flight: u32,
-    /// How long a sync goes on asking for the vectors of one batch while the embedder is overloaded or away, before it fails
+    /// How long a sync goes on asking for the vectors of one batch while the embedder is overloaded or away, before it
+    /// fails
     #[arg(long, env = "EMBEDDER_PATIENCE", value_name = "DURATION", default_value = "2m", value_parser = humantime::parse_duration)]
     pub embedder_patience: Duration,
     /// Largest raw file that is kept, in bytes; of larger ones only the text is

@@ -129,7 +129,7 @@ impl Handler for RunMessages {
         let slot = self.0.slots.acquire().await;
         let has_slot = slot.is_ok();
         drop(slot);
-        // The look for pending jobs may have found the slot taken by this question.
+        // A look for pending jobs may have found no slot while this question held the last one.
         self.0.look_now.ring();
         has_slot && self.0.tools.holder.control.ping().await.is_ok()
     }

@@ -86,7 +86,7 @@ async fn del_2_a_worker_that_wakes_with_a_late_write_reopens_the_cleanup() {
 async fn a_worker_that_wakes_without_an_open_write_only_stops() {
     let stage = Stage::new().await;
     let sleeper = stage.worker().await;
-    // A source that says nothing for a minute after its first entity.
+    // A source that says nothing for 100 s after its first entity.
     let connection = stage.connection("timed", json!({"entity_count": 2, "duration_seconds": 200.0})).await;
     let job = stage.run(connection).await;
     stage.wait_for_entities(connection, 1).await;

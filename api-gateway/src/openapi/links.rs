@@ -11,7 +11,7 @@ const ID: &str = "$response.body#/id";
 const READABLE_ID: &str = "$response.body#/readable_id";
 const CONNECTION: &str = "$request.path.source_connection_id";
 
-/// Operation, operation that its 200 leads to, the parameters that this one takes from it.
+/// An operation, one that its 200 leads to, and the parameters that the latter takes from that answer.
 type Step = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const STEPS: &[Step] = &[

@@ -1,7 +1,7 @@
 //! `/collections/{id}/search`: instant, classic and agentic, and the form that older clients use.
 //!
-//! The header `X-Retrieval-Strategy` says how hits were really found and ranked. There is no language model: classic answers
-//! like a hybrid instant search, agentic is refused.
+//! The header `X-Retrieval-Strategy` says how hits were really found and ranked. There is no language model: classic
+//! answers like a hybrid instant search, agentic is refused.
 
 use actix_web::web::{Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};

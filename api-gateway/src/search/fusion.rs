@@ -1,7 +1,7 @@
 //! Two rankings made one by reciprocal rank: what is high in both comes first, whatever their scores mean.
 //!
-//! Rankings are looked at in stages, each twice as deep as the one before, and a deeper stage only adds hits at the end: so
-//! an early page costs little, and all pages are parts of one order.
+//! Rankings are looked at in stages, each twice as deep as the one before, and a deeper stage only adds hits at the
+//! end: so an early page costs little, and all pages are parts of one order.
 
 use std::collections::{BTreeMap, BTreeSet};
 

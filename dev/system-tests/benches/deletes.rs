@@ -24,7 +24,7 @@ const ROUNDS: usize = 5;
 const CLIENTS: usize = 8;
 const EACH: usize = 250;
 const DELETES: usize = CLIENTS * EACH;
-/// What the gateway is to reach of plain SQL.
+/// Which part of plain SQL's rate the gateway is to reach.
 const TARGET: f64 = 0.7;
 const BOUND: Duration = Duration::from_secs(60);
 

@@ -1,9 +1,9 @@
 //! `make bench-sync`: how fast a sync writes, beside the official `vespa feed` of the same documents into the same kind of
 //! server, and what processor time each of them takes for a document. The two take turns on this machine.
 //!
-//! The sync does more: it makes the documents from a source, writes two entity rows' states, and a blob for each entity and
-//! file. `vespa feed` reads a finished file. `make` puts the temporary folders into memory: on ext4 a new file takes long
-//! where many were just removed, which is what rounds do to each other.
+//! The sync does more: it makes the documents from a source, writes each entity's row twice, and a blob for each entity
+//! and file. `vespa feed` reads a finished file. `make` puts the temporary folders into memory: on ext4 a new file
+//! takes long where many were just removed, which is what rounds do to each other.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

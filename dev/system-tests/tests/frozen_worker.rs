@@ -115,7 +115,7 @@ async fn del_2_a_worker_frozen_inside_a_database_statement_holds_nothing_up_and_
     let deleted = busy.delete().await;
     assert_eq!(deleted.status, 200, "{}", deleted.body);
     busy.system.wait_for_cleanups(1).await;
-    // Statements of the fresh sync shall not linger.
+    // Statements of the fresh sync must not linger.
     sql.batch_execute("DROP TRIGGER linger ON entity").await.unwrap();
     busy.thaw_and_check(1).await;
 }

@@ -70,7 +70,7 @@ impl Database {
         row.map(ClaimedCleanup::try_from).transpose()
     }
 
-    /// `done → scheduled` for rows whose later check has come. The claim grows, so that nobody who held it can't come back.
+    /// `done → scheduled` for rows whose later check has come. The claim grows, so that nobody who held it comes back.
     async fn reopen_for_check(&self, known: &[PurgeTarget], allowed: &AllowedHours) -> Result<()> {
         let (from, to) = allowed.bounds();
         sql_query(moves::reopen_for_check())

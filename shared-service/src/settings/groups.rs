@@ -138,7 +138,8 @@ impl EmbedderSettings {
 /// The store of raw captures.
 #[derive(Debug, Clone, Args)]
 pub struct ArfSettings {
-    /// The ARF store: file:///directory, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix; may hold a secret
+    /// The ARF store: file:///directory, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix; may hold a
+    /// secret
     #[arg(long, env = "ARF_URL", value_name = "URL", hide_env_values = true, value_parser = arf_url)]
     pub arf_url: Url,
 }
@@ -146,7 +147,8 @@ pub struct ArfSettings {
 /// The keys that encrypt source credentials.
 #[derive(Debug, Clone, Args)]
 pub struct CredentialsKeysSettings {
-    /// Keys that encrypt source credentials, as id:base64-of-32-bytes[,id2:…]; the first encrypts, all decrypt; a secret
+    /// Keys that encrypt source credentials, as id:base64-of-32-bytes[,id2:…]; the first encrypts, all decrypt; a
+    /// secret
     #[arg(long, env = "CREDENTIALS_KEYS", value_name = "ID:KEY,…", hide_env_values = true)]
     pub credentials_keys: KeyRing,
 }

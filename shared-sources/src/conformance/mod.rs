@@ -1,7 +1,7 @@
 //! What every source keeps to, whatever it reads. One line in [`sources`] puts a source through all of it.
 //!
 //! A source brings a [`Stand`]: a small world of its own in which things can be made to go wrong. What a source can't
-//! have (a container-less emptiness, an entity that can't be read) its stand says with `None`.
+//! have (nothing to read at all, an entity that can't be read) its stand says with `None` or `false`.
 
 mod logs;
 mod memory;

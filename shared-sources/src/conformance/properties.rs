@@ -21,7 +21,7 @@ pub(super) async fn a_second_run_yields_the_same<S: Stand>() {
     assert_eq!((format!("{unversioned:?}"), &summary), (format!("{:?}", changed.iter().collect::<Vec<_>>()), &again));
 }
 
-/// Nobody takes entities any more, at the first entity: the run ends within a second.
+/// When nobody takes entities any more after the first one, the run ends within a second.
 pub(super) async fn a_cancel_stops_reading_within_a_second<S: Stand>() {
     let mut stand = S::start().await;
     stand.fill(2_000).await;

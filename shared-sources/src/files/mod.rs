@@ -9,9 +9,9 @@
 //! A file or folder that can't be read is counted, and what is known of it stays until it can: only what the folder
 //! doesn't list any more is gone. If the root itself can't be read the run fails.
 //!
-//! Memory is bounded, for all jobs together (see [`crate::tools::memory`]): of a file's text the first MiB is searched (`truncated`
-//! says so), larger files than the blob limit are read no further than that, and a folder of more than a million names
-//! counts as unreadable.
+//! Memory is bounded, for all jobs together (see [`crate::tools::memory`]): of a file's text the first MiB is searched
+//! (`truncated` says so), larger files than the blob limit are read no further than that, and a folder of more than a
+//! million names counts as unreadable.
 //!
 //! Not guaranteed: that a run sees one state of the folder. A file that changes while it is read yields a mixture, and
 //! the next run mends it, for its time of change was looked at before its content. A network file system that hangs

@@ -11,9 +11,10 @@
 //! single wait without an answer is longer than the operator allows ([`GithubSettings`]).
 //!
 //! **Nothing is taken for removed by mistake.** A file that the tree names and that isn't there is a gap, if the
-//! repository can still be read; a folder that can't be listed ends the run with an error, as does a list that GitHub
-//! cuts. Binary files, files of more than 10 MiB, Git LFS pointers and paths of more than 4 095 bytes are skipped and
-//! counted; symbolic links are never followed, and submodules belong to another repository: neither counts.
+//! repository can still be read, and so is what GitHub leaves out of the list of a single folder; a folder that can't
+//! be listed ends the run with an error. Binary files, files of more than 10 MiB, Git LFS pointers and paths of more
+//! than 4 095 bytes are skipped and counted; symbolic links are never followed, and submodules belong to another
+//! repository: neither counts.
 //!
 //! Not guaranteed: times of files; asking for each one's last commit would double the requests.
 

@@ -46,7 +46,8 @@ impl Validate for GithubSettings {}
 
 /// Base URLs of the APIs that tokens may be sent to; the first one is meant where none is named.
 ///
-/// As a setting: URLs with commas between them, e.g. `https://api.github.com,https://github.example.com/api/v3`, or `none`.
+/// As a setting: URLs with commas between them, e.g. `https://api.github.com,https://github.example.com/api/v3`, or
+/// `none`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct GithubApis(Vec<Url>);
 

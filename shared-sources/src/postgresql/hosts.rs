@@ -1,5 +1,5 @@
-//! Which servers the operator lets connections reach. Where tenants aren't trusted, they could otherwise make a worker
-//! try every address that it can reach.
+//! Which servers the operator lets connections reach. Whoever creates connections could otherwise make a worker try
+//! every address that it can reach.
 
 use std::str::FromStr;
 

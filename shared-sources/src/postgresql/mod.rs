@@ -10,9 +10,9 @@
 //! Servers from version 11 on are understood.
 //!
 //! What is not read is bounded and told: a text beyond 1 MiB is cut, a row beyond 4 MiB counts as failed and leaves the
-//! index, a table that may not be read counts as failed and what is known of it stays. Rows that row-level security hides
-//! from the role aren't there for us. Views and foreign tables are read only if they are named: they repeat or fetch what is
-//! elsewhere.
+//! index, a table that may not be read counts as failed and what is known of it stays. Rows that row-level security
+//! hides from the role aren't there for us. Views and foreign tables are read only if they are named: they repeat or
+//! fetch what is elsewhere.
 //!
 //! A row is known by its primary key. Without one it is known by a hash of its content and, among equal rows, by number:
 //! changing such a row removes an entity and adds another.

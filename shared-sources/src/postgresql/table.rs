@@ -14,7 +14,7 @@ pub(super) const TABLE: &str = "PostgreSQLTableEntity";
 
 const SCHEMA: &str = "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1::text";
 
-/// Partitions are read through their parents, unless they are named. So are views and foreign tables only if named.
+/// Partitions are read through their parents, unless they are named; views and foreign tables only if they are named.
 const TABLES: &str = "
     SELECT c.oid, c.relname::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
            has_any_column_privilege(c.oid, 'SELECT')

@@ -22,7 +22,7 @@ const MAX_KEY_CHARS: usize = 400;
 
 /// Of a larger text only the beginning is read, and three dots tell so: not every encoding of a database has an ellipsis.
 const MAX_VALUE_BYTES: usize = 1024 * 1024;
-/// The beginning, in characters: of four bytes each they are as much.
+/// The beginning, in characters: at four bytes each they are no more than that.
 const BEGINNING_CHARS: usize = MAX_VALUE_BYTES / 4;
 
 /// Settings that not every version has: a dropped connection is noticed while a query runs; no limit on the whole read.
@@ -31,8 +31,8 @@ const OPTIONAL_SETTINGS: &str = "
     FROM (VALUES ('client_connection_check_interval', '5s'), ('transaction_timeout', '0')) AS v(name, value)
     JOIN pg_catalog.pg_settings s ON s.name = v.name";
 
-/// One state for the whole run, as the role sees it. Texts of values don't depend on the role's or the database's settings,
-/// and no name resolves to something that the owner's database defines.
+/// One state for the whole run, as the role sees it. Texts of values don't depend on the role's or the database's
+/// settings, and no name resolves to something that the owner's database defines.
 const BEGIN: &str = "
     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL search_path = pg_catalog;

@@ -37,7 +37,7 @@ pub(super) enum Refusal {
     Missing(String),
     /// Whatever was asked for may not be read, or not now; with S3's code.
     Forbidden(String),
-    /// Anything else that no other object will meet with less luck.
+    /// Anything else; other objects would meet the same.
     Final(String),
 }
 

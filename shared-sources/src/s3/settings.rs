@@ -20,8 +20,8 @@ const AMAZON: &str = "aws";
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 pub struct S3Settings {
-    /// Endpoints that the source `s3` may use, the default one first: URLs, or aws for Amazon S3; separated by commas. None
-    /// allows none
+    /// Endpoints that the source `s3` may use, the default one first: URLs, or aws for Amazon S3; separated by commas.
+    /// None allows none
     #[arg(
         id = "s3_source_endpoints",
         long,

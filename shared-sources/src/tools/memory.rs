@@ -17,7 +17,7 @@ fn room() -> &'static Semaphore {
     &ROOM
 }
 
-/// Of each test its own: one that waits for all of it would wait for ever for one that keeps what it read.
+/// Each test has its own: one that waits for all of it would wait for ever for another that keeps what it read.
 #[cfg(test)]
 fn room() -> &'static Semaphore {
     thread_local!(static ROOM: &'static Semaphore = Box::leak(Box::new(new_room())));

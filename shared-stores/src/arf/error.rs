@@ -1,8 +1,8 @@
-//! What can go wrong in the blob store.
+//! What can go wrong in the ARF store.
 
 use std::time::Duration;
 
-/// An operation on the blob store failed. Texts name the operation, never a file.
+/// An operation on the ARF store failed. Texts name the operation, never a file.
 #[derive(Debug, thiserror::Error)]
 pub enum ArfError {
     /// The store can't be used as configured.

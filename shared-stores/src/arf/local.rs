@@ -1,8 +1,9 @@
 //! Blobs in a local folder, written and read without `object_store`.
 //!
-//! That lists a folder without the files `x#1` that a killed write leaves, and follows symbolic links: a purge and its
-//! verification must see every entry and follow none. And it writes a blob with more calls and changes of thread than the
-//! writing takes, and makes every folder that is missing, also on the mount point of a volume that went away.
+//! That crate lists a folder without the files `x#1` that a killed write leaves, and follows symbolic links: a purge
+//! and its verification must see every entry and follow no link. It also writes a blob with more calls and changes of
+//! thread than the writing takes, and makes every folder that is missing, even on the mount point of a volume that went
+//! away.
 //!
 //! Everything here blocks and is called on the blocking pool.
 

@@ -15,7 +15,7 @@ pub struct Manifest {
     pub collection_id: CollectionId,
     /// The collection's name in URLs.
     pub collection_readable_id: String,
-    /// The tenant.
+    /// The organization.
     pub organization_id: OrganizationId,
     /// When the first job wrote it.
     pub created_at: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! The blob store's face: the same calls for a local folder and for a bucket.
+//! The ARF store's face: the same calls for a local folder and for a bucket.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub const MAX_BLOB_BYTES: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct ArfStore {
     backend: Backend,
-    /// Closed from the start: it only counts, and so [`ArfStore::drain`] can wait for none left.
+    /// Closed from the start: it only counts, so that [`ArfStore::drain`] can wait until none is left.
     writes: TaskTracker,
 }
 
@@ -96,9 +96,10 @@ impl ArfStore {
         }
     }
 
-    /// Writes blobs one after the other on one thread, and returns those that it didn't write: after a failure, or because
-    /// `start` said no, which is asked before each and whose answer is held until that write has ended. For a local folder,
-    /// where a thread for each blob costs more than the blob; a bucket's blobs are all returned, to be written at a time.
+    /// Writes blobs one after the other on one thread, and returns those that it didn't write: after a failure, or
+    /// because `start` said no, which is asked before each and whose answer is held until that write has ended. This is
+    /// for a local folder, where a thread for each blob costs more than the blob: for a bucket it writes nothing, and
+    /// returns all.
     ///
     /// # Errors
     /// `Aborted` if the thread ended early: any of the blobs may have been written, and none is under way.

@@ -70,8 +70,8 @@ impl VespaError {
         }
     }
 
-    /// Whether a write that ended with this error may have been applied, or may yet be: it counts as open until its
-    /// grace time is over. `false` only where Vespa said no, or never saw the request.
+    /// Whether a write that ended with this error may have been applied, or may yet be: it counts as open until
+    /// its bound. `false` only where Vespa said no, or never saw the request.
     #[must_use]
     pub const fn may_still_apply(&self) -> bool {
         match self {

@@ -13,7 +13,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// Our own ids have neither number nor group; another system's may, and must be purged all the same.
 ///
 /// Another system's ids may also be shared by several syncs, so that a document can pass to a live sync between being
-/// listed and being removed. Such an id, when listed for a purge, carries the sync that the document must still have (DEL-4).
+/// listed and being removed. Such an id, when listed for a purge, carries the sync that the document must still have
+/// (DEL-4).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StoredId {
     namespace: String,

@@ -63,8 +63,8 @@ impl LeaseState {
         self.open.remove(&id);
     }
 
-    /// Nobody waits for the answer any more: a remote write stays open until its bound. A blocking one is only let go of
-    /// when it has returned.
+    /// Nobody waits for the answer any more: a remote write stays open until its bound. A blocking one is let go of
+    /// only when it has returned.
     pub(super) fn let_go(&mut self, now: Duration, id: u64) {
         self.observe(now);
         match self.open.get_mut(&id) {

@@ -250,7 +250,7 @@ proptest! {
                 Event::Grant { is_heard } if !world.renewals.is_empty() => {
                     let sent_at = world.renewals.remove(0);
                     if !world.is_stopped {
-                        // Executed somewhen since it was sent: the earliest moment is the strictest.
+                        // Executed at some moment since it was sent: the earliest is the strictest.
                         world.row_ends_at = world.row_ends_at.max(sent_at + TIMES.ttl);
                     }
                     if is_heard {

@@ -16,8 +16,8 @@ pub fn split(text: &str) -> Vec<String> {
     if chunks.is_empty() { vec![String::new()] } else { chunks }
 }
 
-/// The text in pieces of at most [`WINDOW_BYTES`], cut after a line, else after a blank, else anywhere: the splitter's time
-/// grows with the square of a line's length.
+/// The text in pieces of at most [`WINDOW_BYTES`], cut after a line, else after a blank, else anywhere: the splitter's
+/// time grows with the square of a line's length.
 fn windows(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -1,5 +1,4 @@
-//! The manifest: what the sync's blobs belong to. It comes before anything else of the sync, since what has no manifest
-//! isn't ours.
+//! The manifest: what the sync's blobs belong to. It is written before any of them.
 
 use shared_models::SyncJobId;
 use shared_service::clock::utc_now;

@@ -13,7 +13,7 @@ use super::chunk::split;
 use super::hash::content_hash;
 use crate::sources::{RawFile, SourceEntity};
 
-/// What of an entity's name is embedded with each chunk.
+/// How much of an entity's name is embedded with each chunk.
 const EMBEDDED_NAME_CHARS: usize = 200;
 
 /// An entity with its identity and content hash.

@@ -75,8 +75,8 @@ pub async fn store_all(writer: &Writer, entities: Vec<(EntityKey, Writes)>) -> R
     error.map_or(Ok(refusals), Err)
 }
 
-/// Writes blobs and waits for every one of them: where the store is a local folder one after the other on one thread, each
-/// under a start rule of its own, and only what that leaves as other writes are made.
+/// Writes blobs and waits for every one of them. In a local folder they are written one after the other on one thread,
+/// each under a start rule of its own; what that leaves is written as anything else.
 ///
 /// # Errors
 /// [`JobError`]; no write is under way then.

@@ -15,7 +15,7 @@ use super::run::Run;
 /// Rows that are looked at with one statement.
 const PAGE: usize = 250;
 
-/// Answers offers until the source has no more. An error ends the job; who waits for its answer then gets none.
+/// Answers offers until the source has no more. An error ends the job; whoever waits for an answer then gets none.
 pub async fn keep(run: &Run, mut offered: mpsc::Receiver<Offers>) -> Result<(), JobError> {
     while let Some(Offers { offers, answer }) = offered.recv().await {
         let mut kept = Vec::with_capacity(offers.len());

@@ -44,7 +44,7 @@ pub async fn write(run: &Run, changes: Vec<Change>) -> Result<Written, JobError>
     Ok(Written { changes, refusals })
 }
 
-/// What two that were waited for have come to. That one gave up because of the other says nothing.
+/// The outcome of two that were both waited for. If one gave up because of the other, the other's error counts.
 fn both(one: Result<Refusals, JobError>, other: Result<Refusals, JobError>) -> Result<Refusals, JobError> {
     match (one, other) {
         (Ok(mut one), Ok(other)) => {

@@ -132,7 +132,7 @@ impl Writer {
         self.lease.writable().await?;
         let _permit = self.stores.limiter.acquire().await;
         let (lease, given_up) = (self.lease.clone(), self.given_up.clone());
-        // The ticket is dropped when its write has returned, and so is the write over.
+        // The ticket is dropped when its write has returned, and with that the write is over.
         let start = move || if given_up.is_cancelled() { None } else { lease.start_blocking_write().ok() };
         let left = self.stores.arf.put_each(self.rows.sync, blobs, start).await;
         left.map_err(|error| self.give_up(JobError::Arf(error)))

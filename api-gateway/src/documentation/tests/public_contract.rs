@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{as_json, resolved};
 
-/// Where the contract's page, which counts, differs from what is published.
+/// Facts of the published contract that its page, which counts, contradicts.
 const EXCEPTIONS: [&str; 5] = [
     // Only credentials can be replaced.
     "SourceConnectionUpdate.authentication",

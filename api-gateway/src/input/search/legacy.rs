@@ -62,7 +62,7 @@ pub fn legacy(body: &Body) -> Result<LegacyInput, Problem> {
     let mut fields = Fields::of_body(given);
     let count =
         |names: &[&str]| names.iter().filter(|name| given.get(**name).is_some_and(|value| !value.is_null())).count();
-    // As the contract's own union: the form of which more is there.
+    // As in the contract's own union: the form of which more fields are there.
     let is_older = count(OLDER) > count(NEWER);
     let connections = connections(&mut fields);
     let strategy = if is_older { "search_method" } else { "retrieval_strategy" };

@@ -167,7 +167,8 @@ fn point(field: NumberField, value: &Value, at: &Place, faults: &mut Faults) -> 
     point
 }
 
-/// Also quoted once more, as language models like to write it. Without a zone it is UTC; a day begins at midnight.
+/// A time, also one in quotes of its own, as language models like to write it. Without a zone it is UTC; a day alone is
+/// its midnight.
 fn time(text: &str) -> Option<Point> {
     let text = text.trim().trim_matches(['\'', '"']);
     let (date, rest) = text.split_at_checked(10)?;

@@ -23,7 +23,7 @@ pub(super) struct Seen {
     pub(super) events: u64,
     /// Its cleanup's, if it has one.
     pub(super) state: Option<CleanupState>,
-    /// Since its rows are gone.
+    /// Time since its rows went.
     pub(super) age: Duration,
     pub(super) receipts: u64,
     /// Events of its cleanup's end.

@@ -72,7 +72,7 @@ impl Parser {
         match self.nodes.pop() {
             Some(node) if node.depth > MAX_DEPTH => {
                 self.refuse(format!("expression is too deeply nested (max {MAX_DEPTH} levels)"));
-                // Nobody may walk it any more, not even to drop it deeply: what remains is flat enough for that.
+                // Nobody walks it any more but to drop it, and `bounded` has kept it flat enough for that.
                 Ok(Expr::Constant(None))
             }
             Some(node) => Ok(node.expr),

@@ -1,4 +1,4 @@
-//! Looking at each candidate, keeping those that match, and of those that are admitted to it the nearest.
+//! Looks at each candidate and keeps those that match; of those that compete for being nearest, the nearest.
 
 use std::collections::{HashMap, HashSet};
 
