@@ -1,8 +1,8 @@
 //! Running and cancelling.
 
 use serde_json::{Value, json};
-use shared_messaging::{Broker, Delivery, Outcome, Subscription};
-use shared_models::Message;
+use shared_messaging::{Broker, Outcome, Subscription};
+use shared_models::{Envelope, Message};
 use test_support::{TestBroker, wait_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -134,8 +134,8 @@ async fn a_job_and_its_cancellation_reach_the_workers_at_once() {
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let worker = Broker::new(&broker.amqp_url.clone().into(), "worker", &tracker, &shutdown).unwrap();
     let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    worker.consume(Subscription::Control, &worker.publisher(), move |delivery: Delivery| {
-        sender.send(delivery.envelope).unwrap();
+    worker.consume(Subscription::Control, &worker.publisher(), move |envelope: Envelope| {
+        sender.send(envelope).unwrap();
         std::future::ready(Outcome::Done)
     });
     let knock = Message::CancelSync { job_id: shared_models::SyncJobId::random() }.encode();

@@ -4,8 +4,8 @@
 //! most the poll interval.
 
 use shared_database::Database;
-use shared_messaging::{Delivery, Handler, Outcome};
-use shared_models::Message;
+use shared_messaging::{Handler, Outcome};
+use shared_models::{Envelope, Message};
 use shared_service::{Bell, Driver};
 
 use crate::slots;
@@ -21,8 +21,8 @@ pub struct BellHandler {
 }
 
 impl Handler for BellHandler {
-    async fn handle(&self, delivery: Delivery) -> Outcome {
-        match delivery.envelope.message {
+    async fn handle(&self, envelope: Envelope) -> Outcome {
+        match envelope.message {
             Message::CleanupRequested { cleanup_id } => {
                 tracing::debug!(%cleanup_id, "asked to look for due cleanups");
                 self.bell.ring();
@@ -32,7 +32,7 @@ impl Handler for BellHandler {
             | Message::JobStopped { .. }
             | Message::SourceConnectionDeleted { .. }
             | Message::CleanupCompleted { .. } => {
-                tracing::warn!(kind = delivery.envelope.message.kind(), "message of another queue, ignored");
+                tracing::warn!(kind = envelope.message.kind(), "message of another queue, ignored");
             }
         }
         if slots::is_database_down(&self.driver) { Outcome::DoneAndPause } else { Outcome::Done }

@@ -1,6 +1,7 @@
 //! Purges from the row to the receipt.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use shared_models::invariant::facts::Honest;
 use shared_models::receipt::Receipt;
@@ -9,11 +10,24 @@ use test_support::{Fault, Leftover, wait_until};
 
 use crate::support::{SOON, World, fields, public_key};
 
-async fn checksum(world: &World, sync: SyncId) -> (String, shared_stores::arf::Checksum) {
+/// A checksum over the sync's documents, and its blobs.
+async fn stored(world: &World, sync: SyncId) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
     let field = "field=airweave_system_metadata_sync_id";
     let url = format!("{}/standin/v1/checksum?{field}&value={sync}", world.standin.url);
     let documents = reqwest::get(url).await.unwrap().error_for_status().unwrap().text().await.unwrap();
-    (documents, world.arf.checksum(sync).await.unwrap())
+    let mut blobs = BTreeMap::new();
+    let mut folders = vec![world.arf_folder.path().join("raw").join(sync.to_string())];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                blobs.insert(path.clone(), std::fs::read(path).unwrap());
+            }
+        }
+    }
+    (documents, blobs)
 }
 
 /// Ids that our own writer never makes: another namespace, numbers, groups.
@@ -39,14 +53,14 @@ async fn del_4_a_purge_empties_both_stores_touches_nothing_else_and_proves_it() 
     world.capture(stays, 60).await;
     let (documents, blobs) = (world.documents(gone).await, world.blobs(gone).await);
     assert_eq!((documents, blobs), (5_000 + foreign, 500));
-    let before = checksum(&world, stays).await;
+    let before = stored(&world, stays).await;
 
     let id = world.rows.cleanup_of(gone).await;
     let (worker, admin) = world.ready_worker(&[]).await;
     world.rows.wait_for_state(id, "done").await;
 
     assert_eq!((world.documents(gone).await, world.blobs(gone).await), (0, 0));
-    assert_eq!(checksum(&world, stays).await, before, "the other sync is untouched");
+    assert_eq!(stored(&world, stays).await, before, "the other sync is untouched");
     let receipt = world.rows.receipt(id).await;
     assert_counts(&receipt, PurgeTarget::Vespa, documents);
     assert_counts(&receipt, PurgeTarget::Arf, blobs);
@@ -205,11 +219,11 @@ async fn del_4_a_live_sync_is_refused_and_nothing_of_it_is_touched() {
     world.capture(sync, 10).await;
     refuse_expected(&world);
     world.rows.live(sync).await;
-    let before = checksum(&world, sync).await;
+    let before = stored(&world, sync).await;
     let (worker, admin) = world.ready_worker(&[]).await;
     let id = world.rows.cleanup_of(sync).await;
     world.rows.wait_for_state(id, "refused").await;
-    assert_eq!(checksum(&world, sync).await, before);
+    assert_eq!(stored(&world, sync).await, before);
     assert_eq!(world.rows.receipts(id).await.len(), 0);
     let refused = async || world.metric(&admin, "unweave_cleanup_refused_total").await > 0.5;
     wait_until("the alarm's metric", SOON, refused).await;

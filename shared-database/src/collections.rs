@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
-use shared_models::{CollectionId, OrganizationId, SourceConnectionId, StatusFacts};
+use shared_models::{CollectionId, OrganizationId, StatusFacts};
 
 use crate::connections::{LAST_JOB, LastJob};
 use crate::error::Result;
@@ -61,8 +61,6 @@ impl CollectionChange {
 #[derive(Debug, Clone, QueryableByName)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct CollectionMember {
-    #[diesel(sql_type = sql_types::Uuid)]
-    pub id: SourceConnectionId,
     #[diesel(sql_type = sql_types::Uuid)]
     pub collection_id: CollectionId,
     #[diesel(sql_type = sql_types::Text)]
@@ -223,7 +221,7 @@ impl Database {
     pub async fn collection_members(&self, collections: &[CollectionId]) -> Result<Vec<CollectionMember>> {
         let ids: Vec<uuid::Uuid> = collections.iter().map(|id| id.0).collect();
         let members = sql_query(format!(
-            "SELECT c.id, c.collection_id, c.short_name, c.name, c.is_authenticated,
+            "SELECT c.collection_id, c.short_name, c.name, c.is_authenticated,
                     j.last_job, j.error_category
              FROM source_connection c JOIN sync s ON s.source_connection_id = c.id
              {LAST_JOB}

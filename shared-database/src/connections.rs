@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use shared_models::job::ErrorCategory;
 use shared_models::wire::source_connection::AuthMethod;
-use shared_models::{CollectionId, JobStatus, OrganizationId, SourceConnectionId, StatusFacts, SyncId};
+use shared_models::{JobStatus, OrganizationId, SourceConnectionId, StatusFacts, SyncId};
 
 use crate::error::Result;
 use crate::jobs::SyncJob;
@@ -35,7 +35,6 @@ pub use write::{ConnectionChange, CreatedConnection, Credentials, NewConnection,
 pub struct ConnectionRow {
     pub id: SourceConnectionId,
     pub organization_id: OrganizationId,
-    pub collection_id: CollectionId,
     pub short_name: String,
     pub name: String,
     pub description: Option<String>,

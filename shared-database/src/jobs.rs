@@ -11,7 +11,7 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
 use serde::Deserialize;
-use shared_models::job::{ErrorCategory, JobEnd};
+use shared_models::job::ErrorCategory;
 use shared_models::{
     Envelope, JobStatus, LeaseOwner, Message, OrganizationId, RequestId, SourceConnectionId, SyncId, SyncJobId,
 };
@@ -30,22 +30,18 @@ pub(crate) mod moves;
 pub use cursor::Cursor;
 pub use end::JobOutcome;
 
-/// A row of `sync_job`, as shown to clients.
+/// What clients see of a row of `sync_job`.
 #[derive(Debug, Clone, Queryable, Selectable, Deserialize)]
 #[diesel(table_name = sync_job)]
 #[expect(missing_docs, reason = "the migration says what each column means")]
 pub struct SyncJob {
     pub id: SyncJobId,
-    pub sync_id: SyncId,
     pub status: JobStatus,
-    pub job_end: Option<JobEnd>,
-    pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub completed_at: Option<DateTime<Utc>>,
     pub entities_inserted: i64,
     pub entities_updated: i64,
     pub entities_deleted: i64,
-    pub entities_kept: i64,
     pub entities_failed: i64,
     pub error: Option<String>,
     pub error_category: Option<ErrorCategory>,
@@ -67,7 +63,7 @@ pub enum NewJob {
 ///
 /// # Errors
 /// Any database error; [`DatabaseError::Unique`] if the sync has an active job (the transaction is then void).
-pub async fn create(
+pub(crate) async fn create(
     db: &mut Session,
     connection: SourceConnectionId,
     force_full_sync: bool,

@@ -19,11 +19,11 @@ pub mod outbox;
 mod pool;
 pub mod rate_limits;
 pub mod schedules;
-pub mod schema;
+pub(crate) mod schema;
 pub mod search;
 mod session;
 mod statement;
 
-pub use error::{DatabaseError, Result};
-pub use pool::{Connection, Database, MIGRATIONS, migrate, revert_all};
+pub use error::DatabaseError;
+pub use pool::{Connection, Database, migrate, revert_all};
 pub use session::Session;

@@ -1,5 +1,4 @@
 //! The tables, as Diesel sees them. The migrations are the truth; a test compares the two.
-#![expect(missing_docs, reason = "the migrations say what each column means")]
 
 diesel::table! {
     organization (id) {

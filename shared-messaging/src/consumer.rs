@@ -30,8 +30,7 @@ pub enum WorkQueue {
 
 impl WorkQueue {
     /// The queue's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::SyncJobs => topology::SYNC_JOBS,
             Self::CleanupRequests => topology::CLEANUP_REQUESTS,
@@ -60,23 +59,13 @@ pub enum Subscription {
 
 impl Subscription {
     /// The label in metrics and logs: the shared queue, or the exchange that the own queue is bound to.
-    #[must_use]
-    pub const fn label(&self) -> &'static str {
+    pub(crate) const fn label(&self) -> &'static str {
         match self {
             Self::Work { queue, .. } => queue.name(),
             Self::Control => topology::SYNC_CONTROL,
             Self::Events { .. } => topology::EVENTS,
         }
     }
-}
-
-/// A message as the handler gets it. It may come twice, or late.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// The message with its headers. A message that came without an id got a random one.
-    pub envelope: Envelope,
-    /// Whether the broker has handed it out before.
-    pub redelivered: bool,
 }
 
 /// What a handler made of a message.
@@ -93,13 +82,14 @@ pub enum Outcome {
     Unavailable,
 }
 
-/// Handles messages. Any `Fn(Delivery) -> Future<Output = Outcome>` is one that is always ready.
+/// Handles messages. Any `Fn(Envelope) -> Future<Output = Outcome>` is one that is always ready.
 pub trait Handler: Send + Sync + 'static {
-    /// Handles one message, within seconds: record or claim in the row, start the long work elsewhere, answer.
+    /// Handles one message, within seconds: record or claim in the row, start the long work elsewhere, answer. It may
+    /// come twice, or late; one that came without an id got a random one.
     ///
     /// A handler that takes longer than 30 s is treated like [`Outcome::Unavailable`]; the message of one that panics
     /// is moved to `dead`.
-    fn handle(&self, delivery: Delivery) -> impl Future<Output = Outcome> + Send;
+    fn handle(&self, envelope: Envelope) -> impl Future<Output = Outcome> + Send;
 
     /// Whether messages can be handled now; asked before consuming starts and, with growing pauses, after a pause
     /// outcome. It may wait for what it needs.
@@ -110,11 +100,11 @@ pub trait Handler: Send + Sync + 'static {
 
 impl<F, Fut> Handler for F
 where
-    F: Fn(Delivery) -> Fut + Send + Sync + 'static,
+    F: Fn(Envelope) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Outcome> + Send,
 {
-    fn handle(&self, delivery: Delivery) -> impl Future<Output = Outcome> + Send {
-        self(delivery)
+    fn handle(&self, envelope: Envelope) -> impl Future<Output = Outcome> + Send {
+        self(envelope)
     }
 }
 

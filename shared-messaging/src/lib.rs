@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use consumer::{ConsumerHandle, Delivery, Handler, Outcome, Subscription, WorkQueue};
+pub use consumer::{ConsumerHandle, Handler, Outcome, Subscription, WorkQueue};
 pub use error::{MessagingError, PublishError};
 pub use publisher::Publisher;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use secrecy::SecretString;
-use shared_messaging::{Broker, ConsumerHandle, Delivery, Handler, Outcome, Publisher, Subscription, WorkQueue};
+use shared_messaging::{Broker, ConsumerHandle, Handler, Outcome, Publisher, Subscription, WorkQueue};
 use shared_models::{CleanupId, Envelope, Message, RequestId};
 use test_support::{TestBroker, wait_until};
 use tokio_util::sync::CancellationToken;
@@ -65,7 +65,7 @@ pub fn bell() -> Envelope {
 /// Remembers what it got; answers as it is told. A pause lasts until the test says that it is ready again.
 #[derive(Clone)]
 pub struct Memory {
-    pub got: Arc<Mutex<Vec<Delivery>>>,
+    pub got: Arc<Mutex<Vec<Envelope>>>,
     /// When it got each.
     pub at: Arc<Mutex<Vec<Instant>>>,
     pub answer: Arc<Mutex<Outcome>>,
@@ -96,7 +96,7 @@ impl Memory {
     }
 
     pub fn envelopes(&self) -> Vec<Envelope> {
-        self.got.lock().iter().map(|delivery| delivery.envelope.clone()).collect()
+        self.got.lock().clone()
     }
 
     pub fn has(&self, envelope: &Envelope) -> bool {
@@ -109,9 +109,9 @@ impl Memory {
 }
 
 impl Handler for Memory {
-    async fn handle(&self, delivery: Delivery) -> Outcome {
+    async fn handle(&self, envelope: Envelope) -> Outcome {
         self.at.lock().push(Instant::now());
-        self.got.lock().push(delivery);
+        self.got.lock().push(envelope);
         let outcome = *self.answer.lock();
         if outcome != Outcome::Done && !self.always_ready {
             self.is_ready.store(false, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! What the deletion protocol promises, DEL-1 to DEL-9: each with its id, its name, its sentence and its predicate.
+//! What the deletion protocol promises, DEL-1 to DEL-9: each with its sentence, its id, its name and its predicate.
 //!
 //! A predicate judges plain facts ([`facts`]), whoever gathered them: the test of one step, the checker of a whole system,
 //! a running service. Nothing here looks at anything itself.
@@ -13,23 +13,23 @@ mod tests;
 text_enum! {
     /// A property of the deletion protocol that holds always.
     Invariant, "invariant", {
-        /// Rows and cleanup commit together.
+        /// When a connection's rows are gone, one cleanup and its message exist; until then, neither does.
         Atomic = "DEL-1",
-        /// Nothing is written after the commit.
+        /// After the commit nothing is written for the sync that isn't removed again.
         Fenced = "DEL-2",
-        /// Nothing is found after the request.
+        /// A search that starts after the request returns nothing of the connection.
         Invisible = "DEL-3",
-        /// Nothing else is removed.
+        /// A purge removes only what carries the deleted sync's id, and a live sync is never purged.
         Exact = "DEL-4",
-        /// Everything that was accepted ends.
+        /// Every accepted deletion and every cleanup ends, whatever is lost or killed.
         Complete = "DEL-5",
-        /// Twice has the effect of once.
+        /// Every step, run twice or by two at once, has the effect of one.
         Idempotent = "DEL-6",
-        /// Done is proven.
+        /// Done means that every target was verified empty, after the settle delay, under the claim.
         Honest = "DEL-7",
-        /// DELETE answers in time.
+        /// DELETE answers within the cancel wait, plus the time that its cascade takes.
         Bounded = "DEL-8",
-        /// Each organization is alone.
+        /// No request sees, cancels or deletes anything of another organization.
         Isolated = "DEL-9",
     }
 }
@@ -48,24 +48,6 @@ impl Invariant {
             Self::Honest => "Honest",
             Self::Bounded => "Bounded",
             Self::Isolated => "Isolated",
-        }
-    }
-
-    /// What holds always.
-    #[must_use]
-    pub const fn promise(self) -> &'static str {
-        match self {
-            Self::Atomic => {
-                "When a connection's rows are gone, one cleanup and its message exist; until then, neither does."
-            }
-            Self::Fenced => "After the commit nothing is written for the sync that isn't removed again.",
-            Self::Invisible => "A search that starts after the request returns nothing of the connection.",
-            Self::Exact => "A purge removes only what carries the deleted sync's id, and a live sync is never purged.",
-            Self::Complete => "Every accepted deletion and every cleanup ends, whatever is lost or killed.",
-            Self::Idempotent => "Every step, run twice or by two at once, has the effect of one.",
-            Self::Honest => "Done means that every target was verified empty, after the settle delay, under the claim.",
-            Self::Bounded => "DELETE answers within the cancel wait, plus the time that its cascade takes.",
-            Self::Isolated => "No request sees, cancels or deletes anything of another organization.",
         }
     }
 }

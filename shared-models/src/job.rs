@@ -49,18 +49,6 @@ impl JobStatus {
 }
 
 text_enum! {
-    /// How a job's writer came to its end; decides whether a late write is still thinkable.
-    JobEnd, "job end", {
-        /// The worker itself said that none of its writes is open.
-        Acknowledged = "acknowledged",
-        /// The lease ran out and the guard passed.
-        Lease = "lease",
-        /// No worker ever held it.
-        NeverStarted = "never_started",
-    }
-}
-
-text_enum! {
     /// Why a job failed, as far as the owner of the credentials can mend it.
     ErrorCategory, "error category", {
         /// OAuth credentials expired.

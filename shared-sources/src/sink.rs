@@ -38,8 +38,8 @@ pub struct EntitySink {
 
 impl EntitySink {
     /// A sink and the end that the pipeline reads. Nothing is known to be stored: every offer is to be read.
-    #[must_use]
-    pub fn new(capacity: usize) -> (Self, mpsc::Receiver<SourceEntity>) {
+    #[cfg(test)]
+    pub(crate) fn new(capacity: usize) -> (Self, mpsc::Receiver<SourceEntity>) {
         let (entities, receiver) = mpsc::channel(capacity);
         (Self { entities, offers: None }, receiver)
     }

@@ -4,8 +4,8 @@
 //! are made safe, so nothing can leave its sync's prefix (DEL-4). The manifest is written first and removed last, so an
 //! interrupted purge still shows.
 //!
-//! A storage error is an error, never "not there" (DEL-7). A local write can't be interrupted: it runs as a task of the
-//! store, and its [`PutHandle`] says when it has really ended, whoever still waits (DEL-2).
+//! A storage error is an error, never "not there" (DEL-7). A local write can't be interrupted: it is a task of its own,
+//! and its [`PutHandle`] ends only when the write has really ended (DEL-2).
 
 mod blobs;
 mod cloud;
@@ -16,7 +16,7 @@ mod name;
 mod put;
 mod store;
 
-pub use blobs::{ArfCensus, Blob, BlobCounts, Checksum, PurgeStep};
+pub use blobs::{ArfCensus, Blob, BlobCounts, PurgeStep};
 pub use error::ArfError;
 pub use manifest::Manifest;
 pub use put::PutHandle;

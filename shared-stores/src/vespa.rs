@@ -23,7 +23,7 @@ pub use document::{Breadcrumb, Document};
 pub use error::{Unreachable, VespaError};
 pub use filter::{Bounds, BreadcrumbField, Filter, NumberField, TextField, TextTest};
 pub use id::StoredId;
-pub use page::{IdPage, MAX_PAGE};
+pub use page::MAX_PAGE;
 pub use remove_many::{RemoveLimits, RemoveOutcome};
 pub use search::{Hit, Hits, MAX_OFFSET, Ranking, SearchRequest};
 pub use text::{clean_text, is_text};

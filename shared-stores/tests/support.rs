@@ -1,5 +1,8 @@
 //! What several tests need.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use shared_models::{CollectionId, DocumentId, DocumentType, EntityKey, SyncId, SyncJobId};
@@ -21,6 +24,23 @@ pub fn client(url: &Url) -> VespaClient {
 
 pub fn id(kind: DocumentType, sync: SyncId, entity: &str) -> DocumentId {
     DocumentId::chunk(kind, sync, EntityKey::new("StubEntity", entity), 0)
+}
+
+/// Every file below `folder`, by its name relative to it, with its content.
+pub fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(
+                files_below(&entry.path()).into_iter().map(|(below, content)| (format!("{name}/{below}"), content)),
+            );
+        } else {
+            found.insert(name, fs::read(entry.path()).unwrap());
+        }
+    }
+    found
 }
 
 /// A document with every field set.

@@ -7,8 +7,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use shared_messaging::{Delivery, Outcome};
-use shared_models::{Message, SyncJobId};
+use shared_messaging::Outcome;
+use shared_models::{Envelope, Message, SyncJobId};
 
 use crate::lease::{Lease, Stop};
 
@@ -71,8 +71,8 @@ impl RunningJobs {
     }
 
     /// Handles what comes over `sync.control`.
-    pub async fn handle(self: Arc<Self>, delivery: Delivery) -> Outcome {
-        if let Message::CancelSync { job_id } = delivery.envelope.message {
+    pub async fn handle(self: Arc<Self>, envelope: Envelope) -> Outcome {
+        if let Message::CancelSync { job_id } = envelope.message {
             self.cancel(job_id);
         }
         Outcome::Done

@@ -206,7 +206,7 @@ impl Lease {
     }
 
     /// How many writes are open.
-    #[must_use]
+    #[cfg(test)]
     pub fn open_writes(&self) -> usize {
         self.step(LeaseState::open_writes)
     }

@@ -1,6 +1,6 @@
 //! The sources as this service uses them. What they are and do is in `shared-sources`.
 
 pub use shared_sources::{
-    Breadcrumb, EntitySink, RawFile, ReadSummary, Seen, Skipped, SkippedEntity, Source, SourceAccess, SourceEntity,
-    SourceError, fields_bytes,
+    EntitySink, RawFile, ReadSummary, Seen, Skipped, SkippedEntity, Source, SourceAccess, SourceEntity, SourceError,
+    fields_bytes,
 };

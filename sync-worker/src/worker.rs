@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use shared_database::DatabaseError;
 use shared_database::jobs::JobChoice;
-use shared_messaging::{Delivery, Handler, Outcome};
-use shared_models::Message;
+use shared_messaging::{Handler, Outcome};
+use shared_models::{Envelope, Message};
 use shared_service::periodic::Woken;
 use shared_service::{Bell, Driver, Periodic};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -106,9 +106,9 @@ impl RunMessages {
 }
 
 impl Handler for RunMessages {
-    async fn handle(&self, delivery: Delivery) -> Outcome {
-        let Message::RunSync { job_id } = delivery.envelope.message else {
-            tracing::warn!(kind = delivery.envelope.message.kind(), "a message that doesn't belong in sync.jobs");
+    async fn handle(&self, envelope: Envelope) -> Outcome {
+        let Message::RunSync { job_id } = envelope.message else {
+            tracing::warn!(kind = envelope.message.kind(), "a message that doesn't belong in sync.jobs");
             return Outcome::Done;
         };
         if self.0.tools.tasks.shutdown().is_cancelled() {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use shared_models::JobStatus;
-use shared_models::job::JobEnd;
 use test_support::{Fault, Leftover, wait_until};
 
+use crate::job::JobEnd;
 use crate::stage::{BOUND, Stage};
 
 #[tokio::test]

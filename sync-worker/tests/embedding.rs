@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared_models::JobStatus;
-use shared_models::job::JobEnd;
 use shared_stores::vespa::{Ranking, SearchRequest};
 use test_support::{TestEmbedder, meaning, wait_until};
 
+use crate::job::JobEnd;
 use crate::stage::{BOUND, Connection, Stage, timed};
 
 /// The files of the connection that have a vector, the nearest to the question first.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared_models::JobStatus;
-use shared_models::job::{ErrorCategory, JobEnd};
+use shared_models::job::ErrorCategory;
 use test_support::TlsFront;
 use test_support::github::{GithubServer, TOKEN, refused};
 use test_support::wait_until;
 
+use crate::job::JobEnd;
 use crate::stage::{BOUND, Connection, Stage, Worker, timed};
 
 async fn stage_for(server: &GithubServer, token: &str) -> (Stage, Worker, Connection) {

@@ -4,6 +4,7 @@
 mod crashes;
 mod embedding;
 mod github;
+mod job;
 mod kept_counts;
 mod messages;
 mod refused;

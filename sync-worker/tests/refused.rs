@@ -4,7 +4,8 @@ use serde_json::json;
 use wiremock::matchers::{any, body_string_contains};
 use wiremock::{Match, Mock, MockServer, ResponseTemplate};
 
-use crate::stage::{Stage, counts};
+use crate::job::counts;
+use crate::stage::Stage;
 
 /// A Vespa that takes everything but what `refused` matches.
 pub async fn refusing_vespa(refused: impl Match + 'static) -> MockServer {

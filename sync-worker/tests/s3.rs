@@ -5,7 +5,8 @@ use test_support::{S3_KEY_ID, S3_SECRET, TestS3, TlsFront};
 use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::stage::{Connection, Stage, counts};
+use crate::job::counts;
+use crate::stage::{Connection, Stage};
 
 async fn bucket(stage: &Stage, s3: &TestS3) -> Connection {
     bucket_with(stage, s3, Some((S3_KEY_ID, S3_SECRET))).await

@@ -1,14 +1,15 @@
 //! What each source leaves after two syncs, what a cursor does, and what becomes of what a source can't read.
 
 use serde_json::{Value, json};
-use shared_database::jobs::{NewJob, SyncJob};
+use shared_database::jobs::NewJob;
 use shared_models::job::ErrorCategory;
 use shared_models::{JobStatus, SyncJobId};
 use url::Url;
 use wiremock::matchers::method;
 
+use crate::job::{Job, counts};
 use crate::refused::refusing_vespa;
-use crate::stage::{Connection, Stage, counts};
+use crate::stage::{Connection, Stage};
 
 /// Runs a job that reads everything.
 async fn force(stage: &Stage, connection: Connection) -> SyncJobId {
@@ -19,7 +20,7 @@ async fn force(stage: &Stage, connection: Connection) -> SyncJobId {
     job
 }
 
-async fn forced(stage: &Stage, connection: Connection) -> SyncJob {
+async fn forced(stage: &Stage, connection: Connection) -> Job {
     let ended = stage.ended(force(stage, connection).await).await;
     assert_eq!((ended.status, ended.error.as_deref()), (JobStatus::Completed, None));
     ended

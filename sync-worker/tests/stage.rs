@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use shared_database::Database;
-use shared_database::jobs::{NewJob, SyncJob};
+use shared_database::jobs::NewJob;
 use shared_models::{JobStatus, Message, SourceConnectionId, SyncId, SyncJobId};
 use shared_sources::Source;
 use shared_stores::arf::BlobCounts;
@@ -13,6 +13,8 @@ use shared_stores::{ArfStore, VespaClient};
 use tempfile::TempDir;
 use test_support::{Expectations, Leftover, Rest, Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
 use uuid::Uuid;
+
+use crate::job::Job;
 
 /// Longest time that anything here may take; a test that is in order takes a fraction of it.
 pub const BOUND: Duration = Duration::from_secs(40);
@@ -47,11 +49,6 @@ pub struct Connection {
 pub struct Worker {
     pub service: Service,
     pub admin: String,
-}
-
-/// Inserted, updated, deleted, kept, failed.
-pub fn counts(job: &SyncJob) -> [i64; 5] {
-    [job.entities_inserted, job.entities_updated, job.entities_deleted, job.entities_kept, job.entities_failed]
 }
 
 impl Stage {
@@ -179,30 +176,26 @@ impl Stage {
     }
 
     /// Runs a job to its end, and expects it to complete.
-    pub async fn sync(&self, connection: Connection) -> SyncJob {
+    pub async fn sync(&self, connection: Connection) -> Job {
         let job = self.run(connection).await;
         let ended = self.ended(job).await;
         assert_eq!((ended.status, ended.error.as_deref()), (JobStatus::Completed, None));
         ended
     }
 
-    pub async fn job(&self, job: SyncJobId) -> SyncJob {
-        use diesel::{QueryDsl as _, SelectableHelper as _};
-        use diesel_async::RunQueryDsl as _;
-        use shared_database::schema::sync_job;
-        // A session of its own: those of the pool may be gone, where PostgreSQL was away.
-        let database = Database::new(&self.rows.url.clone().into(), 1).unwrap();
-        let mut db = database.connection().await.unwrap();
-        sync_job::table.find(job).select(SyncJob::as_select()).get_result(&mut db).await.unwrap()
+    pub async fn job(&self, job: SyncJobId) -> Job {
+        let sql = "SELECT to_jsonb(j) FROM sync_job j WHERE id = $1";
+        let row = self.rows.client().await.query_one(sql, &[&job.0]).await.unwrap();
+        serde_json::from_value(row.get(0)).unwrap()
     }
 
-    pub async fn ended(&self, job: SyncJobId) -> SyncJob {
+    pub async fn ended(&self, job: SyncJobId) -> Job {
         wait_until("the job ends", BOUND, async || !self.job(job).await.status.is_active()).await;
         self.job(job).await
     }
 
     /// Waits for the end of a job that is to fail, and expects the worker to say so.
-    pub async fn failed(&self, job: SyncJobId) -> SyncJob {
+    pub async fn failed(&self, job: SyncJobId) -> Job {
         self.expects.event("the job ends early");
         let ended = self.ended(job).await;
         assert_eq!(ended.status, JobStatus::Failed, "{ended:?}");

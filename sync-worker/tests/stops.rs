@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared_messaging::{Broker, Delivery, Outcome, Subscription};
-use shared_models::job::JobEnd;
-use shared_models::{JobStatus, Message, SyncJobId};
+use shared_messaging::{Broker, Outcome, Subscription};
+use shared_models::{Envelope, JobStatus, Message, SyncJobId};
 use test_support::{Fault, Leftover, wait_until};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::job::JobEnd;
 use crate::stage::{BOUND, Connection, Stage, Worker, timed};
 
 /// A long job that has written something.
@@ -31,8 +31,8 @@ async fn stopped_jobs(stage: &Stage) -> (mpsc::UnboundedReceiver<SyncJobId>, tok
     let shutdown = CancellationToken::new();
     let url = stage.broker.amqp_url.clone().into();
     let broker = Broker::new(&url, "test", &TaskTracker::new(), &shutdown).unwrap();
-    let handler = move |delivery: Delivery| {
-        if let Message::JobStopped { job_id } = delivery.envelope.message {
+    let handler = move |envelope: Envelope| {
+        if let Message::JobStopped { job_id } = envelope.message {
             let _closed = sender.send(job_id);
         }
         async { Outcome::Done }

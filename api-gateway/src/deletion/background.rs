@@ -1,7 +1,7 @@
 //! What runs beside the deletions of a gateway: the consumer of stop events, the poll that covers lost ones, the finisher.
 
-use shared_messaging::{Broker, ConsumerHandle, Delivery, Outcome, Subscription};
-use shared_models::Message;
+use shared_messaging::{Broker, ConsumerHandle, Outcome, Subscription};
+use shared_models::{Envelope, Message};
 use shared_service::{Driver, Periodic};
 
 use super::Deletions;
@@ -23,8 +23,8 @@ impl Deletions {
             async move { deletions.finish(finisher).await }
         });
         let stops = self.parts.stops.clone();
-        let on_event = move |delivery: Delivery| {
-            if let Message::JobStopped { job_id } = delivery.envelope.message {
+        let on_event = move |envelope: Envelope| {
+            if let Message::JobStopped { job_id } = envelope.message {
                 stops.stopped(job_id);
             }
             std::future::ready(Outcome::Done)

@@ -52,14 +52,14 @@ async fn purge_pages(
         let query = vespa.page_of_ids(sync, page_size(pace), QUERY_TIMEOUT);
         let Some(page) = limits.stop.run_until_cancelled(query).await else { return Ok(SliceEnd::TimeOver) };
         let page = page?;
-        if page.ids.is_empty() {
+        if page.is_empty() {
             return Ok(SliceEnd::Exhausted);
         }
-        if page.ids.iter().all(|id| gone.contains(id)) {
+        if page.iter().all(|id| gone.contains(id)) {
             return Err(VespaError::Untrustworthy("documents are listed whose removal was acknowledged".to_owned()));
         }
         gone.clear();
-        for batch in page.ids.chunks(BATCH.min(pace.batch())) {
+        for batch in page.chunks(BATCH.min(pace.batch())) {
             if !pace.wait(batch.len(), limits.deadline, limits.stop).await {
                 return Ok(if limits.stop.is_cancelled() { SliceEnd::TimeOver } else { SliceEnd::HeldBack });
             }

@@ -64,7 +64,7 @@ pub(super) async fn view(
     connection: SourceConnectionId,
 ) -> Result<Option<ConnectionView>> {
     let found: Option<Row> = sql_query(format!(
-        "SELECT c.id, c.organization_id, c.collection_id, c.short_name, c.name, c.description, c.config, c.auth_method,
+        "SELECT c.id, c.organization_id, c.short_name, c.name, c.description, c.config, c.auth_method,
                 c.is_authenticated, c.authenticated_at, c.cron, c.continuous, c.cursor_field, c.next_run_at,
                 c.created_at, c.modified_at, c.deletion_requested_at,
                 k.readable_id AS readable_collection_id, s.id AS sync_id, s.cursor,

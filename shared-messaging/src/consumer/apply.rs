@@ -13,7 +13,7 @@ use shared_models::{Envelope, Message, MessageId, RequestId};
 use tracing::Instrument as _;
 
 use super::session::{Stopped, Supervisor};
-use super::{Delivery, Handler, Outcome};
+use super::{Handler, Outcome};
 use crate::connection::within;
 use crate::error::MessagingError;
 use crate::topology;
@@ -59,8 +59,7 @@ impl<H: Handler> Supervisor<H> {
         let request_id = envelope.request_id.map(|id| id.to_string()).unwrap_or_default();
         let kind = envelope.message.kind();
         let span = tracing::info_span!("message", request_id, message_id = %envelope.message_id, kind);
-        let delivery = Delivery { envelope, redelivered: raw.redelivered };
-        let handling = AssertUnwindSafe(self.handler.handle(delivery)).catch_unwind().instrument(span);
+        let handling = AssertUnwindSafe(self.handler.handle(envelope)).catch_unwind().instrument(span);
         match tokio::time::timeout(HANDLER_DEADLINE, Box::pin(handling)).await {
             Ok(Ok(Outcome::Done)) => Verdict::Done,
             Ok(Ok(Outcome::DoneAndPause)) => Verdict::DoneAndPause,

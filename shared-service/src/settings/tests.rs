@@ -81,7 +81,8 @@ fn good_settings_run_with_their_defaults() {
     assert_eq!(settings.database.database_pool_size, 16);
     assert_eq!(settings.protocol.times(), shared_models::ProtocolTimes::default());
     assert_eq!(settings.admin.admin_listen.to_string(), "127.0.0.1:9002");
-    assert_eq!((settings.telemetry.log_level.as_str(), settings.keys.credentials_keys.active().id()), ("info", "a"));
+    let keys: Vec<String> = settings.keys.credentials_keys.secrets().map(|(id, _)| id).collect();
+    assert_eq!((settings.telemetry.log_level.as_str(), keys), ("info", vec!["a".to_owned()]));
     let shown = format!("{settings:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("BwcH"), "{shown}");
 }

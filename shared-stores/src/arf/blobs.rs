@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use shared_models::{EntityKey, SyncId};
 
 use super::name;
@@ -102,39 +101,4 @@ pub struct ArfCensus {
     pub syncs: BTreeSet<SyncId>,
     /// Entries under `raw/` that hold something but aren't named by a UUID in its usual form.
     pub unreadable: u64,
-}
-
-/// A fingerprint of everything under one prefix: equal before and after means that nothing was touched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checksum {
-    /// Blobs.
-    pub blobs: u64,
-    /// Bytes of content.
-    pub bytes: u64,
-    /// SHA-256 over names and contents in order of names, in hex.
-    pub sha256: String,
-}
-
-/// Builds a [`Checksum`] from blobs that come in order of their names.
-#[derive(Default)]
-pub(super) struct Fingerprint {
-    blobs: u64,
-    bytes: u64,
-    hasher: Sha256,
-}
-
-impl Fingerprint {
-    pub(super) fn add(&mut self, relative: &str, content: &[u8]) {
-        for part in [relative.as_bytes(), content] {
-            let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
-            self.hasher.update(length.to_be_bytes());
-            self.hasher.update(part);
-        }
-        self.blobs += 1;
-        self.bytes += u64::try_from(content.len()).unwrap_or(u64::MAX);
-    }
-
-    pub(super) fn finish(self) -> Checksum {
-        Checksum { blobs: self.blobs, bytes: self.bytes, sha256: hex::encode(self.hasher.finalize()) }
-    }
 }

@@ -15,8 +15,7 @@ use shared_models::SyncId;
 use tokio::time::Instant;
 use url::Url;
 
-use super::blobs::Fingerprint;
-use super::{ArfCensus, ArfError, BlobCounts, Checksum, PurgeStep, name};
+use super::{ArfCensus, ArfError, BlobCounts, PurgeStep, name};
 use crate::tls;
 
 type Result<T> = std::result::Result<T, ArfError>;
@@ -38,12 +37,12 @@ impl Bucket {
             return Err(ArfError::Setup(tls::MISSING_PROVIDER.to_owned()));
         }
         let (scheme, root) =
-            ObjectStoreScheme::parse(url).map_err(|_| ArfError::Setup("unknown kind of blob store URL".to_owned()))?;
+            ObjectStoreScheme::parse(url).map_err(|_| ArfError::Setup("unknown kind of ARF store URL".to_owned()))?;
         let store = match scheme {
             ObjectStoreScheme::AmazonS3 => s3(url, settings)?,
             ObjectStoreScheme::GoogleCloudStorage => gcs(url, settings)?,
             ObjectStoreScheme::MicrosoftAzure => azure(url, settings)?,
-            _ => return Err(ArfError::Setup("blob store URLs start with file, s3, gs or az".to_owned())),
+            _ => return Err(ArfError::Setup("ARF store URLs start with file, s3, gs or az".to_owned())),
         };
         Ok(Self { store, root })
     }
@@ -100,20 +99,6 @@ impl Bucket {
         let prefix = self.at(&name::prefix(sync))?;
         let first = self.store.list(Some(&prefix)).try_next().await.map_err(ArfError::store("list blobs"))?;
         Ok(first.is_none())
-    }
-
-    pub(super) async fn checksum(&self, sync: SyncId) -> Result<Checksum> {
-        let prefix = self.at(&name::prefix(sync))?;
-        let mut blobs: Vec<_> =
-            self.store.list(Some(&prefix)).try_collect().await.map_err(ArfError::store("list blobs"))?;
-        blobs.sort_by(|a, b| a.location.cmp(&b.location));
-        let mut fingerprint = Fingerprint::default();
-        for blob in blobs {
-            let found = self.store.get(&blob.location).await.map_err(ArfError::store("read blob"))?;
-            let content = found.bytes().await.map_err(ArfError::store("read blob"))?;
-            fingerprint.add(&relative_to(&prefix, &blob.location), &content);
-        }
-        Ok(fingerprint.finish())
     }
 
     pub(super) async fn census(&self) -> Result<ArfCensus> {
@@ -177,7 +162,7 @@ impl Bucket {
     fn at(&self, relative: &str) -> Result<Path> {
         let root = &self.root;
         Path::parse(if root.as_ref().is_empty() { relative.to_owned() } else { format!("{root}/{relative}") })
-            .map_err(|_| ArfError::Setup("the prefix in the blob store URL is unusable".to_owned()))
+            .map_err(|_| ArfError::Setup("the prefix in the ARF store URL is unusable".to_owned()))
     }
 }
 
@@ -221,6 +206,9 @@ fn relative_to(prefix: &Path, location: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use bytes::Bytes;
     use object_store::memory::InMemory;
 
     use super::*;
@@ -239,12 +227,23 @@ mod tests {
         bucket
     }
 
+    async fn contents(bucket: &Bucket, sync: SyncId) -> BTreeMap<Path, Bytes> {
+        let prefix = bucket.at(&name::prefix(sync)).unwrap();
+        let blobs: Vec<_> = bucket.store.list(Some(&prefix)).try_collect().await.unwrap();
+        let mut contents = BTreeMap::new();
+        for blob in blobs {
+            let content = bucket.store.get(&blob.location).await.unwrap().bytes().await.unwrap();
+            contents.insert(blob.location, content);
+        }
+        contents
+    }
+
     #[tokio::test]
     async fn more_blobs_than_one_bulk_request_takes_are_purged_and_others_stay() {
         let (sync, other) = (SyncId::random(), SyncId::random());
         let bucket = filled(sync, 2500).await;
         bucket.put(other, name::MANIFEST, "{}".into()).await.unwrap();
-        let before = bucket.checksum(other).await.unwrap();
+        let before = contents(&bucket, other).await;
         let counts = bucket.counts(sync).await.unwrap();
         assert_eq!((counts.manifest, counts.entities, counts.files, counts.total()), (1, 2500, 1, 2502));
         assert_eq!(bucket.census().await.unwrap().syncs.len(), 2);
@@ -252,7 +251,7 @@ mod tests {
         let step = bucket.purge(sync, later()).await.unwrap();
         assert_eq!(step, PurgeStep { removed: 2502, finished: true });
         assert!(bucket.is_empty(sync).await.unwrap());
-        assert_eq!(bucket.checksum(other).await.unwrap(), before);
+        assert_eq!(contents(&bucket, other).await, before);
         assert_eq!(bucket.census().await.unwrap().syncs.into_iter().collect::<Vec<_>>(), [other]);
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum ArfError {
     /// The store can't be used as configured.
-    #[error("set up blob store: {0}")]
+    #[error("set up ARF store: {0}")]
     Setup(String),
     /// The blob is larger than one PUT may be; nothing was written.
     #[error("blob of {bytes} bytes is larger than {max}")]
@@ -17,7 +17,7 @@ pub enum ArfError {
         max: u64,
     },
     /// No answer within the deadline. A write may have been applied, or may yet be.
-    #[error("blob store did not answer within {0:?}")]
+    #[error("ARF store did not answer within {0:?}")]
     Unanswered(Duration),
     /// The object store, or the folder by way of it, answered with an error.
     #[error("{action} failed in the object store")]

@@ -14,8 +14,7 @@ use std::time::Instant;
 
 use shared_models::SyncId;
 
-use super::blobs::Fingerprint;
-use super::{ArfCensus, ArfError, BlobCounts, Checksum, PurgeStep, name};
+use super::{ArfCensus, ArfError, BlobCounts, PurgeStep, name};
 
 type Result<T> = std::result::Result<T, ArfError>;
 
@@ -54,20 +53,6 @@ impl Folder {
 
     pub(super) fn is_empty(&self, sync: SyncId) -> Result<bool> {
         self.walk(sync, &mut |_| Ok(false))
-    }
-
-    pub(super) fn checksum(&self, sync: SyncId) -> Result<Checksum> {
-        let mut blobs = Vec::new();
-        self.walk(sync, &mut |blob| {
-            blobs.push(blob);
-            Ok(true)
-        })?;
-        blobs.sort_by(|a, b| a.relative.cmp(&b.relative));
-        let mut fingerprint = Fingerprint::default();
-        for blob in blobs {
-            fingerprint.add(&blob.relative, &read(&blob.path).map_err(ArfError::folder("read blob"))?);
-        }
-        Ok(fingerprint.finish())
     }
 
     pub(super) fn census(&self) -> Result<ArfCensus> {
@@ -219,14 +204,6 @@ fn join(relative: &str, entry: &DirEntry) -> String {
     let file_name = entry.file_name();
     let file_name = file_name.to_string_lossy();
     if relative.is_empty() { file_name.into_owned() } else { format!("{relative}/{file_name}") }
-}
-
-/// A file's content, or where a link points to.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if fs::symlink_metadata(path)?.is_symlink() {
-        return Ok(fs::read_link(path)?.into_os_string().into_encoded_bytes());
-    }
-    fs::read(path)
 }
 
 /// Removes a file or link; returns how many were there.

@@ -4,23 +4,20 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use shared_models::{EntityKey, SyncId};
-use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::cloud::Bucket;
 use super::local::Folder;
-use super::{ArfCensus, ArfError, Blob, BlobCounts, Checksum, Manifest, PurgeStep, PutHandle, name};
+use super::{ArfCensus, ArfError, Blob, BlobCounts, Manifest, PurgeStep, PutHandle, name};
 
 /// Largest blob, in bytes: every blob is one PUT, so that no upload can be completed later. Larger files keep their
 /// entity, without the raw file.
 pub const MAX_BLOB_BYTES: u64 = 16 << 20;
 
-/// A store of raw captures. Cheap to clone; clones share the writes under way.
+/// A store of raw captures. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ArfStore {
     backend: Backend,
-    /// Closed from the start: it only counts, so that [`ArfStore::drain`] can wait until none is left.
-    writes: TaskTracker,
 }
 
 #[derive(Debug, Clone)]
@@ -51,20 +48,14 @@ impl ArfStore {
         } else {
             Backend::Cloud(Bucket::open(url, settings)?)
         };
-        Ok(Self::over(backend))
-    }
-
-    fn over(backend: Backend) -> Self {
-        let writes = TaskTracker::new();
-        writes.close();
-        Self { backend, writes }
+        Ok(Self { backend })
     }
 
     /// Writes the manifest: before anything else of its sync.
     pub fn put_manifest(&self, manifest: &Manifest, timeout: Duration) -> PutHandle {
         match serde_json::to_vec(manifest) {
             Ok(content) => self.put(manifest.sync_id, name::MANIFEST.to_owned(), content.into(), timeout),
-            Err(error) => PutHandle::start(&self.writes, async move { Err(ArfError::Manifest(error)) }),
+            Err(error) => PutHandle::start(async move { Err(ArfError::Manifest(error)) }),
         }
     }
 
@@ -81,10 +72,10 @@ impl ArfStore {
         let mut names = vec![name::entity(key)];
         names.extend(file_name.map(|file_name| name::file(key, file_name)));
         match self.backend.clone() {
-            Backend::Local { folder } => PutHandle::start_blocking(&self.writes, move || {
-                names.iter().try_for_each(|name| folder.delete(sync, name))
-            }),
-            Backend::Cloud(bucket) => PutHandle::start(&self.writes, async move {
+            Backend::Local { folder } => {
+                PutHandle::start_blocking(move || names.iter().try_for_each(|name| folder.delete(sync, name)))
+            }
+            Backend::Cloud(bucket) => PutHandle::start(async move {
                 let remove_all = async {
                     for name in &names {
                         bucket.delete(sync, name).await?;
@@ -110,29 +101,22 @@ impl ArfStore {
     {
         let Backend::Local { folder } = self.backend.clone() else { return Ok(blobs) };
         let write = move || blobs_left(&folder, sync, blobs, start);
-        self.writes.spawn_blocking(write).await.map_err(|_| ArfError::Aborted("write blobs"))
+        tokio::task::spawn_blocking(write).await.map_err(|_| ArfError::Aborted("write blobs"))
     }
 
     fn put(&self, sync: SyncId, relative: String, content: Bytes, timeout: Duration) -> PutHandle {
         let bytes = u64::try_from(content.len()).unwrap_or(u64::MAX);
         if bytes > MAX_BLOB_BYTES {
             let error = ArfError::TooLarge { bytes, max: MAX_BLOB_BYTES };
-            return PutHandle::start(&self.writes, async move { Err(error) });
+            return PutHandle::start(async move { Err(error) });
         }
         match self.backend.clone() {
-            Backend::Local { folder } => {
-                PutHandle::start_blocking(&self.writes, move || folder.put(sync, &relative, &content))
-            }
-            Backend::Cloud(bucket) => PutHandle::start(&self.writes, async move {
+            Backend::Local { folder } => PutHandle::start_blocking(move || folder.put(sync, &relative, &content)),
+            Backend::Cloud(bucket) => PutHandle::start(async move {
                 let put = bucket.put(sync, &relative, content);
                 tokio::time::timeout(timeout, put).await.unwrap_or(Err(ArfError::Unanswered(timeout)))
             }),
         }
-    }
-
-    /// Waits until no write of this store is under way, whoever started it.
-    pub async fn drain(&self) {
-        self.writes.wait().await;
     }
 
     /// The sync's manifest, if it has one.
@@ -204,17 +188,6 @@ impl ArfStore {
         match &self.backend {
             Backend::Local { folder } => in_folder(folder, "list syncs", Folder::census).await,
             Backend::Cloud(bucket) => bucket.census().await,
-        }
-    }
-
-    /// A fingerprint of all blobs of the sync. It reads them all: for tests and demonstrations.
-    ///
-    /// # Errors
-    /// Any storage error.
-    pub async fn checksum(&self, sync: SyncId) -> Result<Checksum, ArfError> {
-        match &self.backend {
-            Backend::Local { folder } => in_folder(folder, "read blobs", move |f| f.checksum(sync)).await,
-            Backend::Cloud(bucket) => bucket.checksum(sync).await,
         }
     }
 

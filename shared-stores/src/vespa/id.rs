@@ -72,12 +72,6 @@ impl StoredId {
         Some(format!("{}.airweave_system_metadata_sync_id=='{sync}'", self.document_type))
     }
 
-    /// The document's type.
-    #[must_use]
-    pub const fn document_type(&self) -> DocumentType {
-        self.document_type
-    }
-
     /// The path of the document in `/document/v1`, percent-encoded, without a leading slash.
     pub(super) fn path(&self) -> String {
         let (namespace, kind, specific) = (encode(&self.namespace), self.document_type, encode(&self.specific));

@@ -4,24 +4,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
-use shared_models::{DocumentType, SyncId};
+use shared_models::SyncId;
 
 use super::answer::{Answer, all_types};
 use super::{StoredId, VespaClient, VespaError};
 
 /// The largest page that deploy/vespa's query profile, like Airweave's, lets through.
 pub const MAX_PAGE: u32 = 10_000;
-
-/// Some of a sync's documents. Removing them and asking again makes progress; no page proves that nothing is left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdPage {
-    /// Their ids.
-    pub ids: Vec<StoredId>,
-    /// How many documents matched, as far as was looked.
-    pub total: u64,
-    /// Whether Vespa didn't look everywhere or left out hits: right to remove, wrong to conclude from.
-    pub is_degraded: bool,
-}
 
 #[derive(Deserialize)]
 struct IdHit {
@@ -35,12 +24,13 @@ struct IdFields {
 
 impl VespaClient {
     /// The first `limit` (at most [`MAX_PAGE`]) documents that carry the sync's id, always from offset 0: what is
-    /// removed is gone from the next query.
+    /// removed is gone from the next query. Removing them and asking again makes progress, even if Vespa didn't look
+    /// everywhere or left out hits; so no page, an empty one neither, proves that nothing is left.
     ///
     /// # Errors
     /// `Untrustworthy` if documents match but no id is given, `Malformed` for an id that isn't of the five types, else
     /// as any call.
-    pub async fn page_of_ids(&self, sync: SyncId, limit: u32, timeout: Duration) -> Result<IdPage, VespaError> {
+    pub async fn page_of_ids(&self, sync: SyncId, limit: u32, timeout: Duration) -> Result<Vec<StoredId>, VespaError> {
         let limit = limit.min(MAX_PAGE);
         let yql = format!(
             "select documentid from sources {} where airweave_system_metadata_sync_id contains \"{sync}\" limit {limit}",
@@ -48,15 +38,12 @@ impl VespaClient {
         );
         let answer = Answer::read(&self.query(json!({ "yql": yql }), timeout).await?)?;
         let total = answer.total()?;
-        let is_complete = answer.check_complete(DocumentType::ALL.len()).is_ok();
         let hits = answer.into_hits::<IdHit>()?;
         let read = |hit: &IdHit| StoredId::parse(&hit.fields.documentid).map(|id| id.listed_for(sync));
         let ids: Vec<_> = hits.iter().map(read).collect::<Result<_, _>>()?;
-        let expected = usize::try_from(total.min(u64::from(limit))).unwrap_or(usize::MAX);
-        if ids.is_empty() && expected > 0 {
+        if ids.is_empty() && total > 0 {
             return Err(VespaError::Untrustworthy(format!("{total} documents match, but no id was given")));
         }
-        let is_degraded = !is_complete || ids.len() < expected;
-        Ok(IdPage { ids, total, is_degraded })
+        Ok(ids)
     }
 }

@@ -45,8 +45,6 @@ pub enum Ranking {
 pub struct Hits {
     /// The hits, best first.
     pub hits: Vec<Hit>,
-    /// Documents that matched; an estimate, as the operator skips documents that can't be among the best.
-    pub total: u64,
     /// Whether Vespa didn't look everywhere.
     pub is_degraded: bool,
 }
@@ -93,10 +91,9 @@ impl VespaClient {
             answered => answered?,
         };
         let answer = Answer::read(&body)?;
-        let total = answer.total()?;
         let is_degraded = answer.check_complete(DocumentType::ALL.len()).is_err();
         let hits = answer.into_hits::<RawHit>()?.into_iter().map(Hit::try_from).collect::<Result<_, _>>()?;
-        Ok(Hits { hits, total, is_degraded })
+        Ok(Hits { hits, is_degraded })
     }
 }
 

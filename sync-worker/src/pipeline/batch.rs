@@ -71,9 +71,10 @@ fn size(entity: &SourceEntity) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use shared_sources::Breadcrumb;
+
     use super::super::tests::entity;
     use super::*;
-    use crate::sources::Breadcrumb;
 
     fn channel() -> (mpsc::Sender<SourceEntity>, Batches) {
         let (sender, receiver) = mpsc::channel(1000);

@@ -139,10 +139,10 @@ mod tests {
     use bytes::Bytes;
     use serde_json::json;
     use shared_models::DocumentType;
+    use shared_sources::Breadcrumb;
 
     use super::super::tests::entity;
     use super::*;
-    use crate::sources::Breadcrumb;
 
     #[test]
     fn the_order_of_fields_changes_nothing() {
