@@ -19,8 +19,7 @@ pub enum End {
 
 impl End {
     /// The metric's label.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Settled => "settled",
             Self::Done => "done",

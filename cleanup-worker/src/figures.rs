@@ -10,8 +10,8 @@ use crate::end::End;
 
 /// What each metric means.
 pub const DESCRIPTIONS: &[Description] = &[
-    (Kind::Gauge, "unweave_cleanups", "Cleanups by state"),
-    (Kind::Gauge, "unweave_cleanup_oldest_open_age_seconds", "Age of the oldest open cleanup, 0 if none is open"),
+    (Kind::Gauge, "unweave_cleanups", "Cleanups, by state"),
+    (Kind::Gauge, "unweave_cleanup_oldest_open_age_seconds", "Age of the oldest open cleanup; 0 if none is open"),
     (Kind::Counter, "unweave_cleanup_attempts_total", "Claims that were worked on, by how that ended"),
     (Kind::Counter, "unweave_purged_total", "Removals that a store acknowledged, by target"),
     (
@@ -31,22 +31,22 @@ pub fn start_at_zero() {
 }
 
 /// Work on a claim ended.
-pub fn attempt_ended(end: End) {
+pub(crate) fn attempt_ended(end: End) {
     metrics::counter!("unweave_cleanup_attempts_total", "outcome" => end.as_str()).increment(1);
 }
 
 /// A slice removed so many.
-pub fn purged(target: PurgeTarget, removed: u64) {
+pub(crate) fn purged(target: PurgeTarget, removed: u64) {
     metrics::counter!("unweave_purged_total", "target" => target.as_str()).increment(removed);
 }
 
 /// A live sync was found.
-pub fn refused() {
+pub(crate) fn refused() {
     metrics::counter!("unweave_cleanup_refused_total").increment(1);
 }
 
 /// A cleanup got its first receipt.
-pub fn done_after(time: Duration) {
+pub(crate) fn done_after(time: Duration) {
     metrics::histogram!("unweave_cleanup_duration_seconds").record(time);
 }
 

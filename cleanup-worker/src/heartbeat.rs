@@ -20,7 +20,7 @@ pub struct ClaimTimes {
 }
 
 /// Renews `claim`, claimed at `claimed_at`, until `ended`; cancels `lost` when the claim is lost.
-pub async fn beat(
+pub(crate) async fn beat(
     database: Database,
     claim: Claim,
     claimed_at: Instant,

@@ -13,5 +13,5 @@ pub mod schedule;
 pub mod settings;
 pub mod slots;
 pub mod targets;
-pub mod verify;
+mod verify;
 pub mod work;

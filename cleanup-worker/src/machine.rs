@@ -31,7 +31,7 @@ pub enum Step {
 
 /// What a step brought to light.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Observed {
+pub(crate) enum Observed {
     /// The row says `purging` now.
     Begun,
     /// The target holds this much, by document type or kind of blob.
@@ -51,7 +51,7 @@ pub enum Observed {
 
 /// Why a slice of a purge ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SliceEnd {
+pub(crate) enum SliceEnd {
     /// The target offered nothing more to remove. Proves nothing: the next step is a look.
     Exhausted,
     /// Its time was over.
@@ -72,7 +72,7 @@ pub struct NoHeadway(pub PurgeTarget);
 
 /// A cleanup under one claim.
 #[derive(Debug, Clone)]
-pub struct Machine {
+pub(crate) struct Machine {
     state: CleanupState,
     targets: Vec<PurgeTarget>,
     progress: TargetsProgress,
@@ -88,33 +88,28 @@ pub struct Machine {
 
 impl Machine {
     /// A machine for a row that has just been claimed.
-    #[must_use]
-    pub fn new(state: CleanupState, targets: Vec<PurgeTarget>, progress: TargetsProgress) -> Self {
+    pub(crate) fn new(state: CleanupState, targets: Vec<PurgeTarget>, progress: TargetsProgress) -> Self {
         let (verified, removed_in_round, ended) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
         Self { state, targets, progress, verified, removed_in_round, ended, idle_slices: 0 }
     }
 
     /// What is known so far, as it is stored.
-    #[must_use]
-    pub const fn progress(&self) -> &TargetsProgress {
+    pub(crate) const fn progress(&self) -> &TargetsProgress {
         &self.progress
     }
 
     /// The row's state.
-    #[must_use]
-    pub const fn state(&self) -> CleanupState {
+    pub(crate) const fn state(&self) -> CleanupState {
         self.state
     }
 
     /// The targets that were verified empty under this claim, in this state.
-    #[must_use]
-    pub fn verified(&self) -> Vec<PurgeTarget> {
+    pub(crate) fn verified(&self) -> Vec<PurgeTarget> {
         self.verified.iter().copied().collect()
     }
 
     /// The next step.
-    #[must_use]
-    pub fn next(&self) -> Step {
+    pub(crate) fn next(&self) -> Step {
         match self.state {
             CleanupState::Scheduled => Step::Begin,
             CleanupState::Purging => self.purging(),
@@ -149,7 +144,7 @@ impl Machine {
     ///
     /// # Errors
     /// [`NoHeadway`]: going on would be a loop.
-    pub fn observe(&mut self, observed: Observed) -> Result<(), NoHeadway> {
+    pub(crate) fn observe(&mut self, observed: Observed) -> Result<(), NoHeadway> {
         match observed {
             Observed::Begun => {
                 self.state = CleanupState::Purging;
@@ -188,7 +183,8 @@ impl Machine {
         known.round_open = false;
         known.rounds = known.rounds.max(1);
         known.verified_empty_at = Some(at);
-        // A holder that died took the count of its last slice along. What was found and isn't there any more was removed.
+        // A holder that died took the count of its last slice along.
+        // What was found and isn't there any more was removed.
         known.removed = known.removed.max(known.found);
         self.ended.remove(&target);
         self.removed_in_round.remove(&target);

@@ -8,8 +8,7 @@ use shared_models::receipt::{FORM, Receipt, ReceiptError, ReceiptSigner, SignedR
 use shared_models::{PurgeTarget, ReceiptId, TargetsProgress, WriterEnd};
 
 /// When the cleanup is verified once more: a while after the first `done`, if a writer ended by its lease.
-#[must_use]
-pub fn check_again_at(
+pub(crate) fn check_again_at(
     cleanup: &ClaimedCleanup,
     now: DateTime<Utc>,
     late_write_check: chrono::TimeDelta,

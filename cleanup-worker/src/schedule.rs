@@ -14,13 +14,13 @@ const DAY_SECONDS: u32 = 24 * 60 * 60;
 /// Not a list of daily windows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is neither 'always' nor windows such as '22:00-06:00,12:00-13:00' (times are UTC)")]
-pub struct BadHours(String);
+pub(crate) struct BadHours(String);
 
 /// Reads `always`, or windows such as `22:00-06:00,12:00-13:00`. Times are UTC, to the minute or the second.
 ///
 /// # Errors
 /// [`BadHours`].
-pub fn parse_allowed_hours(text: &str) -> Result<AllowedHours, BadHours> {
+pub(crate) fn parse_allowed_hours(text: &str) -> Result<AllowedHours, BadHours> {
     if text.trim() == "always" {
         return Ok(AllowedHours::default());
     }
@@ -61,8 +61,7 @@ impl Pace {
     }
 
     /// How many documents to ask for at once: about a tenth of a second's worth.
-    #[must_use]
-    pub fn batch(&self) -> usize {
+    pub(crate) fn batch(&self) -> usize {
         match self.per_second {
             0 => usize::MAX,
             limit => usize::try_from(limit / 10).unwrap_or(usize::MAX).max(1),
@@ -70,7 +69,7 @@ impl Pace {
     }
 
     /// Waits until `documents` more may be removed. `false` if that is after `deadline`, or `stop` came first.
-    pub async fn wait(&self, documents: usize, deadline: Instant, stop: &CancellationToken) -> bool {
+    pub(crate) async fn wait(&self, documents: usize, deadline: Instant, stop: &CancellationToken) -> bool {
         if self.per_second == 0 {
             return true;
         }

@@ -1,7 +1,7 @@
 //! Fills the slots: claims the next due cleanup whenever a slot is free and something may be due.
 //!
-//! A message, a slot that became free, the poll and the next due time all just wake this look; what is done is decided by
-//! the claim alone. With the broker gone the timers do the work (DEL-5).
+//! A message, a slot that became free, the poll and the next due time all just wake this look; what is done is decided
+//! by the claim alone. With the broker gone the timers do the work (DEL-5).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +29,7 @@ pub fn fill(worker: Arc<Worker>, slots: usize, poll: Duration, bell: &Bell, driv
 }
 
 /// Whether PostgreSQL failed to answer the last look.
-#[must_use]
-pub fn is_database_down(driver: &Driver) -> bool {
+pub(crate) fn is_database_down(driver: &Driver) -> bool {
     let last = driver.last_runs().get(LOOK).copied().flatten();
     matches!(last, Some(LastRun { outcome: RunOutcome::Failed, .. }))
 }

@@ -1,6 +1,7 @@
 //! The stores that a cleanup empties. Everything in here does I/O and decides nothing.
 //!
-//! Keeps DEL-4: every call names one sync. Keeps DEL-6: removing twice, or by two workers at once, has the effect of one.
+//! Keeps DEL-4: every call names one sync. Keeps DEL-6: removing twice, or by two workers at once,
+//! has the effect of one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -43,7 +44,7 @@ impl StoreError {
 
 /// What a target holds of a sync.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Holding {
+pub(crate) enum Holding {
     /// Nothing, by an answer that covered everything.
     Nothing,
     /// This much, by document type or kind of blob.
@@ -52,7 +53,7 @@ pub enum Holding {
 
 /// What a slice did. Removals that were acknowledged count even if it failed afterwards.
 #[derive(Debug)]
-pub struct Slice {
+pub(crate) struct Slice {
     /// Acknowledged removals.
     pub removed: u64,
     /// How it ended.
@@ -61,7 +62,7 @@ pub struct Slice {
 
 /// How long a slice may take.
 #[derive(Debug, Clone, Copy)]
-pub struct SliceLimits<'a> {
+pub(crate) struct SliceLimits<'a> {
     /// When to stop removing.
     pub deadline: Instant,
     /// Stops it before that.
@@ -86,7 +87,7 @@ impl Stores {
     ///
     /// # Errors
     /// [`StoreError`]; an error never means "nothing".
-    pub async fn look(&self, target: PurgeTarget, sync: SyncId) -> Result<Holding, StoreError> {
+    pub(crate) async fn look(&self, target: PurgeTarget, sync: SyncId) -> Result<Holding, StoreError> {
         match target {
             PurgeTarget::Vespa => Ok(vespa_index::look(&self.vespa, sync).await?),
             PurgeTarget::Arf => Ok(arf::look(&self.arf, sync).await?),
@@ -94,7 +95,7 @@ impl Stores {
     }
 
     /// Removes what carries the sync's id until the slice's time is over.
-    pub async fn purge(&self, target: PurgeTarget, sync: SyncId, limits: SliceLimits<'_>) -> Slice {
+    pub(crate) async fn purge(&self, target: PurgeTarget, sync: SyncId, limits: SliceLimits<'_>) -> Slice {
         match target {
             PurgeTarget::Vespa => vespa_index::purge(&self.vespa, &self.pace, sync, limits).await,
             PurgeTarget::Arf => arf::purge(&self.arf, sync, limits).await,

@@ -50,7 +50,7 @@ pub async fn enqueue(connection: &mut Session, envelope: &Envelope) -> Result<()
 ///
 /// # Errors
 /// Any database error.
-pub async fn enqueue_all(connection: &mut Session, envelopes: &[Envelope]) -> Result<()> {
+pub(crate) async fn enqueue_all(connection: &mut Session, envelopes: &[Envelope]) -> Result<()> {
     if envelopes.is_empty() {
         return Ok(());
     }

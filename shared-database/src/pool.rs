@@ -16,7 +16,7 @@ use crate::error::{DatabaseError, Result};
 use crate::session::{self, CONNECT_TIMEOUT, Session};
 
 /// Every migration, embedded.
-pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// A pooled connection.
 pub type Connection = Object<Session>;
@@ -68,8 +68,8 @@ impl Database {
         })
     }
 
-    /// Runs a read, or what may happen twice. Nobody asks a session whether it still works before it is used: if a session
-    /// that lay in the pool turns out to be gone, this goes on with a new one.
+    /// Runs a read, or what may happen twice. Nobody asks a session whether it still works before it is used: if a
+    /// session that lay in the pool turns out to be gone, this goes on with a new one.
     ///
     /// # Errors
     /// What `read` fails with, or any database error.
@@ -133,8 +133,8 @@ pub async fn migrate(url: &SecretString) -> Result<()> {
     .await
 }
 
-/// Refuses a database that was made by a version before the first release: its migrations aren't ours, and ours would meet
-/// its tables. (A newer version's database has all of ours and more.)
+/// Refuses a database that was made by a version before the first release: its migrations aren't ours, and ours would
+/// meet its tables. (A newer version's database has all of ours and more.)
 fn check_origin(harness: &mut AsyncMigrationHarness<AsyncPgConnection>) -> std::result::Result<(), String> {
     let told = |error: Box<dyn std::error::Error + Send + Sync>| error.to_string();
     let applied = harness.applied_migrations().map_err(told)?;

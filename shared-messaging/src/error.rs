@@ -32,8 +32,8 @@ pub enum MessagingError {
 impl MessagingError {
     /// What a refused start of a consumer means.
     ///
-    /// RabbitMQ 3.10 knows a quorum queue from the moment when another connection begins to declare it. Whoever consumes
-    /// before its leader runs crashes the channel (`rabbit_quorum_queue:consume`), and is told INTERNAL_ERROR.
+    /// RabbitMQ 3.10 knows a quorum queue from the moment when another connection begins to declare it. Whoever
+    /// consumes before its leader runs crashes the channel (`rabbit_quorum_queue:consume`), and is told INTERNAL_ERROR.
     pub(crate) fn of_start(self) -> Self {
         match self {
             Self::Broker(error) if is_internal(&error) => Self::QueueNotUp,
@@ -72,8 +72,7 @@ impl PublishError {
     pub(crate) const REASONS: [&'static str; 5] = ["unavailable", "unroutable", "refused", "not_requested", "unknown"];
 
     /// The label of `unweave_publish_failures_total`.
-    #[must_use]
-    pub const fn reason(&self) -> &'static str {
+    pub(crate) const fn reason(&self) -> &'static str {
         match self {
             Self::Unavailable => "unavailable",
             Self::Unroutable(_) => "unroutable",

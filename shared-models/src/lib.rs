@@ -3,24 +3,24 @@
 //!
 //! Nothing here does I/O. A word that appears in SQL, in a queue, in a metric or on the wire has its one spelling here.
 
-pub mod cleanup;
+mod cleanup;
 pub mod document;
-pub mod ids;
+mod ids;
 pub mod invariant;
 pub mod job;
 pub mod message;
-pub mod plan;
+mod plan;
 pub mod receipt;
 pub mod schedule;
 mod text_enum;
-pub mod times;
+mod times;
 pub mod wire;
 
-pub use cleanup::{CleanupState, PurgeTarget, TargetProgress, TargetsProgress, WriterEnd};
+pub use cleanup::{CleanupState, PurgeTarget, TargetProgress, TargetsProgress, Verification, WriterEnd};
 pub use document::{DocumentId, DocumentType, EntityKey};
 pub use ids::*;
 pub use invariant::{Facts, Invariant, Violation};
 pub use job::{JobStatus, StatusFacts};
 pub use message::{Envelope, Message};
 pub use plan::Plan;
-pub use times::ProtocolTimes;
+pub use times::{ProtocolTimes, TimesDontFit};

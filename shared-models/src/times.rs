@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A write counts as open until it is answered, or this long after its start: Vespa may apply a put up to about twice
 /// its timeout after receiving it, plus the wire.
-pub const OPEN_WRITE_BOUND_FACTOR: u32 = 2;
+const OPEN_WRITE_BOUND_FACTOR: u32 = 2;
 
 /// The times that gateway and sync-worker must agree on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

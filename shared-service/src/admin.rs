@@ -38,8 +38,7 @@ pub struct Health {
 
 impl Health {
     /// Without probes: always ready.
-    #[must_use]
-    pub fn new(tasks: &Tasks, metrics: MetricsHandle) -> Self {
+    pub(crate) fn new(tasks: &Tasks, metrics: MetricsHandle) -> Self {
         Self { runtime: tasks.runtime().clone(), metrics, probes: Vec::new(), collectors: Vec::new() }
     }
 
@@ -72,7 +71,7 @@ impl Health {
     }
 
     /// Registers `/health`, `/health/live`, `/health/ready` and `/metrics`.
-    pub fn configure(&self, config: &mut ServiceConfig) {
+    pub(crate) fn configure(&self, config: &mut ServiceConfig) {
         config
             .app_data(web::Data::new(self.clone()))
             .route("/health", web::get().to(live))
@@ -106,7 +105,7 @@ impl Health {
     }
 
     /// The metrics as Prometheus text, after the collectors have run.
-    pub async fn render_metrics(&self) -> String {
+    async fn render_metrics(&self) -> String {
         let runs: Vec<_> = self.collectors.iter().map(|collector| self.runtime.spawn(collector())).collect();
         let aborts: Vec<_> = runs.iter().map(tokio::task::JoinHandle::abort_handle).collect();
         if tokio::time::timeout(BOUND, join_all(runs)).await.is_err() {
@@ -158,12 +157,12 @@ pub enum Up {
 }
 
 /// Answers `{"status":"healthy"}`: the process is alive.
-pub async fn live() -> HttpResponse {
+async fn live() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({"status": "healthy"}))
 }
 
 /// Answers the [`Readiness`], with 503 if it isn't ready.
-pub async fn ready(health: web::Data<Health>) -> HttpResponse {
+async fn ready(health: web::Data<Health>) -> HttpResponse {
     let readiness = health.readiness().await;
     match readiness.status {
         Ready::Ready => HttpResponse::Ok().json(readiness),
@@ -172,7 +171,7 @@ pub async fn ready(health: web::Data<Health>) -> HttpResponse {
 }
 
 /// Answers the metrics as Prometheus text.
-pub async fn metrics(health: web::Data<Health>) -> HttpResponse {
+async fn metrics(health: web::Data<Health>) -> HttpResponse {
     let text = health.render_metrics().await;
     HttpResponse::Ok().insert_header(ContentType::plaintext()).body(text)
 }
@@ -181,7 +180,7 @@ pub async fn metrics(health: web::Data<Health>) -> HttpResponse {
 ///
 /// # Errors
 /// [`ServiceError::Listen`] if the address can't be listened on.
-pub fn serve(address: SocketAddr, health: Health, tasks: &Tasks) -> Result<SocketAddr, ServiceError> {
+pub(crate) fn serve(address: SocketAddr, health: Health, tasks: &Tasks) -> Result<SocketAddr, ServiceError> {
     let failed = |source| ServiceError::Listen { address, source };
     let listener = TcpListener::bind(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;

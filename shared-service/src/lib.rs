@@ -4,17 +4,17 @@
 //! Nothing here knows a table, a queue or a store.
 
 pub mod admin;
-pub mod backoff;
+mod backoff;
 pub mod clock;
 mod error;
 pub mod invariants;
 pub mod metrics;
 pub mod periodic;
 mod runtime;
-pub mod service;
+mod service;
 pub mod settings;
 pub mod tasks;
-pub mod telemetry;
+mod telemetry;
 
 pub use backoff::Backoff;
 pub use clock::BootClock;

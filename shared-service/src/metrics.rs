@@ -10,7 +10,7 @@ const SECONDS: &[f64] =
 
 /// What renders this process's metrics. Cheap to clone.
 #[derive(Clone)]
-pub struct MetricsHandle(PrometheusHandle);
+pub(crate) struct MetricsHandle(PrometheusHandle);
 
 impl std::fmt::Debug for MetricsHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -20,8 +20,7 @@ impl std::fmt::Debug for MetricsHandle {
 
 impl MetricsHandle {
     /// Everything recorded so far, as Prometheus text.
-    #[must_use]
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         self.0.run_upkeep();
         self.0.render()
     }
@@ -31,7 +30,7 @@ impl MetricsHandle {
 ///
 /// # Errors
 /// [`ServiceError::Metrics`] if there is a recorder already.
-pub fn install() -> Result<MetricsHandle, ServiceError> {
+pub(crate) fn install() -> Result<MetricsHandle, ServiceError> {
     let recorder = PrometheusBuilder::new().set_buckets(SECONDS)?.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(metrics_exporter_prometheus::BuildError::from)?;
@@ -61,7 +60,7 @@ pub enum Kind {
 pub type Description = (Kind, &'static str, &'static str);
 
 /// Gives metrics their help text.
-pub fn describe(descriptions: &[Description]) {
+pub(crate) fn describe(descriptions: &[Description]) {
     for (kind, name, help) in descriptions {
         match kind {
             Kind::Counter => metrics::describe_counter!(*name, *help),

@@ -1,7 +1,7 @@
 //! Work that is done again and again: reapers, finishers, sweeps, polls.
 //!
-//! What a run does is decided by what it finds. A bell only makes it run sooner, so that a message that is lost costs at
-//! most the interval (DEL-5). A run that fails or panics ends nothing: the next one tries again. The [`Driver`] of a
+//! What a run does is decided by what it finds. A bell only makes it run sooner, so that a message that is lost costs
+//! at most the interval (DEL-5). A run that fails or panics ends nothing: the next one tries again. The [`Driver`] of a
 //! process knows how the last run of each went.
 
 use std::collections::BTreeMap;
@@ -77,8 +77,7 @@ impl RunOutcome {
     const ALL: [Self; 3] = [Self::Ok, Self::Failed, Self::Panicked];
 
     /// The metric's label.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Failed => "failed",
@@ -91,9 +90,9 @@ impl RunOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastRun {
     /// When it ended.
-    pub ended_at: DateTime<Utc>,
+    ended_at: DateTime<Utc>,
     /// How long it took.
-    pub took: Duration,
+    took: Duration,
     /// How it ended.
     pub outcome: RunOutcome,
 }
@@ -137,8 +136,7 @@ pub struct Driver {
 
 impl Driver {
     /// A driver that runs its tasks among `tasks`.
-    #[must_use]
-    pub fn new(tasks: &Tasks) -> Self {
+    pub(crate) fn new(tasks: &Tasks) -> Self {
         Self { tasks: tasks.clone(), runs: Arc::default() }
     }
 

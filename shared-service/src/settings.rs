@@ -18,4 +18,3 @@ pub use groups::{
 };
 pub use keys::{BadKey, KeyRing, NamedKey};
 pub use load::{Validate, load};
-pub use names::EVERY_SERVICE;

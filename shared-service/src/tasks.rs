@@ -1,8 +1,8 @@
 //! The one home of spawning, and the shutdown of a process.
 //!
-//! Tasks run on `main`'s runtime, also when they are spawned from an actix worker: actix drops a worker's own tasks at a
-//! graceful stop. SIGTERM cancels the token; [`Tasks::drain`] waits for every task within a bound; a second signal ends
-//! the process at once.
+//! Tasks run on `main`'s runtime, also when they are spawned from an actix worker: actix drops a worker's own tasks at
+//! a graceful stop. SIGTERM cancels the token; [`Tasks::drain`] waits for every task within a bound; a second signal
+//! ends the process at once.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -78,7 +78,7 @@ impl Tasks {
     ///
     /// # Errors
     /// [`ServiceError::Signals`] if the handlers can't be installed.
-    pub fn shutdown_on_signals(&self) -> Result<(), ServiceError> {
+    pub(crate) fn shutdown_on_signals(&self) -> Result<(), ServiceError> {
         let _context = self.runtime.enter();
         let mut terminate = signal(SignalKind::terminate()).map_err(ServiceError::Signals)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(ServiceError::Signals)?;

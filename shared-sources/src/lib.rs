@@ -1,20 +1,20 @@
 //! The sources: one folder for each, with what it is (definition), what it accepts (check) and how it reads (read).
 //!
 //! [`Source`] names them all and dispatches; docs/add-a-source.md says how one is added. The gateway shows and checks,
-//! the sync-worker reads. Reading takes a [`SourceAccess`], the operator's leave to reach folders and servers: it is made
-//! of the sync-worker's settings, and `dev/check-dependencies.sh` refuses everybody else who names it.
+//! the sync-worker reads. Reading takes a [`SourceAccess`], the operator's leave to reach folders and servers: it is
+//! made of the sync-worker's settings, and `dev/check-dependencies.sh` refuses everybody else who names it.
 //!
 //! A source reads and nothing else: it never writes to a store, knows no sync id and can be dropped at any await. It
 //! ends promptly with [`SourceError::Stopped`] once nobody takes its entities. What a source didn't see is taken for
-//! gone, so a source says what it saw: [`Seen`]. A source that can read only what changed gets the cursor that it gave at
-//! the end of an earlier run; a cursor is kept only if that job completed.
+//! gone, so a source says what it saw: [`Seen`]. A source that can read only what changed gets the cursor that it gave
+//! at the end of an earlier run; a cursor is kept only if that job completed.
 
 mod access;
 mod catalogue;
 #[cfg(test)]
 mod conformance;
 mod connector;
-pub mod definition;
+mod definition;
 mod entity;
 mod error;
 mod left_out;
@@ -50,7 +50,7 @@ catalogue::catalogue! {
 
 pub use access::SourceAccess;
 pub use catalogue::UnknownSource;
-pub use definition::{InvalidFields, SourceDefinition, ValidatedFields};
+pub use definition::{Field, FieldDefault, FieldKind, InvalidFields, SourceDefinition, ValidatedFields};
 pub use entity::{Breadcrumb, RawFile, SourceEntity};
 pub use error::SourceError;
 pub use seen::{Seen, Unread};

@@ -52,14 +52,14 @@ pub struct Unread {
 
 impl Unread {
     /// The entity of this id, of whatever class, could not be read.
-    pub fn add(&mut self, entity_id: impl Into<String>) {
+    pub(crate) fn add(&mut self, entity_id: impl Into<String>) {
         if self.has_room() {
             self.ids.insert(entity_id.into());
         }
     }
 
     /// Nothing whose id begins with `prefix` could be read, as what is in a folder `"a/b/"`.
-    pub fn add_below(&mut self, prefix: impl Into<String>) {
+    pub(crate) fn add_below(&mut self, prefix: impl Into<String>) {
         let prefix = prefix.into();
         if !self.has_room() || self.has_prefix_of(&prefix) {
             return;
@@ -73,8 +73,7 @@ impl Unread {
     }
 
     /// What a run means that could not read this.
-    #[must_use]
-    pub fn into_seen(self) -> Seen {
+    pub(crate) fn into_seen(self) -> Seen {
         if self.is_unbounded || !self.ids.is_empty() || !self.prefixes.is_empty() {
             Seen::EverythingBut(self)
         } else {

@@ -56,16 +56,16 @@ impl EntitySink {
     ///
     /// # Errors
     /// [`SourceError::Stopped`] if the job is stopping.
-    pub async fn send(&self, entity: SourceEntity) -> Result<(), SourceError> {
+    pub(crate) async fn send(&self, entity: SourceEntity) -> Result<(), SourceError> {
         self.entities.send(entity).await.map_err(|_| SourceError::Stopped)
     }
 
-    /// Keeps those of `offers` that are stored in just their version; tells for each whether it was, in their order. What
-    /// was kept counts as yielded.
+    /// Keeps those of `offers` that are stored in just their version; tells for each whether it was, in their order.
+    /// What was kept counts as yielded.
     ///
     /// # Errors
     /// [`SourceError::Stopped`] if the job is stopping.
-    pub async fn keep_unchanged(&self, offers: Vec<Offer>) -> Result<Vec<bool>, SourceError> {
+    pub(crate) async fn keep_unchanged(&self, offers: Vec<Offer>) -> Result<Vec<bool>, SourceError> {
         let count = offers.len();
         let Some(asked) = self.offers.as_ref().filter(|_| count > 0) else { return Ok(vec![false; count]) };
         let (answer, answered) = oneshot::channel();

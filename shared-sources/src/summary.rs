@@ -17,8 +17,7 @@ pub struct ReadSummary {
 
 impl ReadSummary {
     /// Of a source that saw everything that it has, so that what it didn't yield is gone; it has no cursor.
-    #[must_use]
-    pub const fn everything() -> Self {
+    pub(crate) const fn everything() -> Self {
         Self { skipped: Skipped::NOTHING, seen: Seen::Everything, cursor: None }
     }
 }

@@ -1,7 +1,7 @@
 //! The jobs that run here, and the message that tells one of them to stop.
 //!
-//! `CancelSync` only makes it faster: with the broker down, or the message lost, the next renewal of the lease is refused
-//! (DEL-2).
+//! `CancelSync` only makes it faster: with the broker down, or the message lost,
+//! the next renewal of the lease is refused (DEL-2).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ struct Jobs {
 }
 
 /// A job is registered while this lives.
-pub struct Registered {
+pub(crate) struct Registered {
     jobs: Arc<RunningJobs>,
     job: SyncJobId,
 }
@@ -35,7 +35,7 @@ pub struct Registered {
 impl RunningJobs {
     /// Registers the job of `lease`; stops it at once if its cancel came first, or the process is shutting down.
     #[must_use]
-    pub fn register(self: &Arc<Self>, lease: &Arc<Lease>) -> Registered {
+    pub(crate) fn register(self: &Arc<Self>, lease: &Arc<Lease>) -> Registered {
         let job = lease.job();
         let mut jobs = self.0.lock();
         if jobs.is_shutting_down {
@@ -50,7 +50,7 @@ impl RunningJobs {
     }
 
     /// Stops a job; one that doesn't run here is ignored.
-    pub fn cancel(&self, job: SyncJobId) {
+    pub(crate) fn cancel(&self, job: SyncJobId) {
         let mut jobs = self.0.lock();
         if let Some(lease) = jobs.leases.get(&job) {
             tracing::info!(job_id = %job, "the job is cancelled");

@@ -30,7 +30,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(2);
 const END_PAUSE: Duration = Duration::from_millis(200);
 
 /// A claimed job.
-pub struct JobRun {
+pub(crate) struct JobRun {
     tools: Arc<JobTools>,
     job: Arc<ClaimedJob>,
     lease: Arc<Lease>,
@@ -39,13 +39,12 @@ pub struct JobRun {
 
 impl JobRun {
     /// A job that was claimed under `lease`.
-    #[must_use]
-    pub fn new(tools: Arc<JobTools>, job: ClaimedJob, lease: Arc<Lease>) -> Self {
+    pub(crate) fn new(tools: Arc<JobTools>, job: ClaimedJob, lease: Arc<Lease>) -> Self {
         Self { tools, job: Arc::new(job), lease, counts: Arc::default() }
     }
 
     /// Runs the job and ends it.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         tracing::info!(source = self.job.short_name, "the job starts");
         let outcome = self.run_under_lease().await;
         let counts = self.counts.now();

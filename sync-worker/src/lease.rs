@@ -20,9 +20,9 @@ mod keeper;
 mod state;
 mod ticket;
 
-pub use keeper::keep;
+pub(crate) use keeper::keep;
 pub use state::WriteKind;
-pub use ticket::WriteTicket;
+pub(crate) use ticket::WriteTicket;
 
 use state::LeaseState;
 
@@ -40,7 +40,7 @@ impl Clock for shared_service::BootClock {
 
 /// The part of the protocol's times that a lease goes by.
 #[derive(Debug, Clone, Copy)]
-pub struct LeaseTimes {
+pub(crate) struct LeaseTimes {
     /// Time to live, from before the claim or renewal was sent.
     pub ttl: Duration,
     /// How often it is renewed.
@@ -64,7 +64,7 @@ impl From<ProtocolTimes> for LeaseTimes {
 
 /// Why no further write of a job starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// A message said that the job is cancelled.
     #[error("the job was cancelled")]
     Cancelled,
@@ -87,8 +87,7 @@ pub enum Stop {
 
 impl Stop {
     /// A short stable name for logs.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
             Self::Refused => "lease_refused",
@@ -102,7 +101,7 @@ impl Stop {
 
 /// A write may not start now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum StartRefused {
+pub(crate) enum StartRefused {
     /// Not now and not later: the job has been stopped.
     #[error(transparent)]
     Ended(#[from] Stop),
@@ -112,7 +111,7 @@ pub enum StartRefused {
 }
 
 /// The lease of one running job, shared by everything that writes for it.
-pub struct Lease {
+pub(crate) struct Lease {
     job: SyncJobId,
     times: LeaseTimes,
     clock: Arc<dyn Clock>,
@@ -123,15 +122,13 @@ pub struct Lease {
 
 impl Lease {
     /// The lease of `job`, whose claim was sent at `sent_at` of `clock`.
-    #[must_use]
-    pub fn new(job: SyncJobId, times: LeaseTimes, clock: Arc<dyn Clock>, sent_at: Duration) -> Arc<Self> {
+    pub(crate) fn new(job: SyncJobId, times: LeaseTimes, clock: Arc<dyn Clock>, sent_at: Duration) -> Arc<Self> {
         let state = Mutex::new(LeaseState::new(times, sent_at));
         Arc::new(Self { job, times, clock, state, stop: CancellationToken::new(), changed: Notify::new() })
     }
 
     /// The job.
-    #[must_use]
-    pub const fn job(&self) -> SyncJobId {
+    pub(crate) const fn job(&self) -> SyncJobId {
         self.job
     }
 
@@ -139,16 +136,16 @@ impl Lease {
     ///
     /// # Errors
     /// [`StartRefused`]: the write must not be sent.
-    pub fn start_write(self: &Arc<Self>) -> Result<WriteTicket, StartRefused> {
+    pub(crate) fn start_write(self: &Arc<Self>) -> Result<WriteTicket, StartRefused> {
         self.start(WriteKind::Remote)
     }
 
-    /// The start rule for a call that runs on this machine to its end, even if its future is dropped. The ticket must be
-    /// kept until the call has returned.
+    /// The start rule for a call that runs on this machine to its end, even if its future is dropped. The ticket must
+    /// be kept until the call has returned.
     ///
     /// # Errors
     /// As [`Lease::start_write`].
-    pub fn start_blocking_write(self: &Arc<Self>) -> Result<WriteTicket, StartRefused> {
+    pub(crate) fn start_blocking_write(self: &Arc<Self>) -> Result<WriteTicket, StartRefused> {
         self.start(WriteKind::Blocking)
     }
 
@@ -161,7 +158,7 @@ impl Lease {
     ///
     /// # Errors
     /// Why none will.
-    pub async fn writable(&self) -> Result<(), Stop> {
+    pub(crate) async fn writable(&self) -> Result<(), Stop> {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
@@ -184,35 +181,33 @@ impl Lease {
     }
 
     /// No write starts from now on. The first reason stays.
-    pub fn stop(&self, reason: Stop) {
+    pub(crate) fn stop(&self, reason: Stop) {
         self.step(|state, now| state.stop(now, reason));
     }
 
     /// Waits until no write may start any more.
-    pub async fn stopped(&self) {
+    pub(crate) async fn stopped(&self) {
         self.stop.cancelled().await;
     }
 
     /// Why no write may start any more, if so, and how long that has been known.
-    #[must_use]
-    pub fn stop_reason(&self) -> Option<(Stop, Duration)> {
+    pub(crate) fn stop_reason(&self) -> Option<(Stop, Duration)> {
         self.step(|state, now| state.stopped().map(|(reason, since)| (reason, now.saturating_sub(since))))
     }
 
     /// When the lease ends, on its clock.
-    #[must_use]
-    pub fn ends_at(&self) -> Duration {
+    pub(crate) fn ends_at(&self) -> Duration {
         self.step(|state, _| state.ends_at())
     }
 
     /// How many writes are open.
     #[cfg(test)]
-    pub fn open_writes(&self) -> usize {
+    pub(crate) fn open_writes(&self) -> usize {
         self.step(LeaseState::open_writes)
     }
 
     /// Waits until no write is open. Means something only after [`Lease::stop`].
-    pub async fn all_writes_closed(&self) {
+    pub(crate) async fn all_writes_closed(&self) {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
@@ -231,8 +226,7 @@ impl Lease {
     }
 
     /// Whether a write may have ended after the lease's end: the process or the machine stood still meanwhile.
-    #[must_use]
-    pub fn has_ended_late(&self) -> bool {
+    pub(crate) fn has_ended_late(&self) -> bool {
         self.step(|state, now| {
             state.observe(now);
             state.has_ended_late()
@@ -261,4 +255,4 @@ impl Lease {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-pub use tests::test_lease;
+pub(crate) use tests::test_lease;

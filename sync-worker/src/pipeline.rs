@@ -17,6 +17,7 @@ mod counts;
 mod embed;
 mod error;
 mod hash;
+mod left_out;
 mod limiter;
 mod make_way;
 mod manifest;
@@ -27,18 +28,19 @@ mod remove;
 mod run;
 mod settle;
 mod store;
-mod told;
 mod unchanged;
 mod write;
 mod writer;
 
-pub use counts::{Counted, Counts};
-pub use error::JobError;
-pub use hash::form;
+pub(crate) use counts::{Counted, Counts};
+pub(crate) use error::JobError;
+pub(crate) use hash::form;
 pub use limiter::Limiter;
-pub use refused::Refused;
-pub use run::{Embedding, Reading, Run};
-pub use writer::{Stores, Writer};
+pub(crate) use refused::Refused;
+pub use run::Embedding;
+pub(crate) use run::{Reading, Run};
+pub use writer::Stores;
+pub(crate) use writer::Writer;
 
 use crate::sources::{EntitySink, ReadSummary, Skipped};
 use batch::Batches;
@@ -50,19 +52,19 @@ const READ_AHEAD: usize = 8;
 ///
 /// # Errors
 /// [`JobError`]; every write has been answered or let go of then.
-pub async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<Option<Value>, JobError> {
+pub(crate) async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<Option<Value>, JobError> {
     match bring_up_to_date(run, reading, tasks).await {
         Ok(ReadSummary { skipped, cursor, .. }) => {
             // The source would not yield again what a store has refused: the next job must start where this one did.
             let all_taken = run.counts.now().failed == 0;
             run.counts.add(Counted::Failed, skipped.count());
-            told::tell(run, &skipped).await?;
+            left_out::tell(run, &skipped).await?;
             Ok(cursor.filter(|_| all_taken))
         }
         Err(error) => {
             // What was refused until then may well be why. The first error counts, not one of the telling.
             if !error.is_asked_for() {
-                let _told = told::tell(run, &Skipped::NOTHING).await;
+                let _told = left_out::tell(run, &Skipped::NOTHING).await;
             }
             Err(error)
         }

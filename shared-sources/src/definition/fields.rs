@@ -71,8 +71,7 @@ pub enum FieldDefault {
 
 impl FieldDefault {
     /// The default as JSON; `None` if the field must be given.
-    #[must_use]
-    pub fn to_json(self) -> Option<Value> {
+    pub(crate) fn to_json(self) -> Option<Value> {
         match self {
             Self::Required => None,
             Self::Null => Some(Value::Null),

@@ -31,7 +31,7 @@ const TIMES: LeaseTimes = LeaseTimes {
 };
 
 /// A lease that nobody renews and that never runs out.
-pub fn test_lease() -> Arc<Lease> {
+pub(crate) fn test_lease() -> Arc<Lease> {
     lease().0
 }
 

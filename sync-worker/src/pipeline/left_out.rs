@@ -6,7 +6,8 @@ use super::error::JobError;
 use super::run::Run;
 use crate::sources::{Skipped, SkippedEntity};
 
-/// Puts the names and reasons into the job's row, if there are any: of what the source `skipped` and of what was refused.
+/// Puts the names and reasons into the job's row, if there are any:
+/// of what the source `skipped` and of what was refused.
 ///
 /// # Errors
 /// [`JobError`].
