@@ -1,4 +1,5 @@
-//! Figures read from PostgreSQL when metrics are asked for. Every gateway shows the same: take the maximum, not the sum.
+//! Figures read from PostgreSQL when metrics are asked for. Every gateway shows the same: take the maximum,
+//! not the sum.
 
 use shared_database::{Database, DatabaseError};
 use shared_service::metrics::{Description, Kind};
@@ -15,15 +16,11 @@ pub const DESCRIPTIONS: &[Description] = &[
     ),
     (Kind::Counter, "unweave_requests_refused_by_rate_limit_total", "Requests refused by the rate limit"),
     (Kind::Gauge, "unweave_cleanups", "Cleanups, by state"),
-    (
-        Kind::Gauge,
-        "unweave_cleanup_oldest_open_age_seconds",
-        "Age of the oldest cleanup with work left; 0 if there is none",
-    ),
+    (Kind::Gauge, "unweave_cleanup_oldest_open_age_seconds", "Age of the oldest open cleanup; 0 if none is open"),
     (
         Kind::Gauge,
         "cleanup_oldest_pending_age_seconds",
-        "Age of the oldest cleanup with work left, as unweave_cleanup_oldest_open_age_seconds",
+        "Age of the oldest open cleanup, as unweave_cleanup_oldest_open_age_seconds",
     ),
     (
         Kind::Gauge,

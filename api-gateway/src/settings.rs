@@ -18,7 +18,7 @@ use crate::server::HttpSettings;
 #[command(
     name = "api-gateway",
     version,
-    about = "Unweave's HTTP API: source connections that are deleted for real.",
+    about = "Unweave's HTTP API: source connections that are deleted for real",
     after_help = "Operations: api-gateway create-organization | list-organizations | set-plan | create-api-key | openapi, each with --help"
 )]
 pub struct Settings {

@@ -36,8 +36,8 @@ impl CleanupState {
         }
     }
 
-    /// Whether the protocol knows the move from `self` to `next`. A failed or released attempt goes back to `scheduled`,
-    /// and so does a closed cleanup that is reopened.
+    /// Whether the protocol knows the move from `self` to `next`. A failed or released attempt goes back to
+    /// `scheduled`, and so does a closed cleanup that is reopened.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         matches!(
@@ -91,8 +91,7 @@ impl PurgeTarget {
     }
 
     /// What may remain of this target out of reach of any purge, as every receipt says it.
-    #[must_use]
-    pub const fn out_of_reach(self) -> &'static str {
+    pub(crate) const fn out_of_reach(self) -> &'static str {
         match self {
             Self::Vespa => {
                 "Disk blocks that Vespa has not compacted yet, and document ids (hashes, no content) in its tombstones, \
@@ -121,12 +120,12 @@ pub struct TargetProgress {
     /// The same, by document type or kind of blob.
     #[serde(default)]
     pub found_by_type: BTreeMap<String, u64>,
-    /// Removals that the store acknowledged. A crash loses the count of one slice until the target is verified empty: what
-    /// was found and isn't there any more was removed.
+    /// Removals that the store acknowledged. A crash loses the count of one slice until the target is verified empty:
+    /// what was found and isn't there any more was removed.
     pub removed: u64,
     /// Rounds begun: the first, and one for each time that something was there again.
     pub rounds: u32,
-    /// Whether the current round's total has been recorded.
+    /// Whether a round is open: counted and not yet exhausted.
     #[serde(default)]
     pub round_open: bool,
     /// When the target was last verified empty (PostgreSQL's clock).

@@ -1,7 +1,8 @@
 //! Document types and ids in Vespa, and the key by which an entity is known inside its sync.
 //!
 //! Document ids are scoped by sync, so that connections never overwrite each other, and carry a hash instead of the
-//! entity's id: Vespa keeps the id of a removed document for two weeks by default, and an entity id can be personal data.
+//! entity's id: Vespa keeps the id of a removed document for two weeks by default,
+//! and an entity id can be personal data.
 
 use sha2::{Digest, Sha256};
 

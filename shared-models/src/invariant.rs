@@ -1,7 +1,7 @@
 //! What the deletion protocol promises, DEL-1 to DEL-9: each with its sentence, its id, its name and its predicate.
 //!
-//! A predicate judges plain facts ([`facts`]), whoever gathered them: the test of one step, the checker of a whole system,
-//! a running service. Nothing here looks at anything itself.
+//! A predicate judges plain facts ([`facts`]), whoever gathered them: the test of one step, the checker of a whole
+//! system, a running service. Nothing here looks at anything itself.
 
 use crate::text_enum::text_enum;
 

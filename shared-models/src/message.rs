@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::ids::{CleanupId, MessageId, OrganizationId, RequestId, SourceConnectionId, SyncId, SyncJobId};
 
 /// The version of every message type that this build writes.
-pub const VERSION: u64 = 1;
+const VERSION: u64 = 1;
 
 /// What is said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,12 +74,15 @@ impl Message {
 
     /// The message as JSON bytes, with its version.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "a message is ids alone, which JSON can always say")]
     pub fn encode(&self) -> Vec<u8> {
-        let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
-        if let Value::Object(fields) = &mut value {
-            fields.insert("version".to_owned(), VERSION.into());
+        #[derive(Serialize)]
+        struct Versioned<'a> {
+            #[serde(flatten)]
+            message: &'a Message,
+            version: u64,
         }
-        value.to_string().into_bytes()
+        serde_json::to_vec(&Versioned { message: self, version: VERSION }).expect("a message is JSON")
     }
 
     /// Reads a message.

@@ -1,7 +1,8 @@
 //! Receipts: what a cleanup removed, when each target was verified empty, and what may remain out of reach.
 //!
 //! A receipt is signed with Ed25519 over its RFC 8785 (JCS) form, so anybody who holds the public key can verify it
-//! offline. Receipts are appended, never replaced. A receipt says "removed and verified absent", never "erased from disk".
+//! offline. Receipts are appended, never replaced. A receipt says "removed and verified absent",
+//! never "erased from disk".
 
 use std::collections::BTreeMap;
 
@@ -166,8 +167,8 @@ impl ReceiptSigner {
 }
 
 impl SignedReceipt {
-    /// Verifies the signature; with `trusted` (standard base64 of the public key) also that it is by that key. Without it
-    /// this only shows that the receipt wasn't altered since somebody signed it.
+    /// Verifies the signature; with `trusted` (standard base64 of the public key) also that it is by that key. Without
+    /// it this only shows that the receipt wasn't altered since somebody signed it.
     ///
     /// # Errors
     /// Why the receipt proves nothing.

@@ -1,7 +1,8 @@
 //! Since when this process has watched each deletion, on its own monotonic clock.
 //!
-//! A job that never acknowledges is known to be silent only after ttl + guard of watching (DEL-2): comparing wall clocks
-//! would trust them to agree. The clock stands still while this machine sleeps, which only makes the wait longer.
+//! A job that never acknowledges is known to be silent only after ttl + guard of watching (DEL-2): comparing wall
+//! clocks would trust them to agree. The clock stands still while this machine sleeps,
+//! which only makes the wait longer.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -14,11 +15,11 @@ const KEEP: Duration = Duration::from_secs(120);
 
 #[derive(Default)]
 pub(super) struct DeletionWatch {
-    watched: Mutex<HashMap<Subject, Watched>>,
+    watched: Mutex<HashMap<Subject, Entry>>,
 }
 
 #[derive(Clone, Copy)]
-struct Watched {
+struct Entry {
     since: Instant,
     /// Whether it has been told that the deletion is overdue.
     is_told: bool,
@@ -27,12 +28,12 @@ struct Watched {
 impl DeletionWatch {
     /// Begins to watch, if it didn't; D1 of the subject must be committed by now.
     pub(super) fn observe(&self, subject: Subject) -> Instant {
-        let begin = || Watched { since: Instant::now(), is_told: false };
+        let begin = || Entry { since: Instant::now(), is_told: false };
         self.watched.lock().entry(subject).or_insert_with(begin).since
     }
 
-    /// For how long a deletion has been watched, if it hasn't been told yet that this is too long; it counts as told from
-    /// now on if it is longer than `bound`.
+    /// For how long a deletion has been watched, if it hasn't been told yet that this is too long; it counts as told
+    /// from now on if it is longer than `bound`.
     pub(super) fn untold_age(&self, subject: Subject, bound: Duration) -> Option<Duration> {
         let mut all = self.watched.lock();
         let known = all.get_mut(&subject).filter(|known| !known.is_told)?;

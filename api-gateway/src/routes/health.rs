@@ -1,7 +1,7 @@
 //! `/health`: whether this gateway lives, and whether it can serve.
 //!
-//! Ready means that PostgreSQL answers: without it no request is served. A broker or a Vespa that is down is reported but
-//! takes no gateway out of service: DELETE, run and cancel work without the broker, and only search needs Vespa.
+//! Ready means that PostgreSQL answers: without it no request is served. A broker or a Vespa that is down is reported
+//! but takes no gateway out of service: DELETE, run and cancel work without the broker, and only search needs Vespa.
 
 use actix_web::HttpResponse;
 use actix_web::web::ServiceConfig;

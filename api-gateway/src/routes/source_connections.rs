@@ -107,8 +107,8 @@ async fn update(state: State, submission: Submission, id: Path<String>) -> Answe
 /// Delete a source connection
 ///
 /// A running sync is cancelled, and waited for at most 15 seconds. The connection, its sync, its jobs, what is known of
-/// its entities and its credentials go at once; a cleanup removes its data from the search index and the blob store, and
-/// the answer doesn't wait for that. No search finds the data from now on. It can't be undone.
+/// its entities and its credentials go at once; a cleanup removes its data from the search index and the object
+/// storage, and the answer doesn't wait for that. No search finds the data from now on. It can't be undone.
 #[utoipa::path(
     delete, path = "/source-connections/{source_connection_id}", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "delete_source_connection",
@@ -132,8 +132,8 @@ async fn delete(state: State, caller: Caller, id: Path<String>) -> Answer {
 
 /// Preview a source connection's deletion
 ///
-/// What would go, and how long the answer might wait for a running sync. Nothing is changed, and nothing promised: syncs
-/// go on meanwhile.
+/// What would go, and how long the answer might wait for a running sync. Nothing is changed,
+/// and nothing promised: syncs go on meanwhile.
 #[utoipa::path(
     get, path = "/source-connections/{source_connection_id}/deletion-preview", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "preview_source_connection_deletion",

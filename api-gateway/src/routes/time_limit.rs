@@ -13,8 +13,8 @@ use futures::FutureExt as _;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-/// Ends a request that takes longer than `REQUEST_TIMEOUT` with 504. What was started on the way and must end, such as a
-/// deletion, runs on beside it. For a resource: the request must have found its route, since a copy of it is kept.
+/// Ends a request that takes longer than `REQUEST_TIMEOUT` with 504. What was started on the way and must end, such as
+/// a deletion, runs on beside it. For a resource: the request must have found its route, since a copy of it is kept.
 ///
 /// # Errors
 /// What the handler fails with.

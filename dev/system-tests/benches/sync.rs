@@ -1,5 +1,5 @@
-//! `make bench-sync`: how fast a sync writes, beside the official `vespa feed` of the same documents into the same kind of
-//! server, and what processor time each of them takes for a document. The two take turns on this machine.
+//! `make bench-sync`: how fast a sync writes, beside the official `vespa feed` of the same documents into the same kind
+//! of server, and what processor time each of them takes for a document. The two take turns on this machine.
 //!
 //! The sync does more: it makes the documents from a source, writes each entity's row twice, and a blob for each entity
 //! and file. `vespa feed` reads a finished file. `make` puts the temporary folders into memory: on ext4 a new file
@@ -95,7 +95,7 @@ async fn sync(feed: &Path) -> Taken {
     let (_, sync) = ids_of(&gateway.api.create_stub(&collection, ENTITIES, 1).await);
     let seconds = seconds_of_job(&system).await;
     let cpu_seconds = cpu_of(&worker) - before;
-    let documents = f64::from(u32::try_from(system.footprint(&sync).await.documents).unwrap());
+    let documents = f64::from(u32::try_from(system.holdings(&sync).await.documents).unwrap());
     if !feed.exists() {
         export(&system.vespa, feed);
     }

@@ -13,7 +13,7 @@ use test_support::{Leftover, Rest};
 use tokio_postgres::{Client, Row};
 
 use crate::api::Deletes;
-use crate::facts::Footprint;
+use crate::facts::Holdings;
 
 mod seen;
 
@@ -57,7 +57,7 @@ impl Checker {
 
     /// DEL-1, 2, 4, 5, 6 and 7: one sync, and what became of it.
     async fn of_sync(&self, sync: &Seen) -> Vec<Violation> {
-        let held = Footprint::of(&self.vespa_url, &self.arf, &sync.id).await;
+        let held = Holdings::of(&self.vespa_url, &self.arf, &sync.id).await;
         let cleanups = u64::from(sync.state.is_some());
         let is_done = sync.state == Some(CleanupState::Done);
         let missing = sync.documents.saturating_sub(held.documents) + sync.blobs.saturating_sub(held.blobs);

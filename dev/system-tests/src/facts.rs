@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// What the stores hold of one sync. Two equal footprints mean that nothing was touched in between.
+/// What the stores hold of one sync. Two that are equal mean that nothing was touched in between.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Footprint {
+pub struct Holdings {
     /// Documents in Vespa.
     pub documents: u64,
     /// Checksum over the documents.
@@ -18,7 +18,7 @@ pub struct Footprint {
     pub blob_bytes: u64,
 }
 
-impl Footprint {
+impl Holdings {
     /// Nothing is left in the stores.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -11,5 +11,5 @@ mod system;
 
 pub use api::{Answer, Api};
 pub use checker::Checker;
-pub use facts::Footprint;
+pub use facts::Holdings;
 pub use system::{Gateway, System, Worker, fast_times, metric, metrics, write_file};

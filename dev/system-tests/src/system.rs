@@ -10,7 +10,7 @@ use test_support::{
 };
 
 use crate::api::{Api, Deletes};
-use crate::facts::Footprint;
+use crate::facts::Holdings;
 
 mod end;
 mod waits;
@@ -197,8 +197,8 @@ impl System {
     }
 
     /// What the stores hold of a sync.
-    pub async fn footprint(&self, sync: &str) -> Footprint {
-        Footprint::of(&self.vespa.url, self.arf.path(), sync).await
+    pub async fn holdings(&self, sync: &str) -> Holdings {
+        Holdings::of(&self.vespa.url, self.arf.path(), sync).await
     }
 
     /// A session of the test's own.

@@ -156,7 +156,7 @@ async fn del_3_a_search_during_the_wait_finds_nothing_of_the_connection() {
     let live = BTreeSet::from([ids_of(&spared).1.parse().unwrap()]);
     Invisible { live: &live, hits: &found }.check().unwrap();
     assert!(!hits.is_empty(), "the other connection is still found");
-    assert!(system.footprint(&sync).await.documents > 0, "Vespa still has it");
+    assert!(system.holdings(&sync).await.documents > 0, "Vespa still has it");
     for path in ["", "/jobs"] {
         assert_eq!(api.get(&format!("/source-connections/{id}{path}")).await.status, 404);
     }

@@ -31,12 +31,12 @@ async fn del_4_other_connections_keep_every_document_blob_and_row() {
         let query = "SELECT md5(string_agg(e::text, ',' ORDER BY entity_key)) FROM entity e WHERE sync_id::text = $1";
         system.sql().await.query_one(query, &[spared_sync]).await.unwrap().get::<_, Option<String>>(0)
     };
-    let (before, rows_before) = (system.footprint(spared_sync).await, rows().await);
+    let (before, rows_before) = (system.holdings(spared_sync).await, rows().await);
     assert!(before.documents >= 40 && before.blobs >= 40, "{before:?}");
     assert_eq!(api.delete(&format!("/source-connections/{deleted}")).await.status, 200);
     system.wait_for_cleanups(1).await;
     system.assert_gone(deleted_sync).await;
-    let after = system.footprint(spared_sync).await;
+    let after = system.holdings(spared_sync).await;
     let missing = before.documents.saturating_sub(after.documents) + before.blobs.saturating_sub(after.blobs);
     Exact { is_live: true, is_purged: false, missing }.check().unwrap();
     assert_eq!(after, before, "nor is anything else about it");

@@ -27,13 +27,13 @@ async fn del_7_what_a_preview_counts_is_what_the_events_and_the_receipt_tell() {
     let collection = api.create_collection().await;
     let (id, sync) = ids_of(&api.create_stub(&collection, 60, 3).await);
     system.wait_for_job(api, &id, "completed").await;
-    let stored = system.footprint(&sync).await;
+    let stored = system.holdings(&sync).await;
     let path = format!("/source-connections/{id}");
     let preview = api.get(&format!("{path}/deletion-preview")).await.ok();
     assert_eq!(preview["rows"], json!({"jobs": 1, "entities": 60, "credentials": 1}));
     assert_eq!(preview["expected"], json!({"documents": stored.documents, "blobs": stored.blobs}));
     assert!(preview["active_job"].is_null());
-    assert_eq!(system.footprint(&sync).await.documents, stored.documents, "nothing has gone by asking");
+    assert_eq!(system.holdings(&sync).await.documents, stored.documents, "nothing has gone by asking");
 
     let deleted = api.delete(&path).await;
     let cleanup = deleted.headers["x-cleanup-id"].to_str().unwrap().to_owned();

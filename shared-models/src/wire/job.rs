@@ -35,7 +35,7 @@ pub struct JobReport {
 
 impl JobReport {
     /// Of a job that has just been created.
-    pub const PENDING: Self = Self {
+    const PENDING: Self = Self {
         status: JobStatus::Pending,
         started_at: None,
         completed_at: None,
@@ -61,7 +61,8 @@ pub struct SourceConnectionJob {
     #[serde(flatten)]
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub report: JobReport,
-    /// Which entities were left out and why: `skipped_count`, and the first hundred in `skipped`; null if none was.
+    /// Which entities were left out and why; null if none was. What the source could not read or use: `skipped_count`,
+    /// and the first hundred in `skipped`. What a store refused: `refused_count` and `refused`, likewise.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub error_details: Option<Value>,
 }

@@ -53,7 +53,7 @@ pub(super) enum Failure {
 /// The body of a refusal.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Told {
+struct RefusalBody {
     code: String,
     region: String,
 }
@@ -61,8 +61,8 @@ struct Told {
 impl Refusal {
     /// What `status` with `body` means, of S3 at `host`. What S3 says beside its code isn't shown: it quotes keys.
     pub(super) fn of(host: &str, status: StatusCode, body: &[u8]) -> Self {
-        let told: Told = quick_xml::de::from_str(&String::from_utf8_lossy(body)).unwrap_or_default();
-        let code: String = told.code.chars().filter(char::is_ascii_alphanumeric).take(MAX_CODE_CHARS).collect();
+        let read: RefusalBody = quick_xml::de::from_str(&String::from_utf8_lossy(body)).unwrap_or_default();
+        let code: String = read.code.chars().filter(char::is_ascii_alphanumeric).take(MAX_CODE_CHARS).collect();
         let said = if code.is_empty() { status.to_string() } else { format!("{status}, {code}") };
         if BAD_KEYS.contains(&code.as_str()) {
             return Self::Key(format!("S3 at {host} refused the access key: {code}"));
@@ -78,7 +78,7 @@ impl Refusal {
             404 | 410 => Self::Missing(said),
             408 | 429 | 500..=599 => Self::Passing(format!("S3 at {host} answered {said}")),
             300..=399 => {
-                let region: String = told.region.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+                let region: String = read.region.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
                 Self::Final(
                     format!("S3 at {host} says that the bucket is elsewhere ({said}) {region}").trim().to_owned(),
                 )

@@ -28,7 +28,7 @@ pub(super) enum End {
 impl System {
     /// Its cleanup is done, nobody may write for it, and the stores hold nothing of it (DEL-2).
     pub async fn assert_gone(&self, sync: &str) {
-        let held = self.footprint(sync).await;
+        let held = self.holdings(sync).await;
         let count = async |from: &str| self.count(&format!("{from} WHERE sync_id = '{sync}'")).await;
         let (cleanups, jobs) = (count("cleanup").await, count("sync_job").await);
         let is_done = self.count(&format!("cleanup WHERE sync_id = '{sync}' AND state = 'done'")).await == 1;

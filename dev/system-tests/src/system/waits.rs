@@ -23,7 +23,7 @@ impl System {
     pub async fn wait_until_writing(&self, api: &Api, connection: &str, sync: &str) {
         wait_until(&format!("job of {connection} is writing"), BOUND, async || {
             let running = api.last_job(connection).await["status"] == "running";
-            running && self.footprint(sync).await.documents > 0
+            running && self.holdings(sync).await.documents > 0
         })
         .await;
     }

@@ -36,9 +36,10 @@ text_enum! {
 
 /// A filter in the form of older clients: all of `must`, at least one of `should` and none of `must_not` have to hold.
 ///
-/// A condition is `{"key", "match": {"value" | "any" | "except" | "text"}}`, `{"key", "range": {"gt", "gte", "lt", "lte"}}`,
-/// `{"has_id": [...]}`, `{"nested": {"key": "breadcrumbs", "filter": {"must": [...]}}}`, or such a filter again. What
-/// isn't known here is refused, never ignored.
+/// A condition is `{"key", "match": {"value" | "any" | "except" | "text"}}`,
+/// `{"key", "range": {"gt", "gte", "lt", "lte"}}`, `{"has_id": [...]}`,
+/// `{"nested": {"key": "breadcrumbs", "filter": {"must": [...]}}}`, or such a filter again. What isn't known here is
+/// refused, never ignored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
