@@ -52,7 +52,7 @@ rustdoc: need-cargo ## Check the documentation of the code, private parts too
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links -A rustdoc::bare-urls" \
 	  cargo doc --workspace --no-deps --document-private-items
 
-sizes: need-python ## List the largest files; one of more than 500 lines, or a long line in the docs, fails
+sizes: need-python ## List the largest files; one of more than 500 lines, or a long line in docs or comments, fails
 	@python3 -B dev/checks/file_sizes.py
 	@python3 -B dev/checks/doc_lines.py
 

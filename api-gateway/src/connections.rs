@@ -124,7 +124,8 @@ pub async fn run(
     }
 }
 
-/// Cancels a job. The row is the truth: a `CancelSync` that is lost costs time, for the lease can't be renewed any more.
+/// Cancels a job. The row is the truth: a `CancelSync` that is lost costs time,
+/// for the lease can't be renewed any more.
 ///
 /// # Errors
 /// 404, or 400 if the job has ended or is cancelling already.

@@ -1,7 +1,7 @@
 //! What surrounds every request: its id, its span, its access-log line, its metrics, the headers of every answer.
 //!
-//! Handlers run on actix's workers, each a runtime of its own that ends before `main`'s. Whatever a handler starts on the
-//! way (a PostgreSQL session, an HTTP/2 connection, a timer) must outlive the worker, so each poll happens inside
+//! Handlers run on actix's workers, each a runtime of its own that ends before `main`'s. Whatever a handler starts on
+//! the way (a PostgreSQL session, an HTTP/2 connection, a timer) must outlive the worker, so each poll happens inside
 //! `main`'s runtime.
 
 use std::future::{Future, poll_fn};

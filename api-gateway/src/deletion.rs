@@ -1,8 +1,8 @@
 //! Deletions of connections and collections: D1 (request), D2 (wait), D3 (commit), D4 (answer).
 //!
 //! D1 and D3 are the durable steps; everything between them may be lost with this process, and the [`finisher`] of any
-//! gateway goes on (DEL-5). Deletions run on the main runtime, never on a request's worker: a client that hangs up stops
-//! nothing, and SIGTERM waits for open ones. No transaction is open while anybody waits (DEL-8).
+//! gateway goes on (DEL-5). Deletions run on the main runtime, never on a request's worker: a client that hangs up
+//! stops nothing, and SIGTERM waits for open ones. No transaction is open while anybody waits (DEL-8).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! `/openapi.json`: the document of the whole API. `/docs`: the same for people, from files that are built in, so that it
-//! works offline.
+//! `/openapi.json`: the document of the whole API. `/docs`: the same for people, from files that are built in,
+//! so that it works offline.
 //!
 //! Both need no API key. The page asks for one when an operation is tried out, and sends it to this server only. The
 //! document's committed copy is docs/openapi.json: a test tells when the two differ.

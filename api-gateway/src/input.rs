@@ -1,6 +1,7 @@
 //! Reading requests: bodies, queries and paths, checked field by field, every fault reported at once.
 //!
-//! Texts are those that clients of the public contract know. Unknown fields are ignored, unless a reader says otherwise.
+//! Texts are those that clients of the public contract know. Unknown fields are ignored,
+//! unless a reader says otherwise.
 
 use std::str::FromStr;
 

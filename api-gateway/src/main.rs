@@ -1,8 +1,8 @@
 //! The HTTP face of Unweave, and the coordinator of deletions.
 //!
 //! `main`'s runtime carries everything that must outlive a request: PostgreSQL sessions, deletions, relay, finisher.
-//! Actix's workers only run the handlers. SIGTERM: no new requests, open ones and open deletions are waited for, then the
-//! end: with code 0 if nothing was cut short.
+//! Actix's workers only run the handlers. SIGTERM: no new requests, open ones and open deletions are waited for, then
+//! the end: with code 0 if nothing was cut short.
 
 mod auth;
 mod cancel;

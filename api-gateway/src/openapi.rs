@@ -1,7 +1,7 @@
 //! What the OpenAPI 3.1 document of this API is made of, besides the annotations above the handlers and the wire types.
 //!
-//! Handlers say what is theirs alone; [`common`] adds what holds for all: authentication, the answers that any request may
-//! get, their headers.
+//! Handlers say what is theirs alone; [`common`] adds what holds for all: authentication,
+//! the answers that any request may get, their headers.
 
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;

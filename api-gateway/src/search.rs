@@ -1,8 +1,8 @@
 //! Search over a collection's live syncs.
 //!
-//! Keeps DEL-3, whatever the strategy and the filter: which syncs are live is read from PostgreSQL before Vespa is asked,
-//! and once more for those that were hit. A purge may be at any point: what PostgreSQL doesn't call live isn't shown. The
-//! client's filter is joined to the list of live syncs by `and`, so it can name a sync but never add one.
+//! Keeps DEL-3, whatever the strategy and the filter: which syncs are live is read from PostgreSQL before Vespa is
+//! asked, and once more for those that were hit. A purge may be at any point: what PostgreSQL doesn't call live isn't
+//! shown. The client's filter is joined to the list of live syncs by `and`, so it can name a sync but never add one.
 
 use std::collections::BTreeSet;
 

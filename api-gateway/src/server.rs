@@ -27,8 +27,8 @@ pub use settings::HttpSettings;
 
 use cors::AllowedOrigins;
 
-/// Listens, and serves until shutdown; then open requests are waited for, at most for `stop_bound`. The future gives the
-/// time at which the stop began.
+/// Listens, and serves until shutdown; then open requests are waited for, at most for `stop_bound`. The future gives
+/// the time at which the stop began.
 ///
 /// # Errors
 /// The address can't be listened on, or the certificate can't be used. From the future: the server has ended by itself.

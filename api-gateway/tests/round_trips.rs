@@ -1,5 +1,5 @@
-//! What a request costs: its round trips to PostgreSQL, pinned. All that the gateway asks meanwhile are counted, so that
-//! none is hidden, and the gateway asks nothing else: its relay is held up, its finisher comes once an hour.
+//! What a request costs: its round trips to PostgreSQL, pinned. All that the gateway asks meanwhile are counted, so
+//! that none is hidden, and the gateway asks nothing else: its relay is held up, its finisher comes once an hour.
 
 use serde_json::json;
 use test_support::{CountingProxy, RoundTrip, TestDatabase, wait_until};

@@ -1,7 +1,7 @@
 //! The consumer of `cleanup.requests`. A message is a bell: it is acknowledged at once, whatever becomes of it.
 //!
-//! While PostgreSQL is down nothing is consumed: the bells stay in their queue, and none is requeued. Losing one costs at
-//! most the poll interval.
+//! While PostgreSQL is down nothing is consumed: the bells stay in their queue, and none is requeued. Losing one costs
+//! at most the poll interval.
 
 use shared_database::Database;
 use shared_messaging::{Handler, Outcome};

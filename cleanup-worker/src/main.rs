@@ -1,4 +1,5 @@
-//! The cleanup-worker: purges what deleted syncs left in Vespa and the ARF store, on its own schedule, and signs receipts.
+//! The cleanup-worker: purges what deleted syncs left in Vespa and the ARF store, on its own schedule,
+//! and signs receipts.
 //!
 //! Several may run at once. Each claims due rows in PostgreSQL; whatever dies, the claim runs out and another goes on.
 

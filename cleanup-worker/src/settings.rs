@@ -13,7 +13,7 @@ use crate::heartbeat::ClaimTimes;
 use crate::schedule::parse_allowed_hours;
 use crate::work::Policy;
 
-/// Removes the data of deleted syncs from Vespa and the ARF store, and signs a receipt for each
+/// Removes the data of deleted syncs from Vespa and the ARF store, and signs a receipt for each.
 #[derive(Debug, Parser)]
 #[command(name = "cleanup-worker", version)]
 #[expect(missing_docs, reason = "the groups document themselves, and a text here would become the help of each")]

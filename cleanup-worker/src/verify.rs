@@ -1,7 +1,8 @@
 //! Verification: a trustworthy zero count in Vespa, an empty listing in ARF.
 //!
-//! Keeps DEL-7: only a complete answer becomes an observation; everything else is an error of the attempt. The time of a
-//! verification is PostgreSQL's, taken before the store was asked, so that whatever was written later isn't covered by it.
+//! Keeps DEL-7: only a complete answer becomes an observation; everything else is an error of the attempt. The time of
+//! a verification is PostgreSQL's, taken before the store was asked,
+//! so that whatever was written later isn't covered by it.
 
 use chrono::{DateTime, Utc};
 use shared_models::{PurgeTarget, SyncId};

@@ -110,8 +110,8 @@ impl Database {
         Ok(row)
     }
 
-    /// These cleanups as they are now, for those who watch them: whoever asks has found each of them in its organization
-    /// before.
+    /// These cleanups as they are now, for those who watch them:
+    /// whoever asks has found each of them in its organization before.
     ///
     /// # Errors
     /// Any database error.

@@ -1,8 +1,9 @@
-//! Cleanups: the rows that are work order and tombstone of a deleted sync, and the claims under which they are worked on.
+//! Cleanups: the rows that are work order and tombstone of a deleted sync,
+//! and the claims under which they are worked on.
 //!
 //! Keeps DEL-6 and DEL-7: every update of a held row carries the claim it was made under, and a claim that was given
-//! back, taken over or reopened can't change anything any more ([`ClaimLost`]). Keeps DEL-5: a worker that dies leaves a
-//! claim that runs out, and the next worker goes on from the stored progress. All times are PostgreSQL's clock.
+//! back, taken over or reopened can't change anything any more ([`ClaimLost`]). Keeps DEL-5: a worker that dies leaves
+//! a claim that runs out, and the next worker goes on from the stored progress. All times are PostgreSQL's clock.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

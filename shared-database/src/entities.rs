@@ -1,10 +1,10 @@
 //! Entity rows: what a sync has written, so that nothing in the stores is ever unknown to this table.
 //!
-//! Every change is one autocommit statement that looks at the job's lease in the same breath: a worker that lost its job
-//! changes nothing, even if its statement was stuck on the way (DEL-2). A foreign-key refusal means that the connection
-//! is gone. A row is *dirty* (no content hash) from before its documents and blobs change until after; whoever dies in
-//! between leaves it so, and the next job writes the entity again. How many there are is kept by the same statements
-//! ([`kept`]).
+//! Every change is one autocommit statement that looks at the job's lease in the same breath: a worker that lost its
+//! job changes nothing, even if its statement was stuck on the way (DEL-2). A foreign-key refusal means that the
+//! connection is gone. A row is *dirty* (no content hash) from before its documents and blobs change until after;
+//! whoever dies in between leaves it so, and the next job writes the entity again. How many there are is kept by the
+//! same statements ([`kept`]).
 
 use diesel::prelude::*;
 use diesel::sql_types;

@@ -2,12 +2,12 @@
 //!
 //! A true sliding window: the times of the requests admitted in the last 60 s are kept, so that no 60 s ever hold more
 //! than the limit, and the moment from which the next request is admitted is known exactly. (Two weighted fixed windows
-//! are cheaper in space, but admit nearly twice the limit around a window's end, and after a burst refuse for longer than
-//! 60 s.) At most as many times are kept as the largest limit.
+//! are cheaper in space, but admit nearly twice the limit around a window's end, and after a burst refuse for longer
+//! than 60 s.) At most as many times are kept as the largest limit.
 //!
-//! Every replica counts in the same row under its lock, on PostgreSQL's clock. Only admitted requests count: whoever asks
-//! too often is admitted as soon as one that asks seldom. A refusal that was seen without the lock writes nothing, so a
-//! flood of them holds up nobody. A crash of PostgreSQL empties the table: counting begins anew.
+//! Every replica counts in the same row under its lock, on PostgreSQL's clock. Only admitted requests count: whoever
+//! asks too often is admitted as soon as one that asks seldom. A refusal that was seen without the lock writes nothing,
+//! so a flood of them holds up nobody. A crash of PostgreSQL empties the table: counting begins anew.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -56,8 +56,8 @@ pub struct Decision {
     pub is_admitted: bool,
     /// When this was decided.
     pub decided_at: DateTime<Utc>,
-    /// When the next of the counted requests stops counting. For a request that wasn't admitted: from when on one is, if
-    /// nobody else asks.
+    /// When the next of the counted requests stops counting. For a request that wasn't admitted:
+    /// from when on one is, if nobody else asks.
     pub frees_at: DateTime<Utc>,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A due schedule fires one job a due time, however many schedulers run: job, message and next due time are one
 //! transaction under the connection's lock, so a crash leaves all of it or nothing. Rows that somebody else holds are
-//! left for the next look. Keeps DEL-2: that lock is the one that D1 takes, and a connection being deleted is never due.
+//! left for the next look. Keeps DEL-2: that lock is the one that D1 takes,
+//! and a connection being deleted is never due.
 //!
 //! What was missed, because no scheduler ran, fires once. Not guaranteed: that a due time fires at all. It is skipped
 //! while a job is active or the source refuses the credentials.
@@ -28,8 +29,8 @@ mod review;
 pub use fire::{FiredSchedule, Firing, SkippedSchedule};
 pub use review::Review;
 
-/// Whether the source refused the credentials of connection `c` with sync `s`, and nothing has changed since: the newest
-/// job that says something about them was refused, and they weren't replaced after it had started.
+/// Whether the source refused the credentials of connection `c` with sync `s`, and nothing has changed since: the
+/// newest job that says something about them was refused, and they weren't replaced after it had started.
 pub(crate) const NEEDS_CREDENTIALS: &str = "
     coalesce((SELECT j.error_category IS NOT NULL
                      AND NOT EXISTS (SELECT 1 FROM credential k WHERE k.source_connection_id = c.id

@@ -1,8 +1,8 @@
 //! Which syncs a search may show.
 //!
-//! Keeps DEL-3: a sync is live only while neither its connection nor its collection is being deleted. Both statements go
-//! by indexes from what they are asked for, so a search costs what its own collection has, however many connections there
-//! are elsewhere.
+//! Keeps DEL-3: a sync is live only while neither its connection nor its collection is being deleted. Both statements
+//! go by indexes from what they are asked for, so a search costs what its own collection has,
+//! however many connections there are elsewhere.
 
 use diesel::QueryableByName;
 use diesel::sql_types;

@@ -1,8 +1,8 @@
 //! A session with PostgreSQL: how it is opened, and whose errors carry the SQLSTATE.
 //!
-//! Diesel hands on the texts of PostgreSQL's errors, which are in the server's language, and the SQLSTATE of a few only.
-//! So a session also reads the SQLSTATE where it arrives, in the bytes that the server sends ([`sql_state`]), and every
-//! error that it answers with carries it ([`StatedError`]).
+//! Diesel hands on the texts of PostgreSQL's errors, which are in the server's language, and the SQLSTATE of a few
+//! only. So a session also reads the SQLSTATE where it arrives, in the bytes that the server sends ([`sql_state`]), and
+//! every error that it answers with carries it ([`StatedError`]).
 
 use diesel::connection::{CacheSize, Instrumentation};
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};

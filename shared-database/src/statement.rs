@@ -13,7 +13,8 @@ use diesel::sql_types::{HasSqlType, Untyped};
 /// A statement with its binds. Made by [`sql_query`].
 pub(crate) struct Statement<'f>(BoxedSqlQuery<'f, Pg, SqlQuery>);
 
-/// Like [`diesel::sql_query`], and kept prepared. The text must hold no values: each text stays in the session's memory.
+/// Like [`diesel::sql_query`], and kept prepared. The text must hold no values:
+/// each text stays in the session's memory.
 pub(crate) fn sql_query<'f>(text: impl Into<String>) -> Statement<'f> {
     Statement(diesel::sql_query(text).into_boxed())
 }

@@ -1,5 +1,5 @@
-//! D1's lock and what happens while it is waited for. The lock is a statement of its own: the next statement's snapshot is
-//! from after the lock, so it sees what was committed meanwhile (DEL-2).
+//! D1's lock and what happens while it is waited for. The lock is a statement of its own: the next statement's snapshot
+//! is from after the lock, so it sees what was committed meanwhile (DEL-2).
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A job whose worker is told to stop is followed by a new one, so that a rolling update loses no job; unless it is being
-//! cancelled or deleted, or was interrupted too often.
+//! A job whose worker is told to stop is followed by a new one, so that a rolling update loses no job; unless it is
+//! being cancelled or deleted, or was interrupted too often.
 
 use std::time::Duration;
 
@@ -66,8 +66,8 @@ async fn a_job_that_ends_otherwise_is_followed_by_none() {
     assert!(claim_successor(&fixture).await.is_none());
 }
 
-/// The end of the job waits for a deletion that holds the rows and has not committed yet: what it then sees is a job that
-/// was told to stop.
+/// The end of the job waits for a deletion that holds the rows and has not committed yet:
+/// what it then sees is a job that was told to stop.
 #[tokio::test]
 async fn del_2_no_job_follows_one_that_was_interrupted_behind_a_deletion() {
     let fixture = Fixture::new().await;

@@ -1,5 +1,5 @@
-//! Counts of entities are kept by the statements that change them: whatever those do, in whatever order, twice or beside
-//! each other, the kept counts are what a real count finds.
+//! Counts of entities are kept by the statements that change them: whatever those do, in whatever order, twice or
+//! beside each other, the kept counts are what a real count finds.
 
 use futures::future::join_all;
 use shared_database::DatabaseError;
@@ -151,7 +151,8 @@ async fn batches_beside_each_other_keep_the_counts_and_never_deadlock() {
     join_all((0..6_u8).map(|batch| async move {
         for round in 0..20_u8 {
             let numbers = (0..6).map(|at| batch * 6 + at);
-            // Each batch comes to the classes in an order of its own, and an entity's class changes from round to round.
+            // Each batch comes to the classes in an order of its own,
+            // and an entity's class changes from round to round.
             let class = |number: u8| CLASSES[(usize::from(number) + usize::from(batch) + usize::from(round)) % 3];
             let intents: Vec<EntityIntent> =
                 numbers.clone().map(|number| intent(number, class(number), 1 + u32::from(round % 4), None)).collect();

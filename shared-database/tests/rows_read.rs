@@ -1,5 +1,5 @@
-//! What the statements of a batch read: the rows of the batch, and not those of the sync. Statements stay prepared, so a
-//! plan is often one from when the table was empty, or one for the many small syncs beside the large one.
+//! What the statements of a batch read: the rows of the batch, and not those of the sync. Statements stay prepared, so
+//! a plan is often one from when the table was empty, or one for the many small syncs beside the large one.
 
 use std::time::Duration;
 

@@ -4,9 +4,9 @@
 //! that doesn't come in time leaves the outcome unknown, and the caller publishes again: duplicates are allowed, losses
 //! are found by the timers (DEL-5). Nothing is queued in here and nothing waits for a broker that is down.
 //!
-//! lapin hands the oldest returned message to the next confirmed publish of a channel, and one confirm may cover several
-//! publishes. So that no message gets another one's return, a channel carries one publish at a time, and a channel whose
-//! publish was abandoned is never used again.
+//! lapin hands the oldest returned message to the next confirmed publish of a channel, and one confirm may cover
+//! several publishes. So that no message gets another one's return, a channel carries one publish at a time, and a
+//! channel whose publish was abandoned is never used again.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Queues and exchanges: their names, which message goes where, and their declaration.
 //!
-//! Work queues are quorum queues behind a dead-letter exchange; every other limit comes by policy, since a changed queue
-//! argument makes the redeclaration fail. A queue that exists with other arguments is used as it is.
+//! Work queues are quorum queues behind a dead-letter exchange; every other limit comes by policy, since a changed
+//! queue argument makes the redeclaration fail. A queue that exists with other arguments is used as it is.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rustix::time::{ClockId, clock_gettime};
 
-/// The clock that goes on while the machine sleeps: a lease is counted on it (DEL-2), since `Instant` stands still then.
+/// The clock that goes on while the machine sleeps: a lease is counted on it (DEL-2),
+/// since `Instant` stands still then.
 #[derive(Debug, Clone, Copy)]
 pub struct BootClock;
 

@@ -1,5 +1,5 @@
-//! Invariants in production: where a service knows facts that an invariant judges, it has them judged. What is broken is
-//! counted and logged, and nothing else follows: the guard beside it doesn't look at the outcome.
+//! Invariants in production: where a service knows facts that an invariant judges, it has them judged. What is broken
+//! is counted and logged, and nothing else follows: the guard beside it doesn't look at the outcome.
 
 use shared_models::{Facts, Invariant};
 

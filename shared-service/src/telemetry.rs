@@ -1,7 +1,7 @@
 //! Logs on stdout: JSON, one object a line, with times in UTC; or plain text for people.
 //!
-//! The fields of all spans around an event are written beside its own, so one grep for a `request_id` finds the lines of
-//! gateway, sync-worker and cleanup-worker alike.
+//! The fields of all spans around an event are written beside its own, so one grep for a `request_id` finds the lines
+//! of gateway, sync-worker and cleanup-worker alike.
 
 mod json;
 

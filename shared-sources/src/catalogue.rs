@@ -52,7 +52,8 @@ macro_rules! catalogue {
                 }
             }
 
-            /// Why a connection must not have these credentials, which fit, if there is a reason. Never quotes a secret.
+            /// Why a connection must not have these credentials, which fit, if there is a reason.
+            /// Never quotes a secret.
             #[must_use]
             pub fn refuse_credentials(self, credentials: &$crate::ValidatedFields) -> Option<String> {
                 match self {

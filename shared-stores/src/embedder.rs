@@ -1,16 +1,17 @@
 //! The embedder: an OpenAI-compatible endpoint that turns texts into vectors.
 //!
-//! Embedding is no write: it may be repeated, and dropped at any time. No error and no log quotes a text, the key, or the
-//! answer of a server that may have echoed them.
+//! Embedding is no write: it may be repeated, and dropped at any time. No error and no log quotes a text, the key, or
+//! the answer of a server that may have echoed them.
 //!
-//! **`dimensions` isn't sent unless it must be.** Many servers (vLLM, llama.cpp, Mistral, proxies such as LiteLLM) refuse
-//! the parameter or ignore it for models that have one size. So the first request goes without; only if its vectors are
-//! longer than wanted is it repeated with the parameter, and a server that then shortens them (`text-embedding-3-large`)
-//! gets it from then on. A model that can't give what is wanted is an error that names both numbers.
+//! **`dimensions` isn't sent unless it must be.** Many servers (vLLM, llama.cpp, Mistral, proxies such as LiteLLM)
+//! refuse the parameter or ignore it for models that have one size. So the first request goes without; only if its
+//! vectors are longer than wanted is it repeated with the parameter, and a server that then shortens them
+//! (`text-embedding-3-large`) gets it from then on.
+//! A model that can't give what is wanted is an error that names both numbers.
 //!
-//! **An input that the endpoint refuses** (400, 413, 422) is told apart from an endpoint that refuses everything by asking
-//! for the vector of one harmless word. If that is answered, the batch is halved until the refused inputs are alone; they
-//! get no vector, and whoever asked goes on without.
+//! **An input that the endpoint refuses** (400, 413, 422) is told apart from an endpoint that refuses everything by
+//! asking for the vector of one harmless word. If that is answered, the batch is halved until the refused inputs are
+//! alone; they get no vector, and whoever asked goes on without.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

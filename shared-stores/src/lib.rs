@@ -1,5 +1,5 @@
-//! The two stores that hold a connection's data: documents in Vespa and raw captures (ARF blobs) in an object store; and
-//! the embedder, which makes the documents' vectors.
+//! The two stores that hold a connection's data: documents in Vespa and raw captures (ARF blobs) in an object store;
+//! and the embedder, which makes the documents' vectors.
 //!
 //! Nothing else knows a Vespa URL or a blob's path. The clients of both stores share three rules:
 //! - no call is repeated behind the caller's back: a repeated write would be a new write outside its lease (DEL-2);

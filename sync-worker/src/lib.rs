@@ -1,6 +1,8 @@
-//! Runs sync jobs: reads sources, writes documents to Vespa and raw captures to the ARF store, each under a write lease.
+//! Runs sync jobs: reads sources, writes documents to Vespa and raw captures to the ARF store,
+//! each under a write lease.
 //!
-//! Keeps DEL-2. Several workers may run at once; whatever dies, its lease runs out and the reaper of another ends its job.
+//! Keeps DEL-2. Several workers may run at once; whatever dies,
+//! its lease runs out and the reaper of another ends its job.
 
 pub mod cancel;
 pub mod figures;

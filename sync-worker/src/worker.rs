@@ -1,7 +1,7 @@
 //! Takes jobs: a message names one, a timer and every slot that becomes free ask for the oldest that waits.
 //!
-//! The row is the work. A message is acknowledged after the claim was tried, whatever came of it: doubled, late or for a
-//! job that another worker has, it does nothing (DEL-6); lost, the timer finds the row.
+//! The row is the work. A message is acknowledged after the claim was tried, whatever came of it: doubled, late or for
+//! a job that another worker has, it does nothing (DEL-6); lost, the timer finds the row.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -42,7 +42,8 @@ async fn counts_are_kept_by_syncs_that_end_well() {
     assert_eq!((second.entities_inserted, second.entities_updated, second.entities_deleted), (50, 50, 50));
     stage.assert_consistent(files).await;
 
-    // Written by an earlier version as documents of another type, with files of other names: removed, then written anew.
+    // Written by an earlier version as documents of another type, with files of other names: removed,
+    // then written anew.
     stage
         .rows
         .execute("UPDATE entity SET document_type = 'web_entity', content_hash = NULL WHERE entity_id < '3'")

@@ -1,4 +1,5 @@
-//! What runs beside the deletions of a gateway: the consumer of stop events, the poll that covers lost ones, the finisher.
+//! What runs beside the deletions of a gateway: the consumer of stop events, the poll that covers lost ones,
+//! the finisher.
 
 use shared_messaging::{Broker, ConsumerHandle, Outcome, Subscription};
 use shared_models::{Envelope, Message};

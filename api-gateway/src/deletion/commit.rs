@@ -22,8 +22,8 @@ impl Parts {
         }
     }
 
-    /// The cleanups of what somebody else committed, for the answer's headers. The deletion is done, so an answer without
-    /// them is better than an error.
+    /// The cleanups of what somebody else committed, for the answer's headers. The deletion is done, so an answer
+    /// without them is better than an error.
     pub(super) async fn cleanups_to_name(&self, subject: Subject) -> Vec<CleanupId> {
         self.database.cleanups_of(subject).await.unwrap_or_else(|error| {
             tracing::warn!(%subject, %error, "the answer names no cleanup: it could not be looked up");

@@ -1,7 +1,8 @@
-//! D2: waits until the jobs have stopped, at most for the cancel wait. No durable step: whoever dies here loses nothing.
+//! D2: waits until the jobs have stopped, at most for the cancel wait. No durable step:
+//! whoever dies here loses nothing.
 //!
-//! The wait wakes on the job's stop event; one poll for all waits of this gateway covers lost events. At ttl + guard the
-//! writers are known to be silent without any word of theirs (DEL-2, DEL-8).
+//! The wait wakes on the job's stop event; one poll for all waits of this gateway covers lost events. At ttl + guard
+//! the writers are known to be silent without any word of theirs (DEL-2, DEL-8).
 
 use std::time::{Duration, Instant};
 

@@ -23,8 +23,8 @@ pub fn depth_of(hits: u32) -> u32 {
 }
 
 /// The items of all rankings, each once, the best first, with its score: the sum of `1 / (60 + rank)` over the rankings
-/// that have it, ranks from 1. An item of a later stage scores no higher than those before it. Of two with one score the
-/// smaller comes first, so that the same rankings always give the same order.
+/// that have it, ranks from 1. An item of a later stage scores no higher than those before it. Of two with one score
+/// the smaller comes first, so that the same rankings always give the same order.
 pub fn fuse<Item: Ord>(rankings: [&[Item]; 2]) -> Vec<(&Item, f64)> {
     let mut order: Vec<(&Item, f64)> = Vec::new();
     let mut placed: BTreeSet<&Item> = BTreeSet::new();

@@ -1,8 +1,8 @@
 //! How hits are found: by keywords, by meaning, or by both.
 //!
-//! What can't be done is replaced by keywords where the client left the choice to us (hybrid), and always said: the answer
-//! names the strategy that was really used. A client that asked for meaning alone gets an error instead of something else,
-//! unless this installation has no embedder at all.
+//! What can't be done is replaced by keywords where the client left the choice to us (hybrid), and always said: the
+//! answer names the strategy that was really used. A client that asked for meaning alone gets an error instead of
+//! something else, unless this installation has no embedder at all.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Connections on which no request is under way for too long are closed, whatever their clients send meanwhile.
 //!
 //! Actix closes a connection that is silent after an answer, and one whose first request's head takes too long; but a
-//! head that trickles in after the first answer would keep its connection open for ever. Here a connection counts as idle
-//! from the end of one answer to the beginning of the next request, and the socket is shut down when that takes longer
-//! than the keep-alive time and the time for a head together.
+//! head that trickles in after the first answer would keep its connection open for ever. Here a connection counts as
+//! idle from the end of one answer to the beginning of the next request, and the socket is shut down when that takes
+//! longer than the keep-alive time and the time for a head together.
 
 use std::any::Any;
 use std::os::fd::{AsFd, OwnedFd};

@@ -130,7 +130,8 @@ impl World {
         let arf_folder = TempDir::new().unwrap();
         let arf = ArfStore::from_url(&Url::from_file_path(arf_folder.path()).unwrap()).unwrap();
         let expects = Expectations::default();
-        // Claims of 2 s, renewed every 500 ms, a busy machine may miss; then another worker takes over, or the same again.
+        // Claims of 2 s, renewed every 500 ms, a busy machine may miss; then another worker takes over,
+        // or the same again.
         expects.event("renew claim: no answer from PostgreSQL in time");
         expects.event("claim lost, everything dropped");
         let rest = Rest::new(&rows.test.url, Some(&broker.amqp_url));

@@ -1,7 +1,7 @@
 //! The demo: the main job, told on the terminal, on real data of this machine.
 //!
-//! Every sentence that claims something is checked against PostgreSQL, Vespa and the ARF folder themselves, beside our own
-//! code; the demo succeeds only if every claim held.
+//! Every sentence that claims something is checked against PostgreSQL, Vespa and the ARF folder themselves, beside our
+//! own code; the demo succeeds only if every claim held.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

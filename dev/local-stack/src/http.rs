@@ -9,8 +9,8 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a change may take that is asked for once, on a machine that is busy with other things.
 const CHANGE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A client for servers that this program has just started. It takes every certificate: theirs need not name the address
-/// by which they are asked.
+/// A client for servers that this program has just started. It takes every certificate: theirs need not name the
+/// address by which they are asked.
 #[derive(Debug, Clone)]
 pub struct Http {
     client: reqwest::Client,

@@ -1,5 +1,5 @@
-//! `make bench-delete`: the time from DELETE to its answer while a sync is running, and, in the same run, for a connection
-//! that is idle. With the protocol's real times; the target is a median of at most 300 ms.
+//! `make bench-delete`: the time from DELETE to its answer while a sync is running, and, in the same run, for a
+//! connection that is idle. With the protocol's real times; the target is a median of at most 300 ms.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,5 +1,5 @@
-//! `make bench-deletes`: DELETEs of idle connections a second, beside pgbench with the gateway's own statements as plain SQL,
-//! look-up of the key and snapshot of the answer included; on the same server, with as many clients, without
+//! `make bench-deletes`: DELETEs of idle connections a second, beside pgbench with the gateway's own statements as
+//! plain SQL, look-up of the key and snapshot of the answer included; on the same server, with as many clients, without
 //! cleanup-workers. The script is made from what the gateway sends. Rounds take turns, so that what else the machine
 //! does meets both.
 #![expect(

@@ -1,5 +1,5 @@
-//! `make bench-reads`: requests per second and latencies of GET and LIST of source connections with 10 000 connections in
-//! one organization, and where the processor time went. The client runs on the same machine and takes its share.
+//! `make bench-reads`: requests per second and latencies of GET and LIST of source connections with 10 000 connections
+//! in one organization, and where the processor time went. The client runs on the same machine and takes its share.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -152,8 +152,8 @@ impl Api {
         self.create_connection(collection, "stub", json!({"stub_key": "k"}), config).await
     }
 
-    /// Keyword search; answers the hits. Whatever the test is about: none may be of a connection whose deletion had been
-    /// requested before (DEL-3).
+    /// Keyword search; answers the hits. Whatever the test is about: none may be of a connection whose deletion had
+    /// been requested before (DEL-3).
     pub async fn search(&self, collection: &str, query: &str) -> Vec<Value> {
         let ever = "SELECT id::text FROM witness.sync";
         let before = self.syncs(ever).await;

@@ -1,8 +1,8 @@
-//! A pgbench script that does in plain SQL what a gateway did: made from the round trips of two requests of one kind, so
-//! that it can't drift from the gateway's statements.
+//! A pgbench script that does in plain SQL what a gateway did: made from the round trips of two requests of one kind,
+//! so that it can't drift from the gateway's statements.
 //!
-//! What differs between the two requests is what a script must vary: ids. Each becomes a text made from the number `:n` of
-//! the script's run.
+//! What differs between the two requests is what a script must vary: ids.
+//! Each becomes a text made from the number `:n` of the script's run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

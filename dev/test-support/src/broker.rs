@@ -54,8 +54,8 @@ impl TestBroker {
         Self { amqp_url: url.into(), vhost, management }
     }
 
-    /// The messages that wait in a queue, or `None` if there is no such queue. Messages handed to a consumer and not yet
-    /// acknowledged don't count.
+    /// The messages that wait in a queue, or `None` if there is no such queue. Messages handed to a consumer and not
+    /// yet acknowledged don't count.
     pub async fn queue_depth(&self, queue: &str) -> Option<u32> {
         let url = SecretString::from(self.amqp_url.clone());
         Operator::connect(&url).await.expect("the broker").depth(queue).await.expect("the depth")

@@ -1,8 +1,8 @@
 //! A proxy in front of PostgreSQL that counts what a service asks: give it to the service as its `DATABASE_URL`.
 //!
 //! It counts every round trip of every session, whoever caused it, so nothing is hidden: a test that wants those of one
-//! request makes sure that nothing else asks meanwhile. What the client sent is recorded before PostgreSQL gets it; once
-//! the client has its answer, the record is complete.
+//! request makes sure that nothing else asks meanwhile. What the client sent is recorded before PostgreSQL gets it;
+//! once the client has its answer, the record is complete.
 
 mod frontend;
 

@@ -52,7 +52,8 @@ impl TestDatabase {
         run(&self.client().await, sql).await;
     }
 
-    /// Arranges rows as a test wants to find them, past the triggers: whether a move is one of the protocol isn't asked.
+    /// Arranges rows as a test wants to find them, past the triggers:
+    /// whether a move is one of the protocol isn't asked.
     pub async fn arrange(&self, sql: &str) {
         self.execute(&format!("SET session_replication_role = replica; {sql}")).await;
     }

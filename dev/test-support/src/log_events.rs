@@ -123,8 +123,8 @@ impl Expectations {
     }
 }
 
-/// The text of a warning or an error, and the invariant that it says is broken; of one in text form, the whole line. HTTP/2's
-/// own word for a peer that gave up is none of ours.
+/// The text of a warning or an error, and the invariant that it says is broken; of one in text form, the whole line.
+/// HTTP/2's own word for a peer that gave up is none of ours.
 fn warning(line: &str) -> Option<(String, Option<Invariant>)> {
     let is_bad = |level: &str| matches!(level, "WARN" | "ERROR");
     match serde_json::from_str::<Value>(line) {

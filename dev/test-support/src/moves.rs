@@ -1,5 +1,5 @@
-//! Triggers that only the databases of tests have: they refuse every move of a job or a cleanup that the vocabulary doesn't
-//! know. So `may_become` is the truth, and a statement that moves a row otherwise fails the test that runs it.
+//! Triggers that only the databases of tests have: they refuse every move of a job or a cleanup that the vocabulary
+//! doesn't know. So `may_become` is the truth, and a statement that moves a row otherwise fails the test that runs it.
 
 use shared_models::{CleanupState, JobStatus};
 

@@ -1,7 +1,7 @@
 //! Whether a system has come to rest: what was accepted has ended, every message is out and heard.
 //!
-//! A service that is dropped with its test waits for that while it still runs, so that tests need say nothing. What a test
-//! means to leave behind it says ([`Rest::may_leave`]); anything else fails it.
+//! A service that is dropped with its test waits for that while it still runs, so that tests need say nothing. What a
+//! test means to leave behind it says ([`Rest::may_leave`]); anything else fails it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What only the databases of tests have: a table of every sync that has ever been committed, beside the reach of our own
-//! statements. So a checker knows also of those that went without a trace.
+//! What only the databases of tests have: a table of every sync that has ever been committed, beside the reach of our
+//! own statements. So a checker knows also of those that went without a trace.
 
 /// SQL that makes a migrated database remember its syncs.
 pub const REMEMBER_SYNCS: &str = "

@@ -1,7 +1,7 @@
 //! Every move of a cleanup from one state to another: each is one statement, and stands here alone.
 //!
-//! Keeps DEL-6 and DEL-7. Which moves there are, [`shared_models::CleanupState::may_become`] says; each update names the
-//! states that it moves from, and the claim that it is made under. The databases of tests refuse every other move.
+//! Keeps DEL-6 and DEL-7. Which moves there are, [`shared_models::CleanupState::may_become`] says; each update names
+//! the states that it moves from, and the claim that it is made under. The databases of tests refuse every other move.
 
 use shared_models::PurgeTarget;
 
@@ -53,8 +53,8 @@ pub(super) fn refuse() -> String {
     )
 }
 
-/// `settling → done`, to be verified once more at `$5`. Refused if the row, or this build, names a target that isn't among
-/// those verified, `$4`, or if the sync is live.
+/// `settling → done`, to be verified once more at `$5`. Refused if the row, or this build, names a target that isn't
+/// among those verified, `$4`, or if the sync is live.
 pub(super) fn finish() -> String {
     let of_build = PurgeTarget::NAMES.join(",");
     let set = "state = 'done', attempts = 0, error_code = NULL, error_text = NULL, claim_expires_at = NULL,

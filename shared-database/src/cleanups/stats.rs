@@ -16,7 +16,8 @@ use crate::statement::sql_query;
 pub struct CleanupStats {
     /// Cleanups by state; a state without any is 0.
     pub by_state: BTreeMap<CleanupState, u64>,
-    /// Seconds since the oldest open cleanup's rows were deleted, or since it had to be checked again; 0 if none is open.
+    /// Seconds since the oldest open cleanup's rows were deleted, or since it had to be checked again;
+    /// 0 if none is open.
     pub oldest_open_age_seconds: f64,
 }
 

@@ -24,8 +24,8 @@ pub struct Footprint {
 }
 
 impl Database {
-    /// What the rows say of a sync's data. A job that was lost half-way may have left less; what a cleanup really finds is
-    /// in its receipt.
+    /// What the rows say of a sync's data. A job that was lost half-way may have left less;
+    /// what a cleanup really finds is in its receipt.
     ///
     /// # Errors
     /// Any database error.

@@ -59,12 +59,12 @@ impl Database {
         Ok(rows == keys.len())
     }
 
-    /// Says which entities are about to be written: dirty rows, whose chunk count covers what is there and what will be.
-    /// Each key at most once. `false`: the lease is lost, stop.
+    /// Says which entities are about to be written: dirty rows, whose chunk count covers what is there and what will
+    /// be. Each key at most once. `false`: the lease is lost, stop.
     ///
     /// # Errors
-    /// Any database error; [`DatabaseError::ForeignKey`] if the connection is gone: stop; [`DatabaseError::Conflict`] if
-    /// the same statement, sent before, was still under way: send it again.
+    /// Any database error; [`DatabaseError::ForeignKey`] if the connection is gone: stop; [`DatabaseError::Conflict`]
+    /// if the same statement, sent before, was still under way: send it again.
     pub async fn intend_entities(&self, writer: EntityWriter, intents: &[EntityIntent]) -> Result<bool> {
         let keys: Vec<&[u8]> = intents.iter().map(|intent| intent.key.0.as_slice()).collect();
         let classes: Vec<&str> = intents.iter().map(|intent| intent.class.as_str()).collect();
@@ -212,8 +212,8 @@ fn settle() -> String {
     )
 }
 
-/// A locked row stays at its place. One that was changed beside this statement has another place than the statement sees:
-/// it is left, and told.
+/// A locked row stays at its place. One that was changed beside this statement has another place than the statement
+/// sees: it is left, and told.
 fn delete() -> String {
     format!(
         "WITH new AS MATERIALIZED (

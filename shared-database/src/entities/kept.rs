@@ -2,12 +2,12 @@
 //! counts, so the two agree in every snapshot, whoever dies.
 //!
 //! What a statement adds or takes away is worked out from the rows that it really inserted, changed or deleted (each as
-//! it was under the statement's own lock), never from what its caller believes: the same statement sent twice, even twice
-//! at once, counts once. Batches of a job touch different entities and the same counts, which are therefore changed last
-//! and in the order of their classes: no two statements wait for each other in a circle.
+//! it was under the statement's own lock), never from what its caller believes: the same statement sent twice, even
+//! twice at once, counts once. Batches of a job touch different entities and the same counts, which are therefore
+//! changed last and in the order of their classes: no two statements wait for each other in a circle.
 
-/// Adds `changes (class, entities, documents, files)`, a part of the statement before this one, to the counts of the sync
-/// `$3`. One row a class.
+/// Adds `changes (class, entities, documents, files)`, a part of the statement before this one, to the counts of the
+/// sync `$3`. One row a class.
 pub(super) const KEEP_COUNTS: &str = "
     INSERT INTO entity_count AS kept (sync_id, entity_class, entities, documents, files, last_updated_at)
     SELECT $3, class, entities, documents, files, clock_timestamp() FROM changes ORDER BY class

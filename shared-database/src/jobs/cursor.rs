@@ -19,9 +19,9 @@ pub struct Cursor {
 }
 
 impl Database {
-    /// Forgets the cursor of the writer's sync. A job that reads everything calls it before its first write: if it doesn't
-    /// complete, the next one must read everything too, since what it left half-written lies before the old cursor.
-    /// `false`: the lease is lost, stop.
+    /// Forgets the cursor of the writer's sync. A job that reads everything calls it before its first write: if it
+    /// doesn't complete, the next one must read everything too, since what it left half-written lies before the old
+    /// cursor. `false`: the lease is lost, stop.
     ///
     /// # Errors
     /// Any database error.

@@ -1,7 +1,7 @@
 //! The end of a job, by its worker.
 //!
-//! Keeps DEL-2: the job ends in the same statement that clears its lease. That statement also keeps the cursor, so a job
-//! that is cancelled, failed, reaped or gone gives none.
+//! Keeps DEL-2: the job ends in the same statement that clears its lease. That statement also keeps the cursor, so a
+//! job that is cancelled, failed, reaped or gone gives none.
 
 use diesel::prelude::*;
 use diesel::sql_types;

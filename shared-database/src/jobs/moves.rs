@@ -1,8 +1,8 @@
 //! Every move of a job from one state to another, and its creation: each is one statement, and stands here alone.
 //!
-//! Keeps DEL-2. Which moves there are, [`shared_models::JobStatus::may_become`] says; each update names the states that it
-//! moves from, so a job that somebody else has moved meanwhile isn't touched. The databases of tests refuse every other
-//! move.
+//! Keeps DEL-2. Which moves there are, [`shared_models::JobStatus::may_become`] says; each update names the states that
+//! it moves from, so a job that somebody else has moved meanwhile isn't touched.
+//! The databases of tests refuse every other move.
 
 /// A new job `$1` of connection `$2`, unless that is being deleted; it meets D1's lock.
 pub(super) const CREATE: &str = "
@@ -36,12 +36,12 @@ pub(crate) const STOP: &str = "
         completed_at = CASE j.status WHEN 'pending' THEN clock_timestamp() END,
         cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp()), modified_at = clock_timestamp()";
 
-/// `running → completed | failed` as `$3` says, `cancelling → cancelled`, and the cursor of a completed job. The sync's row
-/// is locked before the job's, in the protocol's order: a cascade takes them in that order too.
+/// `running → completed | failed` as `$3` says, `cancelling → cancelled`, and the cursor of a completed job. The sync's
+/// row is locked before the job's, in the protocol's order: a cascade takes them in that order too.
 ///
-/// A job that fails because its worker is told to stop is followed by the new job `$13`, unless `$16` jobs in a row were
-/// ended so; `$14` and `$15` are the message that says so. A deletion locks the sync's row too: it sees either the job
-/// that ends, and cancels it so that none follows, or the one that follows.
+/// A job that fails because its worker is told to stop is followed by the new job `$13`, unless `$16` jobs in a row
+/// were ended so; `$14` and `$15` are the message that says so. A deletion locks the sync's row too: it sees either the
+/// job that ends, and cancels it so that none follows, or the one that follows.
 pub(super) const END: &str = "
     WITH held AS MATERIALIZED (
         SELECT s.id FROM sync s JOIN sync_job j ON j.sync_id = s.id

@@ -18,8 +18,8 @@ impl SqlState {
     /// The statement took longer than `statement_timeout`, or somebody cancelled it.
     pub(crate) const QUERY_CANCELED: Self = Self(*b"57014");
 
-    /// Codes with which the server ends a session, or refuses one for now: it stops, starts, has no session to spare, or
-    /// found a session idle in a transaction.
+    /// Codes with which the server ends a session, or refuses one for now: it stops, starts, has no session to spare,
+    /// or found a session idle in a transaction.
     const NO_SESSION: [[u8; 5]; 6] = [*b"57P01", *b"57P02", *b"57P03", *b"57P05", *b"25P03", *b"53300"];
 
     /// Of the five bytes that the server sends.

@@ -1,8 +1,8 @@
 //! A stream that reads along what the server sends, for the SQLSTATE of its errors.
 //!
-//! Everything that the server sends is a message: a byte for its kind, four bytes for its length, its content. An error is
-//! of kind `E` and has fields, each a byte for its kind, a text and a zero byte; field `C` is the SQLSTATE. See PostgreSQL's
-//! manual, chapter "Frontend/Backend Protocol". The bytes are passed on as they are.
+//! Everything that the server sends is a message: a byte for its kind, four bytes for its length, its content. An error
+//! is of kind `E` and has fields, each a byte for its kind, a text and a zero byte; field `C` is the SQLSTATE. See
+//! PostgreSQL's manual, chapter "Frontend/Backend Protocol". The bytes are passed on as they are.
 
 use std::io;
 use std::pin::Pin;

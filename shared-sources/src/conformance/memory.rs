@@ -12,8 +12,8 @@ const MEASURED: &str = "CONFORMANCE_MEASURED";
 const ENTITIES: &str = "CONFORMANCE_ENTITIES";
 /// A tenth of a million, and a tenth of what a million may take: 300 bytes that stay behind each entity show.
 const DEFAULT_ENTITIES: usize = 100_000;
-/// What a run may take beside what there was before it, KiB. One huge entity may take as much as the largest raw file and
-/// its text do, several times.
+/// What a run may take beside what there was before it, KiB. One huge entity may take as much as the largest raw file
+/// and its text do, several times.
 const MANY_KIB: u64 = 48 * 1024;
 const ONE_KIB: u64 = 64 * 1024;
 

@@ -1,7 +1,7 @@
 //! Opens below a folder's handle that can't lead out of it.
 //!
-//! The kernel itself resolves each path below the handle (`openat2`), so no check can be overtaken by a rename. Where it
-//! lacks `openat2`, each component is opened by itself without following links.
+//! The kernel itself resolves each path below the handle (`openat2`), so no check can be overtaken by a rename. Where
+//! it lacks `openat2`, each component is opened by itself without following links.
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -97,7 +97,8 @@ impl Api {
         )))
     }
 
-    /// The names of all branches, page by page; more than can be shown aren't asked for. None means that there are none.
+    /// The names of all branches, page by page; more than can be shown aren't asked for.
+    /// None means that there are none.
     async fn branch_names(&self) -> Result<Vec<String>, SourceError> {
         let mut url = self.url(&["branches"]);
         url.set_query(Some("per_page=100"));

@@ -123,7 +123,8 @@ impl Origin {
         )
     }
 
-    /// The id of a file or folder: of the name that the connection was made with, so that a rename on GitHub changes none.
+    /// The id of a file or folder: of the name that the connection was made with,
+    /// so that a rename on GitHub changes none.
     pub(super) fn id_of(&self, path: &str) -> String {
         format!("{}/{path}", self.asked)
     }

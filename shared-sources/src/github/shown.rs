@@ -1,6 +1,7 @@
 //! Text of the server in errors and logs: on one line, bounded, without the token, which a server may echo.
 
-/// At most `max_chars` of `text` as it may be shown; an ellipsis tells that there is more, or that the token stood there.
+/// At most `max_chars` of `text` as it may be shown; an ellipsis tells that there is more,
+/// or that the token stood there.
 pub(super) fn shown(text: &str, token: &str, max_chars: usize) -> String {
     // What is invisible goes first: it may stand in the middle of the token.
     let visible: String = text.chars().filter(|one| one.is_whitespace() || !is_invisible(*one)).collect();

@@ -1,7 +1,8 @@
 //! `incremental_stub`: a container, and entities that are never changed but may become more. For tests of cursors.
 //!
-//! Each run yields the container, and the entities after the cursor. The cursor outlives a change of config, so a greater
-//! `entity_count` adds, a smaller one removes nothing, and both change the container. A full sync mends all of it.
+//! Each run yields the container, and the entities after the cursor. The cursor outlives a change of config, so a
+//! greater `entity_count` adds, a smaller one removes nothing, and both change the container.
+//! A full sync mends all of it.
 
 use crate::connector::{Connector, Given, NoSettings};
 use crate::testing::NoCredentials;

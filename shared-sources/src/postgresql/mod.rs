@@ -14,8 +14,8 @@
 //! hides from the role aren't there for us. Views and foreign tables are read only if they are named: they repeat or
 //! fetch what is elsewhere.
 //!
-//! A row is known by its primary key. Without one it is known by a hash of its content and, among equal rows, by number:
-//! changing such a row removes an entity and adds another.
+//! A row is known by its primary key. Without one it is known by a hash of its content and, among equal rows, by
+//! number: changing such a row removes an entity and adds another.
 
 use self::settings::PostgresqlSettings;
 use crate::connector::{Connector, Given};

@@ -20,7 +20,8 @@ const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
 /// Longest key of such a row that is told.
 const MAX_KEY_CHARS: usize = 400;
 
-/// Of a larger text only the beginning is read, and three dots tell so: not every encoding of a database has an ellipsis.
+/// Of a larger text only the beginning is read, and three dots tell so:
+/// not every encoding of a database has an ellipsis.
 const MAX_VALUE_BYTES: usize = 1024 * 1024;
 /// The beginning, in characters: at four bytes each they are no more than that.
 const BEGINNING_CHARS: usize = MAX_VALUE_BYTES / 4;

@@ -15,8 +15,8 @@ pub(crate) struct Config {
     pub(super) exclude: Vec<String>,
 }
 
-/// Who reads, and where. The endpoint stands beside the key: whoever changes one must know the other, so a stored key is
-/// never used where its owner didn't mean it to be. No `Debug`: it holds the secret.
+/// Who reads, and where. The endpoint stands beside the key: whoever changes one must know the other, so a stored key
+/// is never used where its owner didn't mean it to be. No `Debug`: it holds the secret.
 #[derive(Deserialize)]
 pub(crate) struct Credentials {
     pub(super) endpoint: Option<String>,

@@ -1,9 +1,9 @@
 //! One bucket at one endpoint: lists it and gets its objects.
 //!
-//! Listing is ours and not `object_store`'s: its list drops the storage class, without which an archived object can't be
-//! told, and fails altogether at a key that isn't a path of its kind. Redirects are not followed: a request goes to the
-//! operator's endpoint or nowhere. Whatever fails for the moment is tried a few times; then the job fails, for an answer
-//! that didn't come is never taken for "nothing there".
+//! Listing is ours and not `object_store`'s: its list drops the storage class, without which an archived object can't
+//! be told, and fails altogether at a key that isn't a path of its kind. Redirects are not followed: a request goes to
+//! the operator's endpoint or nowhere. Whatever fails for the moment is tried a few times; then the job fails, for an
+//! answer that didn't come is never taken for "nothing there".
 
 use std::time::Duration;
 

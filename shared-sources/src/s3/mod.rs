@@ -3,8 +3,8 @@
 //! A run lists the bucket page by page and gets what holds text; the list of a versioned bucket tells the newest
 //! versions, and they are what is got. An object is got once for each change: beside each entity its *version* is kept
 //! (tag and size, or time where a service lists no tags), and what is stored in the listed version already is kept
-//! without a request ([`crate::EntitySink::keep_unchanged`]). So memory stays bounded by a page, however large the bucket
-//! is.
+//! without a request ([`crate::EntitySink::keep_unchanged`]). So memory stays bounded by a page,
+//! however large the bucket is.
 //!
 //! What can't be read is a gap and never taken for removed: archived objects, objects whose reading is refused (as to
 //! others than the owner where the requester pays). A list that can't be had fails the run. Objects without text are
@@ -13,8 +13,8 @@
 //! Endpoints are the operator's list; so are the buckets that are read under the worker's own role. The buckets that
 //! Unweave keeps its own data in are always refused, whoever asks with whatever key.
 //!
-//! Not guaranteed: that a run sees one state of the bucket. An object that is replaced after it was listed is a gap, and
-//! the next run reads it.
+//! Not guaranteed: that a run sees one state of the bucket. An object that is replaced after it was listed is a gap,
+//! and the next run reads it.
 
 use self::settings::S3Settings;
 use crate::connector::{Connector, Given};

@@ -1,5 +1,5 @@
-//! Which endpoints the operator opens, and which buckets under the worker's own role. None by default: whatever a worker
-//! can reach, every organization could otherwise reach.
+//! Which endpoints the operator opens, and which buckets under the worker's own role. None by default: whatever a
+//! worker can reach, every organization could otherwise reach.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;

@@ -1,7 +1,8 @@
 //! Whose name requests are signed with: the key of the connection's owner, or the worker's own role.
 //!
 //! The role is what `object_store` finds: `AWS_ACCESS_KEY_ID` and its like, a web identity, a container's or an
-//! instance's metadata. Its keys change, so each request asks for them; they are fetched anew shortly before they expire.
+//! instance's metadata. Its keys change, so each request asks for them;
+//! they are fetched anew shortly before they expire.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Memory for raw files, of all jobs of this process together.
 //!
-//! A raw file is held from its reading until it is written, and a few jobs with large files could otherwise take all the
-//! memory there is. Room is reserved before the reading, as a whole: nobody waits for more while holding some that only
-//! it could give back.
+//! A raw file is held from its reading until it is written, and a few jobs with large files could otherwise take all
+//! the memory there is. Room is reserved before the reading, as a whole:
+//! nobody waits for more while holding some that only it could give back.
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};

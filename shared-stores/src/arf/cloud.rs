@@ -116,7 +116,8 @@ impl Bucket {
     }
 
     /// Lists and removes blobs batch by batch, each time from the start, until none is left or the time is over. The
-    /// manifest goes last. A batch begun before the deadline is finished, so the call overruns by a few requests at most.
+    /// manifest goes last. A batch begun before the deadline is finished,
+    /// so the call overruns by a few requests at most.
     pub(super) async fn purge(&self, sync: SyncId, deadline: Instant) -> Result<PurgeStep> {
         let prefix = self.at(&name::prefix(sync))?;
         let manifest = self.at(&format!("{}/{}", name::prefix(sync), name::MANIFEST))?;

@@ -61,8 +61,8 @@ impl ArfStore {
 
     /// Writes one blob. The write starts now, inside a tokio runtime, awaited or not.
     ///
-    /// A bucket is given up on after `timeout` (`Unanswered`). A local write can't be: it takes as long as it takes, and
-    /// the handle says when it has ended. Either way one PUT, never repeated here.
+    /// A bucket is given up on after `timeout` (`Unanswered`). A local write can't be: it takes as long as it takes,
+    /// and the handle says when it has ended. Either way one PUT, never repeated here.
     pub fn put_blob(&self, sync: SyncId, blob: Blob, timeout: Duration) -> PutHandle {
         self.put(sync, blob.name(), blob.content, timeout)
     }
@@ -153,8 +153,8 @@ impl ArfStore {
         }
     }
 
-    /// Removes what writes of a killed process left half-way; returns how many. Call it before the sync's first write: it
-    /// would take away what a write of this process has just begun. Only a local folder keeps such files.
+    /// Removes what writes of a killed process left half-way; returns how many. Call it before the sync's first write:
+    /// it would take away what a write of this process has just begun. Only a local folder keeps such files.
     ///
     /// # Errors
     /// Any storage error.

@@ -32,7 +32,8 @@ pub(super) async fn body(mut sent: reqwest::Response, timeout: Duration) -> Resu
     Ok(body)
 }
 
-/// The vectors of a 200 in the order of the inputs, whatever the order of the answer. One without a direction is `None`.
+/// The vectors of a 200 in the order of the inputs, whatever the order of the answer.
+/// One without a direction is `None`.
 pub(super) fn read(body: &[u8], inputs: usize, dimensions: u32) -> Result<Vec<Option<Embedding>>, EmbedderError> {
     let answer: Answer =
         serde_json::from_slice(body).map_err(|_| EmbedderError::Malformed("no list of vectors with their indexes"))?;

@@ -65,7 +65,8 @@ pub struct Document {
     /// Which chunk of the entity this is, from 0.
     #[serde(rename = "airweave_system_metadata_chunk_index", default)]
     pub chunk_index: u32,
-    /// The chunk's direction in the space of meanings, if there is an embedder. A search finds by it but never returns it.
+    /// The chunk's direction in the space of meanings, if there is an embedder.
+    /// A search finds by it but never returns it.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub dense_embedding: Option<Embedding>,
 }

@@ -4,8 +4,8 @@
 //! [`TextTest::Contains`] (a regular expression in which every character stands for itself). A text can't leave its
 //! string: quotes, backslashes and line ends are escaped, and what Vespa refuses in documents is left out here too.
 //!
-//! A document without a time or number fits no condition on it, but fits its [`Filter::Not`]. Filters only ever narrow a
-//! search: it joins them by `and` to the list of syncs (DEL-3).
+//! A document without a time or number fits no condition on it, but fits its [`Filter::Not`]. Filters only ever narrow
+//! a search: it joins them by `and` to the list of syncs (DEL-3).
 
 use std::fmt::Write as _;
 

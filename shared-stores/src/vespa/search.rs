@@ -1,7 +1,7 @@
 //! Search over the documents of named syncs, by keywords or by meaning.
 //!
-//! DEL-3 rests on the caller, who passes a positive list of live syncs and checks the hits again; here the list is never
-//! empty and always part of the query, joined to everything else by `and`.
+//! DEL-3 rests on the caller, who passes a positive list of live syncs and checks the hits again; here the list is
+//! never empty and always part of the query, joined to everything else by `and`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Several batches at a time, each one way through the stages. Batches that share no entity overlap, so the order of each
-//! entity's writes is that of the source.
+//! Several batches at a time, each one way through the stages. Batches that share no entity overlap, so the order of
+//! each entity's writes is that of the source.
 
 use std::collections::HashSet;
 

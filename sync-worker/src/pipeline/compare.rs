@@ -29,8 +29,8 @@ pub struct Compared {
     pub kept: Vec<EntityKey>,
     /// To be written.
     pub changed: Vec<Changed>,
-    /// Rows of changed entities whose documents are of another type, or whose file has another name: to be removed before
-    /// the entity is written as a new one.
+    /// Rows of changed entities whose documents are of another type, or whose file has another name: to be removed
+    /// before the entity is written as a new one.
     pub replaced: Vec<StoredEntity>,
 }
 

@@ -1,5 +1,5 @@
-//! Documents with vectors: the chunks of a batch are embedded some at a time, and each such window is written before the
-//! next is embedded, so that the vectors of a large entity are never in memory all at once.
+//! Documents with vectors: the chunks of a batch are embedded some at a time, and each such window is written before
+//! the next is embedded, so that the vectors of a large entity are never in memory all at once.
 //!
 //! Embedding is no write: it needs no ticket and leaves nothing open. It is dropped the moment that the job is stopped,
 //! so it never holds up an acknowledgement (DEL-8). If the embedder stays away, the job fails; what it was to write is

@@ -22,8 +22,8 @@ pub fn form(embedder: Option<&EmbedderIdentity>) -> String {
     }
 }
 
-/// The hash of `entity`, whose documents carry vectors of `embedder` if there is one: another embedder, or none any more,
-/// makes every entity a changed one.
+/// The hash of `entity`, whose documents carry vectors of `embedder` if there is one: another embedder, or none any
+/// more, makes every entity a changed one.
 #[must_use]
 pub fn content_hash(entity: &SourceEntity, embedder: Option<&EmbedderIdentity>) -> [u8; 32] {
     if let Some(version) = &entity.version {

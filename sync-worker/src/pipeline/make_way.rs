@@ -1,5 +1,5 @@
-//! Third stage: removes what a changed entity could not overwrite. A row covers documents of one type and one raw file, so
-//! those of another type or name must be gone before the row speaks of the new ones.
+//! Third stage: removes what a changed entity could not overwrite. A row covers documents of one type and one raw file,
+//! so those of another type or name must be gone before the row speaks of the new ones.
 
 use shared_models::EntityKey;
 

@@ -125,8 +125,8 @@ impl Prepared {
         DocumentId::chunk(self.hashed.entity.document_type, job.sync_id, self.hashed.key, chunk)
     }
 
-    /// What is embedded of one of its chunks: the chunk, after the name of what it is a chunk of. An entity without text
-    /// is still found by its name.
+    /// What is embedded of one of its chunks: the chunk, after the name of what it is a chunk of. An entity without
+    /// text is still found by its name.
     #[must_use]
     pub fn embedding_input(&self, chunk: u32) -> String {
         let name: String = self.hashed.entity.name.chars().take(EMBEDDED_NAME_CHARS).collect();

@@ -1,4 +1,5 @@
-//! Last stage: the rows of what was written as a whole are settled. What a store refused stays dirty and counts as failed.
+//! Last stage: the rows of what was written as a whole are settled.
+//! What a store refused stays dirty and counts as failed.
 
 use shared_database::entities::WrittenEntity;
 

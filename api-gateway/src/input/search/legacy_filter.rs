@@ -1,7 +1,7 @@
 //! Filters as older clients write them: groups `must`, `should`, `must_not` of conditions on keys, nested at will.
 //!
-//! All of `must`, at least one of `should` and none of `must_not` have to hold. What has no counterpart here is refused:
-//! a condition that is left out could only widen the search.
+//! All of `must`, at least one of `should` and none of `must_not` have to hold. What has no counterpart here is
+//! refused: a condition that is left out could only widen the search.
 
 use serde_json::{Map, Value};
 use shared_models::wire::requests::{FilterOperator, FilterableField};

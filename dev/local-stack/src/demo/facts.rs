@@ -1,5 +1,5 @@
-//! What is really there, read beside our own code: PostgreSQL by SQL, Vespa by the stand-in's own look at its corpus, ARF
-//! by walking its folder.
+//! What is really there, read beside our own code: PostgreSQL by SQL, Vespa by the stand-in's own look at its corpus,
+//! ARF by walking its folder.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! What the client says in PostgreSQL's protocol, version 3: messages of a type byte, a length and a body, after start-up
-//! messages without a type.
+//! What the client says in PostgreSQL's protocol, version 3: messages of a type byte, a length and a body, after
+//! start-up messages without a type.
 
 use std::collections::HashMap;
 

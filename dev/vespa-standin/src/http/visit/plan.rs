@@ -1,4 +1,5 @@
-//! What every walk is told: types, selection, slice, where to start, how long. Refusals come in Vespa's order and words.
+//! What every walk is told: types, selection, slice, where to start, how long.
+//! Refusals come in Vespa's order and words.
 
 use std::time::Duration;
 
