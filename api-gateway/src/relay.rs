@@ -19,7 +19,7 @@ const VISIBILITY: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(1);
 /// How long messages gather between two batches: each claim and each mark is a commit, whether of one message or of
 /// sixty.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(25);
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const KEEP_PUBLISHED: Duration = Duration::from_secs(24 * 3600);
 const RETRIES: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
