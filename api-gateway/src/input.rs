@@ -42,18 +42,15 @@ fn one_of(names: &[&str]) -> String {
     format!("Input should be {}", either(names))
 }
 
-/// Reads an id; `at` is where it stands.
+/// Reads an id, in any of the forms that pydantic takes: with hyphens or without, in braces, as a URN. `at` is where it
+/// stands.
 ///
 /// # Errors
 /// 422.
 pub fn id<T: FromStr<Err = uuid::Error>>(at: &[&str], text: &str) -> Result<T, Problem> {
-    // Only the usual form: the others that the parser knows would make two names for one thing.
-    let why = match text.parse::<T>() {
-        Ok(id) if text.len() == 36 => return Ok(id),
-        Ok(_) => format!("invalid length: expected length 36, found {}", text.chars().count()),
-        Err(error) => error.to_string(),
-    };
-    Err(Problem::Unprocessable(vec![problem(at, &format!("Input should be a valid UUID, {why}"), "uuid_parsing")]))
+    text.parse().map_err(|why| {
+        Problem::Unprocessable(vec![problem(at, &format!("Input should be a valid UUID, {why}"), "uuid_parsing")])
+    })
 }
 
 /// Reads a readable id in the path. Whether there is such a thing is another question.

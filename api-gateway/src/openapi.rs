@@ -9,6 +9,7 @@ use utoipa::openapi::OpenApi;
 pub mod answers;
 mod common;
 pub mod headers;
+mod lenient;
 mod links;
 pub mod parameters;
 mod schemas;
@@ -39,7 +40,8 @@ pub mod tags {
             follow a deletion to its receipt.\n\n\
             Every path answers with and without a slash at its end. Unknown fields of a body are ignored, except inside \
             `authentication`. Texts with null characters are refused. Timestamps are RFC 3339 in UTC; nulls are sent, not \
-            left out. A client may send its own `X-Request-ID`, a UUID; every answer carries the request's id, and so do \
+            left out. Ids, whole numbers and flags are also read in the other forms that pydantic takes: ids without \
+            hyphens, numbers and flags as text; JSON may begin with a byte-order mark and be UTF-16. A client may send its own `X-Request-ID`, a UUID; every answer carries the request's id, and so do \
             the logs.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),

@@ -51,7 +51,7 @@ async fn a_key_has_the_contracts_fields_and_lives_for_as_many_days_as_asked() {
         (json!({"expiration_days": 0}), "body.expiration_days", "Input should be greater than or equal to 1"),
         (json!({"expiration_days": 366}), "body.expiration_days", "Input should be less than or equal to 365"),
         (json!({"expiration_days": 1.5}), "body.expiration_days", "Input should be a valid integer"),
-        (json!({"expiration_days": "7"}), "body.expiration_days", "Input should be a valid integer"),
+        (json!({"expiration_days": "seven"}), "body.expiration_days", "Input should be a valid integer"),
         (json!([]), "body", "Input should be a valid dictionary or object to extract fields from"),
     ] {
         api.post("/api-keys", body).await.faults(place, msg);

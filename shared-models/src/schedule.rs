@@ -10,6 +10,8 @@ use croner::parser::{CronParser, Seconds, Year};
 
 use crate::text_enum::text_enum;
 
+mod spelling;
+
 static PARSER: LazyLock<CronParser> =
     LazyLock::new(|| CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build());
 
@@ -23,8 +25,10 @@ pub struct InvalidCron(pub String);
 
 /// A cron expression of five fields (minute, hour, day of month, month, day of week) that is due again and again.
 ///
-/// Names of months and days are known, and `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`,
-/// `@annually`. A day matches if either of the two day fields does when both are restricted, as in every cron.
+/// It means what croniter takes it for, which Airweave's API asks (`spelling.rs`); what only croner knows, such as
+/// `15W`, is read as well. Names of months and days are known, and `@hourly`, `@daily`, `@midnight`, `@weekly`,
+/// `@monthly`, `@yearly`, `@annually`. A day matches if either of the two day fields does when both are restricted, as
+/// in every cron.
 #[derive(Debug, Clone)]
 pub struct CronExpression {
     text: String,
@@ -42,8 +46,12 @@ impl CronExpression {
         if text.chars().count() > MAX_CHARS {
             return Err(invalid());
         }
-        let spelled = if text.trim().eq_ignore_ascii_case("@midnight") { "@daily" } else { text };
-        let cron = PARSER.parse(spelled).map_err(|_| invalid())?;
+        let spelled = match spelling::spell_out(text) {
+            Some(spelled) => spelled,
+            None if text.trim().eq_ignore_ascii_case("@midnight") => "@daily".to_owned(),
+            None => text.to_owned(),
+        };
+        let cron = PARSER.parse(&spelled).map_err(|_| invalid())?;
         let is_sub_hourly = is_sub_hourly(&cron).ok_or_else(invalid)?;
         Ok(Self { text: text.to_owned(), cron, is_sub_hourly })
     }
@@ -124,6 +132,14 @@ mod tests {
             ("0 12 1 * sun", "2026-11-24T09:30:00Z", "2026-11-29T12:00:00Z"),
             ("0 12 1 * 7", "2026-11-29T12:00:00Z", "2026-12-01T12:00:00Z"),
             (" @midnight ", "2026-11-24T09:30:00Z", "2026-11-25T00:00:00Z"),
+            ("0 0/6 * * *", "2026-11-24T09:30:00Z", "2026-11-24T12:00:00Z"),
+            ("0 0 * * FRI-MON", "2026-11-24T09:30:00Z", "2026-11-27T00:00:00Z"),
+            ("0 22-2/2 * * *", "2026-11-24T22:00:00Z", "2026-11-25T00:00:00Z"),
+            ("0 0 l * *", "2026-02-24T09:30:00Z", "2026-02-28T00:00:00Z"),
+            ("0 0 * * l5", "2026-11-24T09:30:00Z", "2026-11-27T00:00:00Z"),
+            ("0 0 * * 2#3", "2026-11-24T09:30:00Z", "2026-12-15T00:00:00Z"),
+            ("0 0 1-31 * 1", "2026-11-24T09:30:00Z", "2026-11-25T00:00:00Z"),
+            ("0 0 15W * *", "2026-11-01T00:00:00Z", "2026-11-16T00:00:00Z"),
         ] {
             assert_eq!(next(text, moment), expected, "{text} after {moment}");
         }

@@ -2,7 +2,12 @@
 
 use parking_lot::Mutex;
 
+use crate::tools::patterns::Patterns;
 use crate::{ReadSummary, Skipped, Unread};
+
+/// Most warnings of a run, and the longest pattern that is quoted, bytes.
+const MAX_WARNINGS: usize = 20;
+const MAX_PATTERN_BYTES: usize = 200;
 
 /// What a run left out so far. Several readers may note at the same time.
 #[derive(Debug, Default)]
@@ -12,6 +17,7 @@ pub(crate) struct LeftOut(Mutex<Noted>);
 struct Noted {
     skipped: Skipped,
     unread: Unread,
+    warnings: Vec<String>,
 }
 
 impl LeftOut {
@@ -35,10 +41,19 @@ impl LeftOut {
         noted.unread.add(entity_id);
     }
 
+    /// Tells of patterns to include that have matched nothing: mostly they are misspelled.
+    pub(crate) fn unmatched(&self, patterns: &Patterns) {
+        let told = patterns.unmatched().take(MAX_WARNINGS).map(|pattern| {
+            let pattern = pattern.get(..pattern.floor_char_boundary(MAX_PATTERN_BYTES)).unwrap_or(pattern);
+            format!("include: no file matches '{pattern}'")
+        });
+        self.0.lock().warnings.extend(told);
+    }
+
     /// What a run says at its end that has no cursor and saw everything else.
     pub(crate) fn into_summary(self) -> ReadSummary {
-        let Noted { skipped, unread } = self.0.into_inner();
-        ReadSummary { skipped, seen: unread.into_seen(), cursor: None }
+        let Noted { skipped, unread, warnings } = self.0.into_inner();
+        ReadSummary { skipped, seen: unread.into_seen(), warnings, cursor: None }
     }
 }
 
@@ -52,7 +67,7 @@ mod tests {
         left_out.unusable("picture", "it holds no text");
         left_out.gap("file", "it may not be read");
         left_out.gap_with_all_below("folder", "it may not be listed");
-        let ReadSummary { skipped, seen, cursor } = left_out.into_summary();
+        let ReadSummary { skipped, seen, cursor, .. } = left_out.into_summary();
         let told: Vec<&str> = skipped.told().iter().map(|told| told.entity_id.as_str()).collect();
         assert_eq!((told, skipped.count(), cursor), (vec!["picture", "file", "folder"], 3, None));
         for kept in ["file", "folder", "folder/a/b"] {

@@ -2,6 +2,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::tools::times;
 use crate::{SourceEntity, SourceError};
 
 /// An entity in a version, offered before it is read: what is stored in just this version need not be.
@@ -52,11 +53,13 @@ impl EntitySink {
         (Self { entities, offers: Some(offers) }, receiver, offered)
     }
 
-    /// Hands an entity on.
+    /// Hands an entity on, without times that clients couldn't read.
     ///
     /// # Errors
     /// [`SourceError::Stopped`] if the job is stopping.
-    pub(crate) async fn send(&self, entity: SourceEntity) -> Result<(), SourceError> {
+    pub(crate) async fn send(&self, mut entity: SourceEntity) -> Result<(), SourceError> {
+        entity.created_at = entity.created_at.and_then(times::sayable);
+        entity.updated_at = entity.updated_at.and_then(times::sayable);
         self.entities.send(entity).await.map_err(|_| SourceError::Stopped)
     }
 

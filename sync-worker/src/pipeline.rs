@@ -42,7 +42,7 @@ pub(crate) use run::{Reading, Run};
 pub use writer::Stores;
 pub(crate) use writer::Writer;
 
-use crate::sources::{EntitySink, ReadSummary, Skipped};
+use crate::sources::{EntitySink, ReadSummary, Seen, Skipped};
 use batch::Batches;
 
 /// Entities between source and batches; each may carry a raw file.
@@ -54,17 +54,20 @@ const READ_AHEAD: usize = 8;
 /// [`JobError`]; every write has been answered or let go of then.
 pub(crate) async fn run(run: &Run, reading: Reading, tasks: &Tasks) -> Result<Option<Value>, JobError> {
     match bring_up_to_date(run, reading, tasks).await {
-        Ok(ReadSummary { skipped, cursor, .. }) => {
+        Ok(ReadSummary { skipped, mut warnings, cursor, seen }) => {
             // The source would not yield again what a store has refused: the next job must start where this one did.
             let all_taken = run.counts.now().failed == 0;
             run.counts.add(Counted::Failed, skipped.count());
-            left_out::tell(run, &skipped).await?;
+            if seen != Seen::Changes && run.counts.has_found_nothing() {
+                warnings.push("nothing was found".to_owned());
+            }
+            left_out::tell(run, &skipped, &warnings).await?;
             Ok(cursor.filter(|_| all_taken))
         }
         Err(error) => {
             // What was refused until then may well be why. The first error counts, not one of the telling.
             if !error.is_asked_for() {
-                let _told = left_out::tell(run, &Skipped::NOTHING).await;
+                let _told = left_out::tell(run, &Skipped::NOTHING, &[]).await;
             }
             Err(error)
         }

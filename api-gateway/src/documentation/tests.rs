@@ -212,7 +212,8 @@ fn the_bounds_of_bodies_are_those_of_their_readers() {
     let mut seen = 0;
     for (name, schema) in with_example(&document) {
         for (field, described) in schema["properties"].as_object().unwrap() {
-            for (at, beyond) in around_bounds(described) {
+            let forms = described["anyOf"].as_array().into_iter().flatten();
+            for (at, beyond) in forms.chain([described]).flat_map(around_bounds) {
                 let given = |value: Value| {
                     let mut body = schema["example"].clone();
                     body[field] = value;

@@ -1,5 +1,6 @@
 //! Request bodies: at most [`MAX_BODY_BYTES`], JSON, without null characters (PostgreSQL stores none).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -29,6 +30,8 @@ impl Body {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        let text = as_utf8(bytes);
+        let bytes = text.as_ref();
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(None));
         }
@@ -97,6 +100,22 @@ fn size_text(announced: Option<usize>) -> String {
     format!("{}.{:02}MB", hundredths / 100, hundredths % 100)
 }
 
+/// The bytes as UTF-8 without a byte-order mark. As in Python's reader, which Airweave has, UTF-16 is told by its mark
+/// or, since JSON begins with a character of ASCII, by where the zeros are.
+fn as_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let (units, read): (_, fn([u8; 2]) -> u16) = match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => return rest.into(),
+        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
+        [first, 0, ..] if *first != 0 => (bytes, u16::from_le_bytes),
+        [0, second, ..] if *second != 0 => (bytes, u16::from_be_bytes),
+        _ => return bytes.into(),
+    };
+    let (units, []) = units.as_chunks::<2>() else { return bytes.into() };
+    let decoded = char::decode_utf16(units.iter().map(|unit| read(*unit))).collect::<Result<String, _>>();
+    decoded.map_or_else(|_| bytes.into(), |text| text.into_bytes().into())
+}
+
 fn malformed(bytes: &[u8], error: &serde_json::Error) -> Problem {
     let before: usize =
         bytes.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
@@ -132,6 +151,27 @@ mod tests {
         assert_eq!(fault(b"{\n\n  x"), "body.5: JSON decode error");
         assert!(fault(&[b"[".repeat(500), b"]".repeat(500)].concat()).contains("JSON decode error"));
         assert!(fault(br#""\ud800""#).contains("JSON decode error"));
+    }
+
+    #[test]
+    fn json_is_read_in_the_encodings_that_editors_write() {
+        let text = r#"{"name": "Käse \u{1f9c0}"}"#.replace("\\u{1f9c0}", "\u{1f9c0}");
+        let utf_16 = |unit: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+        let (little, big) = (utf_16(u16::to_le_bytes), utf_16(u16::to_be_bytes));
+        let plain = Body::parse(text.as_bytes()).unwrap();
+        assert_eq!(plain.object().unwrap()["name"], "Käse \u{1f9c0}");
+        for bytes in [
+            [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+            [b"\xff\xfe", little.as_slice()].concat(),
+            [b"\xfe\xff", big.as_slice()].concat(),
+            little,
+            big,
+        ] {
+            assert_eq!(Body::parse(&bytes).unwrap(), plain, "{bytes:?}");
+        }
+        assert!(Body::parse(b"\xef\xbb\xbf").unwrap().0.is_none());
+        assert!(fault(b"{\0\x22").contains("JSON decode error"));
+        assert!(fault(b"\xff\xfe{\0\x00\xd8").contains("JSON decode error"));
     }
 
     #[test]

@@ -104,13 +104,18 @@ impl<'a> Fields<'a> {
         self.text(name, chars).unwrap_or_default()
     }
 
-    /// true or false, or none. Also as the text, as some languages write it; no other text and no number.
+    /// true or false, or none. Also in the words and numbers that pydantic takes for them.
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         let value = self.value(name)?;
         let flag = match value {
             Value::Bool(flag) => Some(*flag),
-            Value::String(text) => text.to_ascii_lowercase().parse().ok(),
-            Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
+            Value::String(text) => boolean(text),
+            Value::Number(number) => whole_number(&number.to_string()).and_then(|number| match number {
+                0 => Some(false),
+                1 => Some(true),
+                _ => None,
+            }),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
         };
         if flag.is_none() {
             self.refuse(name, "Input should be a valid boolean, unable to interpret input", "bool_parsing");
@@ -118,13 +123,13 @@ impl<'a> Fields<'a> {
         flag
     }
 
-    /// A whole number within bounds, or none.
+    /// A whole number within bounds, or none. Also as text, as pydantic takes it.
     pub fn integer(&mut self, name: &str, bounds: RangeInclusive<i64>) -> Option<i64> {
         let value = self.value(name)?;
         let number = match value {
-            // 3.0 is a whole number too.
-            Value::Number(number) => number.as_i64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok()),
-            Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
+            Value::Number(number) => whole_number(&number.to_string()),
+            Value::String(text) => whole_number(text),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         };
         let Some(number) = number else {
             self.refuse(name, "Input should be a valid integer", "int_type");
@@ -173,6 +178,18 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// A whole number in digits, with a sign or without; 3.0 is one too.
+fn whole_number(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let digits = text.split_once('.').map_or(
+        text,
+        |(digits, zeros)| {
+            if zeros.bytes().all(|byte| byte == b'0') { digits } else { "" }
+        },
+    );
+    digits.parse().ok()
+}
+
 pub(super) fn within(number: i64, bounds: &RangeInclusive<i64>) -> Result<(), (String, &'static str)> {
     if number < *bounds.start() {
         let msg = format!("Input should be greater than or equal to {}", bounds.start());
@@ -182,4 +199,44 @@ pub(super) fn within(number: i64, bounds: &RangeInclusive<i64>) -> Result<(), (S
         return Err((format!("Input should be less than or equal to {}", bounds.end()), "less_than_equal"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_and_flags_are_taken_in_the_forms_that_pydantic_takes() {
+        let integer = |given: Value| {
+            let body = json!({"n": given});
+            let mut fields = Fields::of_body(body.as_object().unwrap());
+            let number = fields.integer("n", 1..=1000);
+            fields.finish().map(|()| number).ok().flatten()
+        };
+        for ten in [json!(10), json!(10.0), json!("10"), json!(" 10 "), json!("+10"), json!("10.0"), json!("010")] {
+            assert_eq!(integer(ten.clone()), Some(10), "{ten}");
+        }
+        for none in
+            [json!("ten"), json!("1.5"), json!(1.5), json!(""), json!("1e1"), json!("1001"), json!([10]), json!({})]
+        {
+            assert_eq!(integer(none.clone()), None, "{none}");
+        }
+        let flag = |given: Value| {
+            let body = json!({"f": given});
+            let mut fields = Fields::of_body(body.as_object().unwrap());
+            let flag = fields.boolean("f");
+            fields.finish().map(|()| flag).ok().flatten()
+        };
+        for yes in [json!(true), json!("true"), json!("True"), json!("yes"), json!("1"), json!(1), json!(1.0)] {
+            assert_eq!(flag(yes.clone()), Some(true), "{yes}");
+        }
+        for no in [json!(false), json!("off"), json!("0"), json!(0)] {
+            assert_eq!(flag(no.clone()), Some(false), "{no}");
+        }
+        for none in [json!("maybe"), json!(2), json!([]), json!("")] {
+            assert_eq!(flag(none.clone()), None, "{none}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayItems, Co
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 use super::common::operations;
+use super::lenient;
 
 /// Values that clients of the public contract know, and that this version doesn't produce.
 const RESERVED: [(&str, &[&str]); 2] =
@@ -36,7 +37,9 @@ pub fn finish(document: &mut OpenApi) {
     let asked = reachable(components, roots);
     for (name, schema) in &mut components.schemas {
         let RefOr::T(Schema::Object(object)) = schema else { continue };
-        if !asked.contains(name) {
+        if asked.contains(name) {
+            lenient::accept_text(object);
+        } else {
             // Answers leave no field out: nulls are sent.
             object.required = object.properties.keys().cloned().collect();
         }

@@ -1,5 +1,6 @@
 //! Turns a file that was read into an entity.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -7,7 +8,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use percent_encoding::percent_encode;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -17,7 +18,7 @@ use crate::tools::breadcrumbs::breadcrumbs;
 use crate::tools::content::Content;
 use crate::tools::kinds::NameFacts;
 use crate::tools::text::{MAX_TEXT_BYTES, searchable};
-use crate::tools::{cut, url};
+use crate::tools::{cut, times, url};
 use crate::{Breadcrumb, RawFile, Source, SourceEntity};
 
 /// What was read of a file.
@@ -35,14 +36,20 @@ pub(super) struct ReadFile {
 
 impl ReadFile {
     fn changed_at(&self) -> Option<DateTime<Utc>> {
-        self.modified.map(DateTime::from)
+        self.modified.and_then(times::of_file)
     }
 }
 
 /// Id of the entity of a path below its root: the path, in a form that is text and belongs to this path only. The id of
 /// what is in a folder begins with the folder's and a `/`.
 pub(super) fn id_of(path: &Path) -> String {
-    let names: Vec<String> = path.iter().map(readable).collect();
+    let names: Vec<Cow<'_, str>> = path.iter().map(id_part).collect();
+    names.join("/")
+}
+
+/// The path as people read it.
+fn shown(path: &Path) -> String {
+    let names: Vec<Cow<'_, str>> = path.iter().map(readable).collect();
     names.join("/")
 }
 
@@ -53,13 +60,13 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
         Content::Binary(_) => return None,
     };
     let id = id_of(path);
-    let name = path.file_name().map(readable).unwrap_or_default();
+    let name = path.file_name().map(readable).unwrap_or_default().into_owned();
     let facts = NameFacts::of(path);
     let is_cut = cut::count(Source::Files, file.size);
     let mut fields = fields(&file, &facts);
     fields.extend([
         ("root".to_owned(), root.into()),
-        ("path".to_owned(), id.as_str().into()),
+        ("path".to_owned(), shown(path).into()),
         ("truncated".to_owned(), is_cut.into()),
     ]);
     let (class, document_type) = match facts.language {
@@ -90,7 +97,7 @@ pub(super) fn from_file(root: &str, path: &Path, file: ReadFile, max_blob_bytes:
 
 /// What is known of a file by itself.
 fn fields(file: &ReadFile, facts: &NameFacts) -> Map<String, Value> {
-    let modified = file.changed_at().map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true));
+    let modified = file.changed_at().map(times::text);
     let sha256 = file.is_whole.then(|| hex::encode(Sha256::digest(&file.bytes)));
     Map::from_iter([
         ("size".to_owned(), file.size.into()),
@@ -108,37 +115,29 @@ fn folders(path: &Path) -> Vec<Breadcrumb> {
     folders.reverse();
     breadcrumbs(folders, |(folder, name)| Breadcrumb {
         entity_id: id_of(folder),
-        name: readable(name),
+        name: readable(name).into_owned(),
         entity_type: "Folder",
     })
 }
 
-/// The name as it is if it is UTF-8, otherwise with its other bytes as `%XX`. No two names become one: `%` is escaped
-/// where it could be taken for an escape.
-fn readable(name: &OsStr) -> String {
-    let bytes = name.as_bytes();
-    let is_utf8 = std::str::from_utf8(bytes).is_ok();
-    let mut readable = String::with_capacity(bytes.len());
-    let mut at = 0;
-    for chunk in bytes.utf8_chunks() {
-        for (place, character) in chunk.valid().char_indices() {
-            let looks_like_escape = bytes.get(at + place + 1..at + place + 3).is_some_and(is_hex);
-            if character == '%' && (looks_like_escape || !is_utf8) {
-                readable.push_str("%25");
-            } else {
-                readable.push(character);
-            }
-        }
+/// The name as it is if it is UTF-8, otherwise with `%` and its other bytes as `%XX`.
+fn readable(name: &OsStr) -> Cow<'_, str> {
+    if let Some(name) = name.to_str() {
+        return name.into();
+    }
+    let mut readable = String::with_capacity(name.len());
+    for chunk in name.as_bytes().utf8_chunks() {
+        readable.push_str(&chunk.valid().replace('%', "%25"));
         for byte in chunk.invalid() {
             let _ = write!(readable, "%{byte:02X}");
         }
-        at += chunk.valid().len() + chunk.invalid().len();
     }
-    readable
+    readable.into()
 }
 
-fn is_hex(bytes: &[u8]) -> bool {
-    bytes.iter().all(u8::is_ascii_hexdigit)
+/// The name as a part of an id. No two names become one: a slash, which no name has, marks one that was escaped.
+fn id_part(name: &OsStr) -> Cow<'_, str> {
+    if name.to_str().is_some() { readable(name) } else { format!("/{}", readable(name)).into() }
 }
 
 #[cfg(test)]
@@ -149,10 +148,20 @@ mod tests {
     fn an_id_belongs_to_one_path_only_and_begins_with_its_folder_s() {
         let of = |bytes: &[u8]| id_of(Path::new(OsStr::from_bytes(bytes)));
         assert_eq!(of("a/ä 100%.txt".as_bytes()), "a/ä 100%.txt");
-        assert_eq!(of(b"50% off/x\xff"), "50% off/x%FF");
-        assert_eq!(of(b"a\xff"), "a%FF");
-        assert_eq!(of(b"a%FF"), "a%25FF");
-        assert_eq!(of(b"50%\xff"), "50%25%FF");
-        assert_eq!(of(b"50%25%FF"), "50%2525%25FF");
+        assert_eq!(of(b"My%20File.txt"), "My%20File.txt");
+        assert_eq!(of(b"50% off/x\xff"), "50% off//x%FF");
+        assert_eq!(of(b"a\xff"), "/a%FF");
+        assert_eq!(of(b"a%FF"), "a%FF");
+        assert_eq!(of(b"a\xff/b"), "/a%FF/b");
+        assert_eq!(of(b"50%\xff"), "/50%25%FF");
+        assert_eq!(of(b"50%25%FF"), "50%25%FF");
+    }
+
+    #[test]
+    fn a_name_is_shown_as_it_is() {
+        for name in ["My%20File.txt", "100%", "%", "%%41", "ä%C3%A4"] {
+            assert_eq!(readable(OsStr::new(name)), name);
+        }
+        assert_eq!(readable(OsStr::from_bytes(b"a%41\xff")), "a%2541%FF");
     }
 }

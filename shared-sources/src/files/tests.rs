@@ -188,7 +188,8 @@ async fn names_that_are_not_utf8_are_escaped() {
     let folders = Folders::new();
     folders.write(OsStr::from_bytes(b"caf\xe9.txt"), "coffee");
     let (entities, _) = folders.read(json!({})).await.unwrap();
-    assert_eq!(ids(&entities), ["caf%E9.txt"]);
+    assert_eq!(ids(&entities), ["/caf%E9.txt"]);
+    assert_eq!((entities[0].name.as_str(), &entities[0].fields["path"]), ("caf%E9.txt", &json!("caf%E9.txt")));
     assert_eq!(entities[0].web_url, "file://docs/caf%E9.txt");
     assert_eq!(entities[0].fields["extension"], "txt");
 }

@@ -61,6 +61,7 @@ impl Walk {
 
     /// What to say at the end: how many files and folders were left out, and which couldn't be read.
     pub(super) fn into_summary(self) -> ReadSummary {
+        self.left_out.unmatched(&self.patterns);
         self.left_out.into_summary()
     }
 

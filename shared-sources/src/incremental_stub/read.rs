@@ -38,6 +38,7 @@ pub(super) async fn read(
     Ok(ReadSummary {
         skipped: Skipped::NOTHING,
         seen: if last.is_some() { Seen::Changes } else { Seen::Everything },
+        warnings: Vec::new(),
         cursor: Some(serde_json::to_value(reached).map_err(|error| SourceError::Failed(error.to_string()))?),
     })
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use chrono::SecondsFormat;
 use percent_encoding::utf8_percent_encode;
 use serde_json::Map;
 use shared_models::DocumentType;
@@ -13,7 +12,7 @@ use crate::tools::breadcrumbs::breadcrumbs;
 use crate::tools::content::Content;
 use crate::tools::kinds::NameFacts;
 use crate::tools::text::{MAX_TEXT_BYTES, searchable, without_nul};
-use crate::tools::{cut, url};
+use crate::tools::{cut, times, url};
 use crate::{Breadcrumb, RawFile, Source, SourceEntity};
 
 /// Class of an object's entity.
@@ -53,7 +52,7 @@ impl Origin {
         let name = name_of(key).to_owned();
         let facts = NameFacts::of(Path::new(key));
         let is_cut = cut::count(Source::S3, size);
-        let modified = listed.modified.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true));
+        let modified = listed.modified.map(times::text);
         let fields = Map::from_iter([
             ("bucket".to_owned(), self.bucket.as_str().into()),
             ("key".to_owned(), key.into()),

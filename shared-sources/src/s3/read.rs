@@ -38,6 +38,7 @@ pub(super) async fn read(given: Given<'_, S3>) -> Result<ReadSummary, SourceErro
         left_out: LeftOut::default(),
     };
     reading.read_all().await?;
+    reading.left_out.unmatched(&reading.patterns);
     Ok(reading.left_out.into_summary())
 }
 

@@ -24,30 +24,49 @@ impl Content {
         if bytes.contains(&0) {
             return Self::Binary(mime_type);
         }
-        if let Some(text) = as_utf8(bytes) {
-            // Of the known binary forms only PDF can be nothing but UTF-8; the others' marks begin ordinary texts too.
-            return match mime_type {
-                Some("application/pdf") => Self::Binary(mime_type),
-                _ => Self::Text(text.to_owned()),
-            };
-        }
-        if recognised.is_some() || has_many_controls(bytes) {
+        // Of the known binary forms only PDF can be nothing but text; the others' marks begin ordinary texts too.
+        if mime_type == Some("application/pdf") {
             return Self::Binary(mime_type);
         }
-        let (text, _, _) = WINDOWS_1252.decode(bytes);
-        Self::Text(text.into_owned())
+        let whole = without_cut_character(bytes);
+        if let Ok(text) = std::str::from_utf8(whole)
+            && (!text.is_empty() || bytes.is_empty())
+        {
+            return Self::Text(text.to_owned());
+        }
+        if has_many_controls(bytes) || (recognised.is_some() && !begins_like_text(bytes)) {
+            return Self::Binary(mime_type);
+        }
+        Self::Text(if is_damaged_utf8(whole) {
+            String::from_utf8_lossy(whole).into_owned()
+        } else {
+            WINDOWS_1252.decode(bytes).0.into_owned()
+        })
     }
 }
 
-fn as_utf8(bytes: &[u8]) -> Option<&str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        // No error length: the text ends within a character.
-        Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok().filter(|text| !text.is_empty())
-        }
-        Err(_) => None,
+/// `bytes` without a last character that is cut.
+fn without_cut_character(bytes: &[u8]) -> &[u8] {
+    let last = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    let is_cut = std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none());
+    let end = if is_cut { bytes.len().saturating_sub(last.len()) } else { bytes.len() };
+    bytes.get(..end).unwrap_or(bytes)
+}
+
+/// Whether it is UTF-8 with a few bytes that aren't. In other encodings letters of several bytes come together by
+/// chance, and single bytes are many more.
+fn is_damaged_utf8(bytes: &[u8]) -> bool {
+    let (mut letters, mut strays) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        letters += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
+        strays += chunk.invalid().len();
     }
+    letters.saturating_mul(2) >= strays
+}
+
+/// Marks such as `BM` and `MZ` are ordinary letters.
+fn begins_like_text(bytes: &[u8]) -> bool {
+    bytes.iter().take(2).all(u8::is_ascii_graphic)
 }
 
 fn has_many_controls(bytes: &[u8]) -> bool {
@@ -89,7 +108,40 @@ mod tests {
     }
 
     #[test]
-    fn text_that_begins_like_a_picture_is_text() {
+    fn text_that_begins_like_a_picture_or_a_program_is_text() {
         assert_eq!(text(b"BMW is a car maker").as_deref(), Some("BMW is a car maker"));
+        assert_eq!(text(b"BMW f\xe4hrt").as_deref(), Some("BMW fährt"));
+        assert_eq!(text(b"MZ ist f\xfcr alle").as_deref(), Some("MZ ist für alle"));
+        for mark in
+            ["ID3", "GIF89a", "OggS", "BZh", "PK", "Rar!", "RIFF", "7z", "!<arch>", "%!PS", "FWS", "wOFF", "SQLi"]
+        {
+            let mut bytes = mark.as_bytes().to_vec();
+            bytes.extend(b" gef\xe4llt mir");
+            assert_eq!(text(&bytes), Some(format!("{mark} gefällt mir")));
+        }
+    }
+
+    #[test]
+    fn compressed_content_behind_a_mark_of_letters_is_binary() {
+        for mark in ["BZh91AY&SY", "GIF89a", "PK\x03\x04", "ID3\x04"] {
+            let noise = (1_u8..=255).rev().chain(1..=255);
+            let bytes: Vec<u8> = mark.bytes().chain(noise).collect();
+            assert!(matches!(Content::of(&bytes), Content::Binary(Some(_))), "{mark}");
+        }
+    }
+
+    #[test]
+    fn stray_bytes_in_utf8_are_lost_and_nothing_else() {
+        let mut log = "Straße gesperrt\n".repeat(200).into_bytes();
+        log.extend(b"\x80raw\n");
+        let read = text(&log).unwrap();
+        assert!(read.starts_with("Straße gesperrt\n") && read.ends_with("\u{fffd}raw\n"), "{read}");
+        let mut damaged = "日本語 \u{1f600}".as_bytes().to_vec();
+        damaged[3] = 0xff;
+        damaged.pop();
+        assert_eq!(text(&damaged).as_deref(), Some("日\u{fffd}\u{fffd}\u{fffd}語 "));
+        // More single bytes than letters of several: another encoding, in which some meet by chance.
+        assert_eq!(text(b"\xe4 \xf6 \xfc \xc3\xa4").as_deref(), Some("ä ö ü Ã¤"));
+        assert_eq!(text(b"5 \x80").as_deref(), Some("5 €"));
     }
 }

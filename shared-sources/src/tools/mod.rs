@@ -1,4 +1,4 @@
-//! What readers share: text fit for the index, room in memory, patterns, what names tell.
+//! What readers share: text fit for the index, room in memory, patterns, times, what names tell.
 
 pub(crate) mod breadcrumbs;
 pub(crate) mod content;
@@ -10,4 +10,5 @@ pub(crate) mod memory;
 pub(crate) mod patterns;
 pub(crate) mod reasons;
 pub(crate) mod text;
+pub(crate) mod times;
 pub(crate) mod url;

@@ -56,6 +56,13 @@ impl Counts {
             .increment(u64::try_from(entities).unwrap_or_default());
     }
 
+    /// Whether the source had nothing, not even what couldn't be read.
+    #[must_use]
+    pub fn has_found_nothing(&self) -> bool {
+        let JobCounts { inserted, updated, deleted: _, kept, failed } = self.now();
+        [inserted, updated, kept, failed] == [0; 4]
+    }
+
     /// The counts now.
     #[must_use]
     pub fn now(&self) -> JobCounts {

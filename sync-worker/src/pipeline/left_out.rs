@@ -6,14 +6,17 @@ use super::error::JobError;
 use super::run::Run;
 use crate::sources::{Skipped, SkippedEntity};
 
-/// Puts the names and reasons into the job's row, if there are any:
-/// of what the source `skipped` and of what was refused.
+/// Puts into the job's row, if there are any: the names and reasons of what the source `skipped` and of what was
+/// refused, and `warnings`.
 ///
 /// # Errors
 /// [`JobError`].
-pub async fn tell(run: &Run, skipped: &Skipped) -> Result<(), JobError> {
+pub async fn tell(run: &Run, skipped: &Skipped, warnings: &[String]) -> Result<(), JobError> {
     let mut details = named("skipped", skipped);
     details.extend(named("refused", &run.refused.all()));
+    if !warnings.is_empty() {
+        details.insert("warnings".to_owned(), warnings.into());
+    }
     if details.is_empty() {
         return Ok(());
     }
