@@ -110,3 +110,24 @@ async fn a_fault_of_ours_shows_its_request_id_and_nothing_else() {
     assert_eq!(answer.json(), json!({"detail": "Internal server error", "request_id": id}));
     assert!(gateway.service.log().lines().any(|line| line.contains(&id) && line.contains("\"ERROR\"")));
 }
+
+#[tokio::test]
+async fn ids_bodies_and_numbers_are_taken_in_the_forms_that_airweave_takes() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let collection = api.collection().await;
+    let made = api.stub(&collection, json!({"sync_immediately": "no"})).await;
+    let id = made["id"].as_str().unwrap();
+    for form in [id.replace('-', ""), id.to_uppercase(), format!("urn:uuid:{id}"), format!("%7B{id}%7D")] {
+        assert_eq!(api.get(&format!("/source-connections/{form}")).await.ok()["id"], json!(id), "{form}");
+    }
+    let text = r#"{"name": "With a mark"}"#;
+    let little_endian: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for body in [[b"\xef\xbb\xbf", text.as_bytes()].concat(), [b"\xff\xfe", little_endian.as_slice()].concat()] {
+        let post = api.request(Method::POST, "/collections").header("x-api-key", &api.key).body(body);
+        assert_eq!(answer(post).await.ok()["name"], "With a mark");
+    }
+    let search = json!({"query": "x", "limit": "10", "offset": "0"});
+    let empty = api.collection().await;
+    assert_eq!(api.post(&format!("/collections/{empty}/search/instant"), search).await.status, 200);
+}

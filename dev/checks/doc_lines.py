@@ -12,8 +12,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 120
-# Not read yet: these files are being changed.
-LATER = [":!shared-database/src/deletion*"]
 # What a comment says, whatever kind of comment it is.
 COMMENT = re.compile(r"\s*//[/!]? ?(.*)")
 
@@ -41,7 +39,7 @@ def too_long(lines: Iterable[tuple[int, int, str]]) -> list[tuple[int, int]]:
 
 
 def main() -> int:
-    listed = subprocess.run(["git", "ls-files", "-z", "*.md", "*.rs", *LATER], cwd=ROOT, check=True,
+    listed = subprocess.run(["git", "ls-files", "-z", "*.md", "*.rs"], cwd=ROOT, check=True,
                             stdout=subprocess.PIPE, text=True)
     is_long = False
     for name in filter(None, listed.stdout.split("\0")):

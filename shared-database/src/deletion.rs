@@ -1,13 +1,14 @@
-//! The durable steps of a deletion: D1 (request) and D3 (commit), of a connection or of a collection with all of its own.
+//! The durable steps of a deletion: D1 (request) and D3 (commit), of a connection or of a collection with all of its
+//! own.
 //!
 //! Keeps DEL-1 (rows gone ⇒ one cleanup and its message), DEL-2 (nothing commits while a writer may still write), DEL-6
-//! (each step run twice has the effect of one) and DEL-9 (organization-scoped). Between D1 and D3 anybody may crash: the
-//! finisher of any gateway calls [`Database::try_commit`] again.
+//! (each step run twice has the effect of one) and DEL-9 (organization-scoped). Between D1 and D3 anybody may crash:
+//! the finisher of any gateway calls [`Database::try_commit`] again.
 //!
-//! Both steps are the same two statements in one transaction. The first locks what is to be deleted ([`lock`]), the second
-//! tells its jobs to stop and, if none of them may write any more, deletes the rows ([`step`]). They must be two: the
-//! snapshot of a statement is older than the lock that it waits for, so a job that was created meanwhile would be
-//! overlooked.
+//! Both steps are the same two statements in one transaction. The first locks what is to be deleted ([`lock`]), the
+//! second tells its jobs to stop and, if none of them may write any more, deletes the rows ([`step`]). They must be
+//! two: the snapshot of a statement is older than the lock that it waits for, so a job that was created meanwhile would
+//! be overlooked.
 
 use std::fmt;
 use std::time::Duration;
@@ -91,8 +92,9 @@ pub enum Commit {
 pub enum Watched {
     /// Not long enough: a job that is still cancelling may write.
     Briefly,
-    /// For ttl + guard on the caller's own monotonic clock since D1. No job of the subject can write any more, unless its
-    /// worker has a longer ttl than the caller: so the lease in the row must have ended more than `guard` ago as well.
+    /// For ttl + guard on the caller's own monotonic clock since D1. No job of the subject can write any more, unless
+    /// its worker has a longer ttl than the caller: so the lease in the row must have ended more than `guard` ago as
+    /// well.
     PastEveryLease {
         /// How long after a lease's end nobody assumes silence yet.
         guard: Duration,

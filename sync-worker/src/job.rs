@@ -101,7 +101,7 @@ impl JobRun {
                     tracing::info!(code = error.code(), "the job was told to stop");
                 } else {
                     // Its text may name what is only its owner's; the job's row has it.
-                    tracing::warn!(code = error.code(), "the job ends early");
+                    tracing::warn!(code = error.code(), reason = error.reason(), "the job ends early");
                 }
                 error.outcome(self.stop_reason())
             }

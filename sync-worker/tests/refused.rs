@@ -56,3 +56,20 @@ async fn a_job_that_fails_because_every_entity_is_refused_tells_which() {
     assert!(told["refused_count"].as_u64() >= Some(50), "{told}");
     assert!(told["refused"][0]["entity_id"].as_str().unwrap().ends_with(".txt"), "{told}");
 }
+
+#[tokio::test]
+async fn why_blobs_cannot_be_written_is_told_in_job_and_log() {
+    let stage = Stage::new().await;
+    let worker = stage.worker().await;
+    stage.write_file("pelican.txt", "a");
+    let connection = stage.files_connection().await;
+    // A file where the store's folder of this sync is to be: as little use as a full disk.
+    let raw = stage.arf_folder().join("raw");
+    std::fs::create_dir_all(&raw).unwrap();
+    std::fs::write(raw.join(connection.sync.to_string()), "").unwrap();
+    let job = stage.run(connection).await;
+    let error = stage.failed(job).await.error.unwrap();
+    assert!(error.ends_with("Not a directory (os error 20)"), "{error}");
+    assert!(worker.logged("Not a directory (os error 20)") > 0);
+    assert_eq!((worker.logged("pelican"), worker.logged(&raw.display().to_string())), (0, 0));
+}

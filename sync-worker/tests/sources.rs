@@ -263,3 +263,25 @@ async fn a_folder_that_can_t_be_read_for_a_while_is_kept() {
     assert_eq!(counts(&stage.sync(connection).await), [0, 0, 2, 4, 0]);
     stage.assert_consistent(connection).await;
 }
+
+#[tokio::test]
+async fn a_pattern_that_matches_nothing_is_told_and_so_is_a_run_that_finds_nothing() {
+    let stage = Stage::new().await;
+    let _worker = stage.worker().await;
+    let connection = stage.files_connection().await;
+    let empty = stage.sync(connection).await;
+    assert_eq!(empty.error_details, Some(json!({"warnings": ["nothing was found"]})));
+    std::fs::create_dir(stage.file("docs")).unwrap();
+    for name in ["docs/a.md", "b.rs"] {
+        stage.write_file(name, name);
+    }
+    assert_eq!(counts(&stage.sync(connection).await), [2, 0, 0, 0, 0]);
+    change_config(&stage, connection, json!({"include": ["docs/", "dosc/"]})).await;
+    let some = stage.sync(connection).await;
+    assert_eq!(some.error_details, Some(json!({"warnings": ["include: no file matches 'dosc/'"]})));
+    assert_eq!(counts(&some), [0, 0, 1, 1, 0]);
+    change_config(&stage, connection, json!({"include": ["dosc/"]})).await;
+    let none = stage.sync(connection).await;
+    let told = json!({"warnings": ["include: no file matches 'dosc/'", "nothing was found"]});
+    assert_eq!((counts(&none), none.error_details), ([0, 0, 1, 0, 0], Some(told)));
+}

@@ -1,6 +1,6 @@
 //! What every test needs: a database, a virtual host, a Vespa, a folder for blobs, and workers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -149,6 +149,11 @@ impl Stage {
 
     pub fn file(&self, name: &str) -> PathBuf {
         self.files.path().join(name)
+    }
+
+    /// Where the ARF store is.
+    pub fn arf_folder(&self) -> &Path {
+        self.blobs.path()
     }
 
     /// Creates a pending job; nobody is told of it.

@@ -1,7 +1,8 @@
 //! The lock on what is to be deleted, in the protocol's order: collection, connections by id, their syncs.
 //!
-//! A connection's row is locked against everything that refers to it, so no job can be created. Its sync's row is locked
-//! only against the end of a job, which takes it as well before the job's: entity rows that are being written go on.
+//! A connection's row is locked against everything that refers to it, so no job can be created. Its sync's row is
+//! locked only against the end of a job, which takes it as well before the job's: entity rows that are being written go
+//! on.
 
 use diesel::prelude::*;
 use diesel::sql_types;

@@ -1,5 +1,6 @@
-//! What D1 and D3 do under the lock, in one statement: jobs are told to stop; then either nothing can write any more, and
-//! the rows go with their cleanups and messages (DEL-1), or the deletion is marked as requested and must wait (DEL-2).
+//! What D1 and D3 do under the lock, in one statement: jobs are told to stop; then either nothing can write any more,
+//! and the rows go with their cleanups and messages (DEL-1), or the deletion is marked as requested and must wait
+//! (DEL-2).
 
 use diesel::prelude::*;
 use diesel::sql_types;
@@ -26,9 +27,9 @@ pub(super) enum Stepped {
 /// Tells the jobs of `$1` to stop, and deletes the connections if none of the jobs may write.
 ///
 /// `stopped` takes every active job, also one that is cancelling already: so each is locked, and what it returns is the
-/// state of now and not of the snapshot. A job of the snapshot that is missing there has ended in between, nobody knows how:
-/// it counts as a writer, and the next try knows. `$6` says that the caller has watched for ttl + guard; then a lease that
-/// ended more than the guard, `$7`, ago writes no more.
+/// state of now and not of the snapshot. A job of the snapshot that is missing there has ended in between, nobody knows
+/// how: it counts as a writer, and the next try knows. `$6` says that the caller has watched for ttl + guard; then a
+/// lease that ended more than the guard, `$7`, ago writes no more.
 fn step_sql() -> String {
     format!(
         "
@@ -71,10 +72,10 @@ fn step_sql() -> String {
         RETURNING id, sync_id
     ), told AS (
         INSERT INTO outbox (message_id, request_id, message)
-        SELECT said.message_id, doomed.request_id, said.message || jsonb_build_object('cleanup_id', cleaned.id)
-        FROM unnest($8::uuid[], $9::uuid[], $10::jsonb[]) WITH ORDINALITY AS said (id, message_id, message, place)
+        SELECT messages.message_id, doomed.request_id, messages.message || jsonb_build_object('cleanup_id', cleaned.id)
+        FROM unnest($8::uuid[], $9::uuid[], $10::jsonb[]) WITH ORDINALITY AS messages (id, message_id, message, place)
              JOIN doomed USING (id) JOIN cleaned USING (sync_id)
-        ORDER BY said.place
+        ORDER BY messages.place
     ), gone AS (
         DELETE FROM source_connection c USING doomed
         WHERE c.id = doomed.id AND NOT EXISTS (SELECT FROM writer)
@@ -133,7 +134,7 @@ async fn step_connections(
     };
     let ids: Vec<SourceConnectionId> = connections.iter().map(|connection| connection.id).collect();
     let cleanups: Vec<CleanupId> = ids.iter().map(|_| CleanupId::random()).collect();
-    let said = Said::of(connections, &cleanups)?;
+    let messages = Messages::of(connections, &cleanups)?;
     let row: Row = sql_query(step_sql())
         .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(cleanups)
@@ -142,9 +143,9 @@ async fn step_connections(
         .bind::<sql_types::Array<sql_types::Text>, _>(PurgeTarget::ALL)
         .bind::<sql_types::Bool, _>(is_past)
         .bind::<sql_types::Double, _>(guard)
-        .bind::<sql_types::Array<sql_types::Uuid>, _>(said.of)
-        .bind::<sql_types::Array<sql_types::Uuid>, _>(said.ids)
-        .bind::<sql_types::Array<sql_types::Jsonb>, _>(said.messages)
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(messages.of)
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(messages.ids)
+        .bind::<sql_types::Array<sql_types::Jsonb>, _>(messages.bodies)
         .get_result(db)
         .await?;
     Ok(if row.writers.is_empty() { Stepped::Committed(row.cleanups) } else { Stepped::Waiting(row.writers) })
@@ -152,17 +153,17 @@ async fn step_connections(
 
 /// The messages that commit with the rows, column by column.
 #[derive(Default)]
-struct Said {
+struct Messages {
     of: Vec<SourceConnectionId>,
     ids: Vec<MessageId>,
-    messages: Vec<Value>,
+    bodies: Vec<Value>,
 }
 
-impl Said {
-    /// What is said of each connection. Its cleanup's id is put in again by the statement: if there was a cleanup of the
-    /// sync before, it is that one's.
+impl Messages {
+    /// What is said of each connection. Its cleanup's id is put in again by the statement: if there was a cleanup of
+    /// the sync before, it is that one's.
     fn of(connections: &[LockedConnection], cleanups: &[CleanupId]) -> Result<Self> {
-        let mut said = Self::default();
+        let mut columns = Self::default();
         for (connection, &cleanup_id) in connections.iter().zip(cleanups) {
             let messages = [
                 Message::CleanupRequested { cleanup_id },
@@ -174,11 +175,11 @@ impl Said {
                 },
             ];
             for message in messages {
-                said.of.push(connection.id);
-                said.ids.push(MessageId::random());
-                said.messages.push(outbox::json(&message)?);
+                columns.of.push(connection.id);
+                columns.ids.push(MessageId::random());
+                columns.bodies.push(outbox::json(&message)?);
             }
         }
-        Ok(said)
+        Ok(columns)
     }
 }

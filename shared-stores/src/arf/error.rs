@@ -1,5 +1,7 @@
 //! What can go wrong in the ARF store.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 /// An operation on the ARF store failed. Texts name the operation, never a file.
@@ -20,7 +22,7 @@ pub enum ArfError {
     #[error("ARF store did not answer within {0:?}")]
     Unanswered(Duration),
     /// The object store, or the folder by way of it, answered with an error.
-    #[error("{action} failed in the object store")]
+    #[error("{action} failed in the object store: {}", reason(.source))]
     Store {
         /// What was tried.
         action: &'static str,
@@ -33,7 +35,7 @@ pub enum ArfError {
         /// What was tried.
         action: &'static str,
         /// The cause.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A manifest can't be read.
     #[error("the manifest is unreadable")]
@@ -41,6 +43,42 @@ pub enum ArfError {
     /// The task that did the work ended without a result: it panicked, or the runtime is shutting down.
     #[error("{0} was aborted")]
     Aborted(&'static str),
+}
+
+/// Why the object store failed, without paths: the library's texts name them.
+fn reason(error: &object_store::Error) -> String {
+    use object_store::Error as E;
+    let known = match error {
+        E::PermissionDenied { .. } => Some("access denied"),
+        E::Unauthenticated { .. } => Some("the credentials are refused"),
+        E::NotFound { .. } => Some("not found"),
+        E::InvalidPath { .. } => Some("the store takes no such name"),
+        E::NotSupported { .. } | E::NotImplemented { .. } => Some("the store doesn't support it"),
+        _ => None,
+    };
+    let known = known.map(str::to_owned);
+    known.or_else(|| of_system(error)).or_else(|| status(error)).unwrap_or_else(|| "no reason is known".to_owned())
+}
+
+/// The error, and what is behind it.
+fn causes(error: &object_store::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |error| (*error).source())
+}
+
+/// What the operating system said, if anything did below this error.
+fn of_system(error: &object_store::Error) -> Option<String> {
+    let code = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error())?;
+    Some(io::Error::from_raw_os_error(code).to_string())
+}
+
+/// The status of the store's answer, such as `507 Insufficient Storage`: only the library's text has it.
+fn status(error: &object_store::Error) -> Option<String> {
+    const BEFORE: &str = "status code: ";
+    let text = causes(error).map(ToString::to_string).find(|text| text.contains(BEFORE))?;
+    let (_, told) = text.split_once(BEFORE)?;
+    let words = told.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != ' ').next()?.trim();
+    Some(format!("it answered {words}"))
 }
 
 impl ArfError {
@@ -88,7 +126,35 @@ impl ArfError {
         move |source| Self::Store { action, source: Box::new(source) }
     }
 
-    pub(super) fn folder(action: &'static str) -> impl Fn(std::io::Error) -> Self {
+    pub(super) fn folder(action: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| Self::Folder { action, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(source: object_store::Error) -> String {
+        ArfError::store("put a blob")(source).to_string()
+    }
+
+    fn generic(source: impl Into<Box<dyn Error + Send + Sync>>) -> object_store::Error {
+        object_store::Error::Generic { store: "S3", source: source.into() }
+    }
+
+    #[test]
+    fn the_store_s_reason_is_told_without_paths() {
+        let full = io::Error::from_raw_os_error(28);
+        assert_eq!(told(generic(full)), "put a blob failed in the object store: No space left on device (os error 28)");
+        let answered = "Error performing PUT https://s3.test/bucket/raw/secret.txt in 1s - \
+                        Server returned non-2xx status code: 507 Insufficient Storage: <Error>raw/secret.txt</Error>";
+        assert_eq!(
+            told(generic(answered)),
+            "put a blob failed in the object store: it answered 507 Insufficient Storage"
+        );
+        let denied = object_store::Error::PermissionDenied { path: "raw/secret.txt".to_owned(), source: "no".into() };
+        assert_eq!(told(denied), "put a blob failed in the object store: access denied");
+        assert!(!told(generic("of raw/secret.txt")).contains("secret"));
     }
 }

@@ -89,6 +89,25 @@ impl JobError {
         }
     }
 
+    /// The reason that a store of ours gave, for logs: it says nothing of an entity.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Vespa(VespaError::Rejected { .. }) => None,
+            Self::Vespa(error) => Some(error.to_string()),
+            Self::Embedder(error) => Some(error.to_string()),
+            Self::Arf(error) => Some(error.to_string()),
+            Self::Database(error) => Some(error.to_string()),
+            Self::Stopped(_)
+            | Self::Source(_)
+            | Self::SourceCrashed
+            | Self::SourceDisabled(_)
+            | Self::Refused { .. }
+            | Self::GivenUp
+            | Self::PrepareCrashed => None,
+        }
+    }
+
     /// What the job's row says, if its lease says `stop`. Texts are shown to the connection's owner.
     #[must_use]
     pub fn outcome(&self, stop: Stop) -> JobOutcome {
