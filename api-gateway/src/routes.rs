@@ -1,12 +1,13 @@
 //! The routes: what is asked and answered, no logic. One file per resource.
 
-use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;
 use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
+use crate::input::Query;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -55,6 +56,13 @@ pub fn documents() -> [OpenApi; 7] {
 
 async fn no_route() -> Answer {
     Err(Problem::NoRoute)
+}
+
+/// Refuses query parameters where none is taken.
+fn no_parameters(request: &HttpRequest) -> Result<(), Problem> {
+    let mut query = Query::of(request);
+    query.only(&[]);
+    query.check()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what handlers end with")]

@@ -59,8 +59,9 @@ fn table() -> Vec<(&'static str, Vec<(Method, Must)>)> {
 pub fn registered() -> BTreeSet<String> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/routes");
     let mut paths = BTreeSet::new();
-    for file in std::fs::read_dir(folder).unwrap() {
-        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    for file in entries.filter(|entry| entry.is_file()) {
+        let source = std::fs::read_to_string(file).unwrap();
         paths.extend(source.split("resource(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
     }
     paths

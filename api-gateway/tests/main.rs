@@ -5,6 +5,7 @@ mod api_keys;
 mod auth;
 mod authentications;
 mod browsers;
+mod cleanups;
 mod collections;
 mod connections;
 mod contract;

@@ -64,8 +64,25 @@ impl CleanupRow {
 pub struct CleanupFilter {
     /// Only those of this collection's connections.
     pub collection: Option<CollectionId>,
+    /// Only those of this connection.
+    pub connection: Option<SourceConnectionId>,
     /// Only those in this state.
     pub state: Option<CleanupState>,
+    /// Only those made at this time or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Only those made before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// Only those that come after this one in the list.
+    pub after: Option<CleanupPlace>,
+}
+
+/// Where a cleanup stands in the list of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanupPlace {
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// Its id: several may be made at one time.
+    pub id: CleanupId,
 }
 
 impl Database {
@@ -90,8 +107,21 @@ impl Database {
         if let Some(collection) = filter.collection {
             query = query.filter(cleanup::collection_id.eq(collection));
         }
+        if let Some(connection) = filter.connection {
+            query = query.filter(cleanup::source_connection_id.eq(connection));
+        }
         if let Some(state) = filter.state {
             query = query.filter(cleanup::state.eq(state));
+        }
+        if let Some(since) = filter.since {
+            query = query.filter(cleanup::created_at.ge(since));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(cleanup::created_at.lt(until));
+        }
+        if let Some(CleanupPlace { created_at, id }) = filter.after {
+            let same_time = cleanup::created_at.eq(created_at).and(cleanup::id.gt(id));
+            query = query.filter(cleanup::created_at.lt(created_at).or(same_time));
         }
         Ok(query.load(&mut self.connection().await?).await?)
     }

@@ -1,9 +1,12 @@
 //! Query parameters.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use actix_web::HttpRequest;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use shared_models::wire::problem::FieldProblem;
+use shared_models::wire::words::either;
 
 use super::fields::{boolean, within};
 use super::{MAX_FAULTS, problem, shortened};
@@ -93,6 +96,53 @@ impl Query {
         }
     }
 
+    /// Refuses every parameter that isn't one of these: what looks like a filter must not be passed over.
+    pub fn only(&mut self, known: &[&str]) {
+        let mut unknown: Vec<&str> = self.given.iter().map(|(name, _)| name.as_str()).collect();
+        unknown.retain(|name| !known.contains(name));
+        unknown.dedup();
+        let there_are =
+            if known.is_empty() { "none is taken here".to_owned() } else { format!("it is one of {}", either(known)) };
+        let problems = unknown.into_iter().take(MAX_FAULTS).map(|name| {
+            problem(&["query", &shortened(name)], &format!("Unknown parameter: {there_are}"), "extra_forbidden")
+        });
+        let problems: Vec<FieldProblem> = problems.collect();
+        self.problems.extend(problems);
+        self.problems.truncate(MAX_FAULTS);
+    }
+
+    /// The value of a parameter that has one of these names.
+    pub fn one_of<T: FromStr>(&mut self, name: &str, names: &[&str]) -> Option<T> {
+        let read = self.text(name)?.parse().ok();
+        if read.is_none() {
+            self.refuse(name, &super::one_of(names), "enum");
+        }
+        read
+    }
+
+    /// An id.
+    pub fn id<T: FromStr<Err = uuid::Error>>(&mut self, name: &str) -> Option<T> {
+        match self.text(name)?.parse() {
+            Ok(id) => Some(id),
+            Err(why) => {
+                self.refuse(name, &format!("Input should be a valid UUID, {why}"), "uuid_parsing");
+                None
+            }
+        }
+    }
+
+    /// A time, or the beginning of a day, in UTC if it has no zone.
+    pub fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
+        // A plus that nobody has escaped stands for a space.
+        let text = self.text(name)?.trim().replace(' ', "+");
+        let read = time(&text);
+        if read.is_none() {
+            let msg = "Input should be a time or a day, such as 2026-11-29T12:00:00Z or 2026-11-29";
+            self.refuse(name, msg, "datetime_parsing");
+        }
+        read
+    }
+
     /// Ends the reading.
     ///
     /// # Errors
@@ -101,6 +151,15 @@ impl Query {
         let problems = std::mem::take(&mut self.problems);
         if problems.is_empty() { Ok(()) } else { Err(Problem::Unprocessable(problems)) }
     }
+}
+
+/// A time with its zone, a time in UTC, or a day.
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.to_utc());
+    }
+    let day = text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN));
+    day.or_else(|| text.parse::<NaiveDateTime>().ok()).map(|time| time.and_utc())
 }
 
 #[cfg(test)]
@@ -120,6 +179,35 @@ mod tests {
         assert_eq!(fault("skip=-1"), "query.skip: Input should be greater than or equal to 0");
         assert!(fault("limit=abc").starts_with("query.limit: Input should be a valid integer"));
         assert!(fault("skip=99999999999999999999").starts_with("query.skip: Input should be a valid integer"));
+    }
+
+    #[test]
+    fn unknown_parameters_are_refused_with_those_that_exist() {
+        let refused = |query: &str, known: &[&str]| {
+            let mut query = Query::parse(query);
+            query.only(known);
+            query.check().map_err(|problem| problem.to_string())
+        };
+        assert_eq!(refused("state=done&state=x", &["state"]), Ok(()));
+        let told = refused("source_id=1", &["state", "since"]).unwrap_err();
+        assert_eq!(told, "query.source_id: Unknown parameter: it is one of 'state' or 'since'");
+        assert_eq!(refused("a=1", &[]).unwrap_err(), "query.a: Unknown parameter: none is taken here");
+        assert!(refused(&format!("{}=1", "x".repeat(10_000)), &[]).unwrap_err().len() < 200);
+    }
+
+    #[test]
+    fn times_are_read_as_people_give_them() {
+        let read = |text: &str| Query::parse(&format!("since={text}")).time("since").map(|time| time.to_rfc3339());
+        let noon = Some("2026-11-29T12:00:00+00:00".to_owned());
+        for text in
+            ["2026-11-29T12:00:00Z", "2026-11-29T14:00:00+02:00", "2026-11-29T14:00:00%2B02:00", "2026-11-29T12:00:00"]
+        {
+            assert_eq!(read(text), noon, "{text}");
+        }
+        assert_eq!(read("2026-11-29").as_deref(), Some("2026-11-29T00:00:00+00:00"));
+        for text in ["", "yesterday", "2026-13-01", "1764417600"] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]

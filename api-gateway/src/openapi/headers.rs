@@ -30,7 +30,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, Header)> {
         (remaining, header(count(), "How many of them are left.")),
         (reset, header(count(), "When there will be more, in seconds since 1970.")),
         (RETRY_AFTER, header(count().minimum(Some(1)), "After how many seconds to try again.")),
-        ("Link", header(text(), "Where to watch the removal of the data: `</cleanups/…>; rel=\"monitor\"`.")),
+        ("Link", header(text(), "Where to watch the removal of the data (`</cleanups/…>; rel=\"monitor\"`), or the next page of a list (`rel=\"next\"`).")),
         ("X-Cleanup-Id", header(text().format(Some(uuid)), "The cleanup that removes the connection's data.")),
         (
             "X-Retrieval-Strategy",

@@ -1,6 +1,7 @@
 //! Parameters of paths, queries and headers, as `crate::input` reads them.
 #![expect(dead_code, reason = "described here, read by hand")]
 
+use chrono::{DateTime, Utc};
 use shared_models::wire::requests::SearchText;
 use shared_models::wire::search::ResponseType;
 use shared_models::{ApiKeyId, CleanupId, CleanupState, CollectionId, SourceConnectionId};
@@ -85,9 +86,21 @@ pub struct CleanupFilter {
     /// Only those in this state.
     #[param(value_type = CleanupState, required = false)]
     state: CleanupState,
+    /// Only those of this connection.
+    #[param(value_type = SourceConnectionId, required = false)]
+    source_connection_id: SourceConnectionId,
     /// Only those of connections that were in this collection.
     #[param(value_type = CollectionId, required = false)]
     collection_id: CollectionId,
+    /// Only those made at this time or later; a time, or a day in UTC.
+    #[param(value_type = DateTime<Utc>, required = false, example = "2026-11-29T00:00:00Z")]
+    since: DateTime<Utc>,
+    /// Only those made before this time; a time, or a day in UTC.
+    #[param(value_type = DateTime<Utc>, required = false, example = "2026-11-30T00:00:00Z")]
+    until: DateTime<Utc>,
+    /// Where to go on: from the `Link` header of the page before.
+    #[param(value_type = String, required = false)]
+    cursor: String,
 }
 
 /// Where to go on in a stream.

@@ -2,18 +2,21 @@
 
 use actix_web::web::{Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_database::cleanup_view::CleanupFilter;
+use shared_models::CleanupId;
 use shared_models::receipt::SignedReceipt;
 use shared_models::wire::cleanup::Cleanup;
-use shared_models::{CleanupId, CleanupState};
 
-use super::{Answer, State, ok, resource};
+use super::{Answer, State, no_parameters, ok, resource};
 use crate::auth::Caller;
 use crate::cleanup_events::event_id;
 use crate::input::{self, Query};
 use crate::openapi::{parameters, tags};
 use crate::present;
 use crate::problem::Problem;
+
+mod paging;
+
+use paging::Asked;
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -31,24 +34,21 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 
 /// List cleanups
 ///
-/// Newest first.
+/// Newest first. Where there are more, the header `Link` has the next page. Unknown parameters are refused.
 #[utoipa::path(
     get, path = "/cleanups", tag = tags::CLEANUPS, operation_id = "list_cleanups",
     params(parameters::CleanupFilter, parameters::Page),
-    responses((status = 200, description = "A page of cleanups.", body = Vec<Cleanup>))
+    responses((status = 200, description = "A page of cleanups.", body = Vec<Cleanup>, headers(("Link"))))
 )]
 async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
-    let mut query = Query::of(&request);
-    let cleanup_state = query.text("state").map(str::parse::<CleanupState>).transpose();
-    if cleanup_state.is_err() {
-        query.refuse("state", "Input should be a cleanup state", "enum");
+    let Asked { filter, page } = paging::asked(&mut Query::of(&request))?;
+    let mut rows = state.database.list_cleanups(caller.organization, filter, page.skip, page.limit + 1).await?;
+    let next = paging::next(request.query_string(), &mut rows, page.limit);
+    let mut response = HttpResponse::Ok();
+    if let Some(next) = next {
+        response.insert_header(("Link", next));
     }
-    let page = query.page()?;
-    let collection = query.text("collection_id");
-    let collection = collection.map(|id| input::id(&["query", "collection_id"], id)).transpose()?;
-    let filter = CleanupFilter { collection, state: cleanup_state.unwrap_or_default() };
-    let rows = state.database.list_cleanups(caller.organization, filter, page.skip, page.limit).await?;
-    ok(rows.into_iter().map(present::cleanup).collect::<Vec<_>>())
+    Ok(response.json(rows.into_iter().map(present::cleanup).collect::<Vec<_>>()))
 }
 
 /// Get a cleanup
@@ -62,7 +62,8 @@ async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
         (status = 404, description = "The organization has no such cleanup."),
     )
 )]
-async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
+async fn get(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
     let row = state.database.cleanup(caller.organization, read(&id)?).await?;
     ok(present::cleanup(row.ok_or(Problem::NoCleanup)?))
 }
@@ -83,6 +84,7 @@ async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
     )
 )]
 async fn events(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
     let row = state.database.cleanup(caller.organization, read(&id)?).await?.ok_or(Problem::NoCleanup)?;
     let seen = request.headers().get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
     if !row.state.is_open() && seen.as_deref() == Some(&event_id(&row)) {
@@ -107,7 +109,8 @@ async fn events(state: State, caller: Caller, id: Path<String>, request: HttpReq
         (status = 404, description = "The organization has no such cleanup, or the cleanup isn't done yet."),
     )
 )]
-async fn receipt(state: State, caller: Caller, id: Path<String>) -> Answer {
+async fn receipt(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
     let id = read(&id)?;
     state.database.cleanup(caller.organization, id).await?.ok_or(Problem::NoCleanup)?;
     ok(state.database.newest_receipt(caller.organization, id).await?.ok_or(Problem::NoReceipt)?)

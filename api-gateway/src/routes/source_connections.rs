@@ -8,7 +8,7 @@ use shared_models::wire::requests::{RunRequest, SourceConnectionCreate, SourceCo
 use shared_models::wire::source_connection::{SourceConnection, SourceConnectionListItem, SyncIdAnswer};
 use shared_models::{SourceConnectionId, SyncJobId};
 
-use super::{Answer, State, ok, resource};
+use super::{Answer, State, no_parameters, ok, resource};
 use crate::auth::Caller;
 use crate::input::{self, Query};
 use crate::openapi::answers::UnprocessableConnection;
@@ -143,7 +143,8 @@ async fn delete(state: State, caller: Caller, id: Path<String>) -> Answer {
         (status = 404, description = "The organization has no such connection, or it is being deleted."),
     )
 )]
-async fn preview_deletion(state: State, caller: Caller, id: Path<String>) -> Answer {
+async fn preview_deletion(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
     ok(deletion_preview::of(&state, &caller, read(&id)?).await?)
 }
 

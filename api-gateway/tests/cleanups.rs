@@ -1,0 +1,97 @@
+//! The list of cleanups: its filters, its pages, and what it refuses.
+
+use serde_json::{Value, json};
+
+use crate::gateway::{Api, Gateway};
+
+/// The ids of the connections whose cleanups are on this page.
+fn connections(page: &Value) -> Vec<&str> {
+    page.as_array().unwrap().iter().map(|cleanup| cleanup["source_connection_id"].as_str().unwrap()).collect()
+}
+
+/// Deletes `count` connections; their ids, the last one first.
+async fn delete(api: &Api, collection: &str, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        let made = api.stub(collection, json!({})).await;
+        let id = made["id"].as_str().unwrap().to_owned();
+        assert_eq!(api.delete(&format!("/source-connections/{id}")).await.status, 200);
+        ids.insert(0, id);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn pages_lead_from_one_to_the_next_and_miss_nothing() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let collection = api.collection().await;
+    let deleted = delete(api, &collection, 5).await;
+    // Made in one statement, as those of a collection are: the place of each is told by its id as well.
+    gateway.database.execute("UPDATE cleanup SET created_at = '2026-11-29T12:00:00Z'").await;
+    let (mut seen, mut next) = (Vec::new(), Some("/cleanups?limit=2&state=scheduled".to_owned()));
+    let mut pages = 0;
+    while let Some(path) = next {
+        let page = api.get(&path).await;
+        next = page.headers.get("link").map(|link| {
+            let link = link.to_str().unwrap();
+            link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned()
+        });
+        seen.extend(connections(&page.ok()).into_iter().map(str::to_owned));
+        pages += 1;
+        assert!(pages <= 3, "{next:?}");
+    }
+    let sorted = |mut ids: Vec<String>| {
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!((pages, sorted(seen)), (3, sorted(deleted)));
+}
+
+#[tokio::test]
+async fn cleanups_are_found_by_connection_collection_state_and_time() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let collection = api.collection().await;
+    let deleted = delete(api, &collection, 2).await;
+    let other = delete(api, &api.collection().await, 1).await;
+    let id = api.get(&format!("/collections/{collection}")).await.ok()["id"].as_str().unwrap().to_owned();
+    let first =
+        format!("UPDATE cleanup SET created_at = '2020-02-03T04:05:06Z' WHERE source_connection_id = '{}'", deleted[1]);
+    gateway.database.execute(&first).await;
+    for (query, expected) in [
+        (format!("source_connection_id={}", deleted[0]), vec![&deleted[0]]),
+        (format!("collection_id={id}"), vec![&deleted[0], &deleted[1]]),
+        ("state=scheduled".to_owned(), vec![&other[0], &deleted[0], &deleted[1]]),
+        ("state=done".to_owned(), vec![]),
+        ("until=2020-02-04".to_owned(), vec![&deleted[1]]),
+        ("since=2020-02-03T04:05:06Z&until=2020-02-03T04:05:06Z".to_owned(), vec![]),
+        ("since=2020-02-03T04:05:07Z".to_owned(), vec![&other[0], &deleted[0]]),
+        (format!("since=2020-02-03T06:05:06+02:00&collection_id={id}&until=2021-01-01"), vec![&deleted[1]]),
+    ] {
+        let page = api.get(&format!("/cleanups?{query}")).await;
+        assert!(page.headers.get("link").is_none(), "{query}");
+        assert_eq!(connections(&page.ok()), expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_filter_is_refused_and_never_passed_over() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let known = "'state', 'source_connection_id', 'collection_id', 'since', 'until', 'skip', 'limit' or 'cursor'";
+    let unknown = format!("Unknown parameter: it is one of {known}");
+    api.get("/cleanups?source_connection=1").await.faults("query.source_connection", &unknown);
+    let states = "Input should be 'scheduled', 'purging', 'settling', 'done' or 'refused'";
+    api.get("/cleanups?state=finished").await.faults("query.state", states);
+    let times = "Input should be a time or a day, such as 2026-11-29T12:00:00Z or 2026-11-29";
+    api.get("/cleanups?since=yesterday").await.faults("query.since", times);
+    api.get("/cleanups?cursor=x").await.faults("query.cursor", "Input should be the cursor of a Link header");
+    let none = "Unknown parameter: none is taken here";
+    let id = "00000000-0000-4000-8000-000000000000";
+    for path in
+        ["cleanups/{id}", "cleanups/{id}/receipt", "cleanups/{id}/events", "source-connections/{id}/deletion-preview"]
+    {
+        api.get(&format!("/{}?wait=1", path.replace("{id}", id))).await.faults("query.wait", none);
+    }
+}
