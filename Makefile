@@ -10,8 +10,8 @@ python_stamp := .local/venv/installed
 # Finds dependencies that nothing uses. Built once, from crates.io.
 machete := .local/tools/cargo-machete-0.9.2/bin/cargo-machete
 
-.PHONY: help demo up down status clean-local test lint deps unused rustdoc sizes openapi compose-check python-tools \
-        bench-delete bench-deletes bench-reads bench-limits bench-sync mutations ci \
+.PHONY: help demo up down status clean-local test test-vespa lint deps unused rustdoc sizes openapi compose-check python-tools \
+        bench-delete bench-deletes bench-memory bench-reads bench-limits bench-sync mutations ci \
         build build-all build-release run-tests not-run-here need-cargo need-lints need-python
 
 help: ## List the targets
@@ -34,6 +34,11 @@ clean-local: ## Remove the data of `make up`
 
 test: build-all compose-check run-tests ## Set everything up and run every test
 	@$(stack) not-run-here
+
+# docs/fidelity.md says how such a server is set up.
+test-vespa: need-cargo ## Run the tests of Vespa's client against the real one at VESPA_URL
+	@[[ -n "$${VESPA_URL:-}" ]] || { echo "Say where it is: make test-vespa VESPA_URL=http://localhost:8081" >&2; exit 1; }
+	TEST_VESPA_URL=$$VESPA_URL cargo test -p shared-stores --test main -- --test-threads 4 vespa_search:: vespa_standin::
 
 lint: need-lints ## Check format and lints
 	cargo fmt --all -- --check
@@ -74,6 +79,9 @@ bench-deletes: build-release ## Measure DELETEs a second beside the same stateme
 bench-limits: build-release ## Measure what counting a request costs
 	@$(stack) exec -- cargo bench --workspace --bench rate_limits
 
+bench-memory: build-release ## Measure the gateway's peak for the largest answers, and the size of the index
+	@$(stack) exec -- cargo bench --workspace --bench memory
+
 bench-reads: build-release ## Measure GET and LIST with 10 000 connections
 	@$(stack) exec -- cargo bench --workspace --bench reads
 
@@ -95,7 +103,7 @@ build-all: need-cargo
 
 # What is measured is what users run. Benches beside the binaries, so that both are compiled with the same features.
 build-release: build
-	cargo build --release --workspace --bins --bench delete --bench deletes --bench rate_limits --bench reads --bench sync
+	cargo build --release --workspace --bins --bench delete --bench deletes --bench memory --bench rate_limits --bench reads --bench sync
 
 run-tests: build-all $(python_stamp)
 	@VESPA_CLI=$(CURDIR)/.local/venv/bin/vespa CLIENTS_PYTHON=$(CURDIR)/.local/venv/bin/python bash dev/run-tests.sh

@@ -42,11 +42,12 @@ use shared_messaging::Broker;
 use shared_service::settings::EmbedderEndpoint;
 use shared_service::{About, Service};
 use shared_stores::embedder::{Embedder, EmbedderConfig};
-use shared_stores::vespa::VespaClient;
+use shared_stores::vespa::{VespaClient, VespaError};
 
 use crate::cleanup_events::CleanupEvents;
 use crate::deletion::{CASCADE_MARGIN, Deletions, FinisherTimes};
 use crate::relay::RelayBell;
+use crate::search::SearchMemory;
 use crate::settings::Settings;
 use crate::state::AppState;
 
@@ -117,12 +118,21 @@ fn embedder(settings: &Settings) -> anyhow::Result<Option<Embedder>> {
     Ok(Some(Embedder::new(&EmbedderConfig { url, model, dimensions, api_key, in_flight: QUESTIONS_IN_FLIGHT })?))
 }
 
+/// The client of Vespa. It is told the size of vectors: Vespa would take a question's that is too short.
+fn vespa(settings: &Settings, embedder: Option<&Embedder>) -> Result<VespaClient, VespaError> {
+    let builder = VespaClient::builder(&settings.vespa.vespa_url);
+    match embedder {
+        Some(embedder) => builder.dimensions(embedder.identity().dimensions).build(),
+        None => builder.build(),
+    }
+}
+
 /// Builds what handlers share, and starts what runs beside them.
 fn assemble(settings: &Settings, database: &Database, service: &Service) -> anyhow::Result<AppState> {
     let (tasks, driver) = (&service.tasks, &service.driver);
     let cipher = CredentialCipher::new(settings.credentials.credentials_keys.secrets()).context("CREDENTIALS_KEYS")?;
-    let vespa = VespaClient::new(&settings.vespa.vespa_url).context("VESPA_URL")?;
     let embedder = embedder(settings)?;
+    let vespa = vespa(settings, embedder.as_ref()).context("VESPA_URL")?;
     let broker = Broker::new(&settings.broker.amqp_url, ABOUT.name, tasks.tracker(), tasks.shutdown())?;
     let publisher = broker.publisher();
     let bell = RelayBell::default();
@@ -153,6 +163,7 @@ fn assemble(settings: &Settings, database: &Database, service: &Service) -> anyh
         relay: bell,
         publisher,
         vespa,
+        search_memory: SearchMemory::default(),
         embedder,
         cipher,
         tasks: tasks.clone(),

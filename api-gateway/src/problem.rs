@@ -143,6 +143,9 @@ pub enum Problem {
     /// Vespa can't be asked.
     #[error("Search is temporarily unavailable")]
     Search(#[source] VespaError),
+    /// Other searches hold all the memory that there is for answers.
+    #[error("Too many large searches at once: try again, or ask for fewer hits")]
+    SearchBusy,
     /// The embedder can't be asked, and the search was to go by meaning alone.
     #[error(
         "Semantic search is unavailable: the embedder gives no vector for the query. 'hybrid' and 'keyword' go without it"
@@ -196,7 +199,9 @@ impl Problem {
             Self::Unprocessable(_) | Self::InvalidConfig(_) | Self::InvalidAuth(_) | Self::InvalidCron(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::NoLanguageModel | Self::Search(_) | Self::Embedder(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoLanguageModel | Self::Search(_) | Self::SearchBusy | Self::Embedder(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Database(error) if error.is_retryable() => {
                 return (StatusCode::SERVICE_UNAVAILABLE, "Service temporarily unavailable".to_owned());
             }
@@ -231,7 +236,7 @@ impl Problem {
         }
         let passes = match self {
             Self::Database(error) => error.is_retryable(),
-            other => matches!(other, Self::TooManyStreams | Self::Search(_) | Self::Embedder(_)),
+            other => matches!(other, Self::TooManyStreams | Self::Search(_) | Self::SearchBusy | Self::Embedder(_)),
         };
         passes.then_some(TRY_AGAIN_SECONDS)
     }

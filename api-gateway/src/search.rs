@@ -20,8 +20,14 @@ use crate::problem::Problem;
 use crate::state::AppState;
 
 mod fusion;
+mod incomplete;
+mod large_fields;
+mod memory;
 mod retrieve;
 
+pub use incomplete::Incomplete;
+use large_fields::LargeFields;
+pub use memory::{Reserved, SearchMemory};
 use retrieve::{Retrieval, Retrieved};
 
 /// What a search found.
@@ -30,6 +36,10 @@ pub struct Found {
     pub results: SearchResults,
     /// How they were really found and ranked.
     pub ranked_by: RetrievalStrategy,
+    /// What the answer leaves out.
+    pub incomplete: Incomplete,
+    /// The memory that it takes.
+    pub reserved: Vec<Reserved>,
 }
 
 /// The collection to search in; `None` if there is none, for the caller to say so in its own words.
@@ -53,11 +63,15 @@ pub async fn search(state: &AppState, collection: &CollectionRow, input: SearchI
     let live = state.database.live_syncs(collection.id, input.connections.as_deref()).await?;
     if live.is_empty() {
         let ranked_by = retrieve::strategy(input.strategy, embedder);
-        return Ok(Found { results: SearchResults { results: Vec::new() }, ranked_by });
+        let incomplete = Incomplete { strategy: ranked_by != input.strategy, ..Incomplete::default() };
+        let results = SearchResults { results: Vec::new() };
+        return Ok(Found { results, ranked_by, incomplete, reserved: Vec::new() });
     }
     let asked: BTreeSet<SyncId> = live.iter().copied().collect();
-    let retrieval = Retrieval { vespa: &state.vespa, embedder, input: &input, syncs: live };
-    let Retrieved { hits, ranked_by } = retrieval.run().await?;
+    let retrieval =
+        Retrieval { vespa: &state.vespa, embedder, memory: &state.search_memory, input: &input, syncs: live };
+    let Retrieved { mut hits, ranked_by, incomplete, reserved } = retrieval.run().await?;
+    let fields = large_fields::add(&state.vespa, &state.search_memory, &mut hits).await?;
     let found: Vec<SyncId> = hits.iter().map(|hit| hit.document.sync_id).collect();
     // Vespa was asked for live syncs alone. One that has died since is no violation: the second look is for it.
     invariants::judge(&Invisible { live: &asked, hits: &found });
@@ -66,5 +80,8 @@ pub async fn search(state: &AppState, collection: &CollectionRow, input: SearchI
     let still_live: BTreeSet<SyncId> = state.database.still_live(&hit).await?.into_iter().collect();
     let shown = |hit: &Hit| still_live.contains(&hit.document.sync_id);
     let results = hits.into_iter().filter(shown).map(present::search_result).collect();
-    Ok(Found { results: SearchResults { results }, ranked_by })
+    let LargeFields { is_incomplete, reserved: of_fields } = fields;
+    let incomplete = incomplete.or(Incomplete { fields: is_incomplete, ..Incomplete::default() });
+    let reserved = std::iter::once(reserved).chain(of_fields).collect();
+    Ok(Found { results: SearchResults { results }, ranked_by, incomplete, reserved })
 }

@@ -15,6 +15,7 @@ use crate::cleanup_events::CleanupEvents;
 use crate::client_times::ClientTimes;
 use crate::deletion::Deletions;
 use crate::relay::RelayBell;
+use crate::search::SearchMemory;
 
 /// The parts of this gateway that handlers share.
 pub struct AppState {
@@ -30,6 +31,8 @@ pub struct AppState {
     pub publisher: Publisher,
     /// Vespa.
     pub vespa: VespaClient,
+    /// What searches may take together.
+    pub search_memory: SearchMemory,
     /// Makes vectors of questions, if there is one.
     pub embedder: Option<Embedder>,
     /// Encrypts credentials.

@@ -46,12 +46,19 @@ impl Stage {
     }
 
     async fn put(&self, connection: &Value, name: &str, words: &str) {
+        self.put_chunk(connection, name, 0, |document| document.textual_representation = words.to_owned()).await;
+    }
+
+    async fn put_chunk(&self, connection: &Value, name: &str, chunk: u32, change: impl FnOnce(&mut Document)) {
         let sync: SyncId = text(connection, "sync_id").parse().unwrap();
-        let document = Document {
+        let mut document = Document {
             entity_id: name.to_owned(),
             name: name.to_owned(),
-            textual_representation: words.to_owned(),
+            textual_representation: String::new(),
+            cjk_bigrams: String::new(),
             payload: "{}".to_owned(),
+            large_payload: None,
+            large_payload_bytes: None,
             created_at: Some(1_700_000_000),
             updated_at: None,
             breadcrumbs: vec![Breadcrumb { entity_id: "1".into(), name: "Root".into(), entity_type: "Folder".into() }],
@@ -66,10 +73,12 @@ impl Stage {
             entity_type: "StubEntity".to_owned(),
             source_name: "stub".to_owned(),
             content_hash: String::new(),
-            chunk_index: 0,
-            dense_embedding: Some(meaning(words)),
+            chunk_index: i32::try_from(chunk).unwrap(),
+            dense_embedding: None,
         };
-        let id = DocumentId::chunk(DocumentType::Base, sync, EntityKey::new("StubEntity", name), 0);
+        change(&mut document);
+        document.dense_embedding = Some(meaning(&document.textual_representation));
+        let id = DocumentId::chunk(DocumentType::Base, sync, EntityKey::new("StubEntity", name), chunk);
         self.vespa.put(&id, &document, Duration::from_secs(10)).await.unwrap();
     }
 
@@ -150,6 +159,69 @@ async fn without_the_embedder_hybrid_goes_on_by_keywords_and_semantic_says_so() 
     }
     stage.embedder.answer_with(None);
     assert_eq!(stage.instant("automobile", "hybrid", Value::Null).await.1, "hybrid");
+}
+
+#[tokio::test]
+async fn what_an_answer_leaves_out_is_said() {
+    let stage = Stage::new().await;
+    let left_out = async |body: Value| {
+        let answer = stage.post("/instant", body).await;
+        assert_eq!(answer.status, 200);
+        answer.headers.get("x-search-incomplete").map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(left_out(json!({"query": "car"})).await, None);
+    assert_eq!(left_out(json!({"query": "car", "retrieval_strategy": "keyword"})).await, None);
+    let long = "car ".repeat(600);
+    assert_eq!(left_out(json!({"query": long})).await.as_deref(), Some("question"));
+    assert_eq!(left_out(json!({"query": long, "retrieval_strategy": "keyword"})).await, None);
+    stage.gateway.service.expects.fault(Fault::EmbedderAway);
+    stage.embedder.answer_with(Some(503));
+    assert_eq!(left_out(json!({"query": "car"})).await.as_deref(), Some("strategy"));
+    let older = stage.post("", json!({"query": "car"})).await;
+    assert_eq!(older.headers["x-search-incomplete"], "strategy");
+}
+
+/// Each chunk of a row with 100 000 bytes of fields is a hit, and the fields come once.
+#[tokio::test]
+async fn large_fields_come_with_the_first_hit_of_their_entity() {
+    let stage = Stage::new().await;
+    let fields = |text: &str| json!({"wide": text.repeat(100_000)}).to_string();
+    for name in ["one", "two"] {
+        let json = fields(if name == "one" { "1" } else { "2" });
+        for chunk in 0..40 {
+            let change = |document: &mut Document| {
+                document.textual_representation = format!("the wide row, part {chunk}");
+                document.payload = String::new();
+                document.large_payload = (chunk == 0).then(|| json.clone());
+                document.large_payload_bytes = i32::try_from(json.len()).ok();
+            };
+            stage.put_chunk(&stage.connection, name, chunk, change).await;
+        }
+    }
+    stage.put(&stage.connection, "narrow", "the wide row's neighbour").await;
+    for strategy in ["keyword", "hybrid"] {
+        let body = json!({"query": "wide row part", "retrieval_strategy": strategy, "limit": 1000});
+        let answer = stage.post("/instant", body).await;
+        assert_eq!(answer.headers["x-search-incomplete"], "fields", "{strategy}");
+        let answer = answer.ok();
+        let hits = answer["results"].as_array().unwrap();
+        let with_fields: Vec<&Value> = hits.iter().filter(|hit| hit["raw_source_fields"] != json!({})).collect();
+        let mut names: Vec<String> = with_fields.iter().map(|hit| text(hit, "name")).collect();
+        names.sort();
+        assert_eq!((hits.len() > 80, names), (true, vec!["one".to_owned(), "two".to_owned()]), "{strategy}");
+        for hit in with_fields {
+            let digit = if hit["name"] == "one" { "1" } else { "2" };
+            assert_eq!(hit["raw_source_fields"]["wide"], digit.repeat(100_000));
+            let first = hits.iter().find(|other| other["name"] == hit["name"]).unwrap();
+            assert_eq!(first, hit, "the first hit of its entity");
+        }
+    }
+    // One chunk alone, and not the first: the fields are there, and nothing is left out.
+    let body = json!({"query": "wide row part", "retrieval_strategy": "keyword", "limit": 1, "filter":
+        condition("airweave_system_metadata.chunk_index", "equals", 7)});
+    let answer = stage.post("/instant", body).await;
+    assert!(!answer.headers.contains_key("x-search-incomplete"));
+    assert_eq!(text(&answer.ok()["results"][0]["raw_source_fields"], "wide").len(), 100_000);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ async fn without_a_live_sync_nothing_is_asked_and_nothing_found() {
     // Vespa is nowhere, so an answer shows that it wasn't asked.
     let found = api.post(&path, query.clone()).await;
     assert_eq!(found.headers["x-retrieval-strategy"], "keyword");
+    assert_eq!(found.headers["x-search-incomplete"], "strategy", "hybrid was asked for");
     assert_eq!(found.ok(), json!({"results": []}));
     api.stub(&collection, json!({})).await;
     let refused = api.post(&path, query.clone()).await;

@@ -32,6 +32,7 @@ mod answer;
 mod batch;
 mod error;
 
+pub use batch::MAX_INPUT_CHARS;
 use batch::{batches, cut};
 pub use error::EmbedderError;
 

@@ -4,6 +4,7 @@
 //! every removal names one sync's documents), DEL-7 (a count is a number only if the answer was complete).
 
 mod answer;
+mod bigrams;
 mod body;
 mod client;
 mod count;
@@ -11,12 +12,14 @@ mod document;
 mod error;
 mod filter;
 mod id;
+mod large_payload;
 mod page;
 mod remove_many;
 mod search;
 mod text;
 mod write;
 
+pub use bigrams::bigrams;
 pub use client::{VespaBuilder, VespaClient};
 pub use count::{Count, SyncCensus};
 pub use document::{Breadcrumb, Document};

@@ -50,6 +50,8 @@ fn every_field_that_is_written_is_declared_with_its_type() {
     let base = schema(DocumentType::Base);
     let mut fields = document(SyncId::random(), "a", "text");
     fields.dense_embedding = Some(vec![0.5]);
+    fields.cjk_bigrams = "比特".to_owned();
+    (fields.large_payload, fields.large_payload_bytes) = (Some("{}".to_owned()), Some(2));
     let written = serde_json::to_value(fields).unwrap();
     for (name, value) in written.as_object().unwrap() {
         let (declared, _) = base.fields.get(name).unwrap_or_else(|| panic!("{name} is not in base_entity.sd"));
@@ -67,6 +69,32 @@ fn every_field_that_is_written_is_declared_with_its_type() {
     }
     for name in written["breadcrumbs"][0].as_object().unwrap().keys() {
         assert!(base.text.contains(&format!("field {name} type string {{}}")), "breadcrumb.{name}");
+    }
+}
+
+/// Where the two sides are stemmed in languages that are guessed apart, the same words may not find each other.
+#[test]
+fn no_field_that_is_searched_by_word_is_stemmed() {
+    let base = schema(DocumentType::Base).text;
+    let indexed = base.matches("indexing: index").count();
+    assert_eq!(indexed, 3);
+    assert_eq!(base.matches("stemming: none").count(), indexed);
+    for kind in &DocumentType::ALL[1..] {
+        assert!(!schema(*kind).text.contains("index:"), "{kind} has an index of its own");
+    }
+    let set = base.lines().find_map(|line| line.trim().strip_prefix("fields: ")).unwrap();
+    for field in set.split(", ") {
+        assert!(base.contains(&format!("bm25({field})")), "{field} is searched and not ranked");
+    }
+}
+
+/// A `bool` attribute is false where nothing is known.
+#[test]
+fn what_may_be_unknown_is_no_bool_attribute() {
+    for kind in DocumentType::ALL {
+        let text = schema(*kind).text;
+        let bools = text.split("field ").filter(|field| field.contains("type bool"));
+        assert!(bools.into_iter().all(|field| !field.contains("indexing: attribute")), "{kind}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The stand-in for Vespa, one per test, ended with the test.
+//! The stand-in for Vespa, one per test, ended with the test; or the real Vespa that `TEST_VESPA_URL` names.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,8 +14,8 @@ use crate::support::{TIMEOUT, client};
 pub struct Standin {
     pub client: VespaClient,
     pub url: Url,
-    process: Child,
-    _data: TempDir,
+    /// `None` with a real Vespa, which goes on.
+    process: Option<(Child, TempDir)>,
 }
 
 impl Standin {
@@ -25,9 +25,15 @@ impl Standin {
 
     /// One whose schema has vectors of this size.
     pub async fn with_dimensions(dimensions: u32) -> Self {
+        if let Some(url) = std::env::var_os("TEST_VESPA_URL") {
+            let url: Url = url.to_str().unwrap().parse().unwrap();
+            let vespa = Self { client: client(&url), url, process: None };
+            vespa.client.ready(TIMEOUT).await.unwrap();
+            return vespa;
+        }
         let data = tempfile::tempdir().unwrap();
         let port_file = data.path().join("port");
-        let process = Command::new(binary())
+        let mut process = Command::new(binary())
             .args(["--listen", "127.0.0.1:0", "--data"])
             .arg(data.path().join("data"))
             .arg("--port-file")
@@ -37,36 +43,32 @@ impl Standin {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut standin = Self {
-            client: client(&"http://127.0.0.1:1".parse().unwrap()),
-            url: "http://127.0.0.1:1".parse().unwrap(),
-            process,
-            _data: data,
-        };
-        let port = standin.wait_for_port(&port_file).await;
-        standin.url = format!("http://127.0.0.1:{port}").parse().unwrap();
-        standin.client = client(&standin.url);
+        let port = wait_for_port(&mut process, &port_file).await;
+        let url: Url = format!("http://127.0.0.1:{port}").parse().unwrap();
+        let standin = Self { client: client(&url), url, process: Some((process, data)) };
         standin.client.ready(TIMEOUT).await.unwrap();
         standin
     }
+}
 
-    async fn wait_for_port(&mut self, file: &Path) -> u16 {
-        let started = Instant::now();
-        loop {
-            if let Some(port) = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()) {
-                return port;
-            }
-            assert!(self.process.try_wait().unwrap().is_none(), "the stand-in ended");
-            assert!(started.elapsed() < Duration::from_secs(20), "the stand-in gave no port");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+async fn wait_for_port(process: &mut Child, file: &Path) -> u16 {
+    let started = Instant::now();
+    loop {
+        if let Some(port) = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()) {
+            return port;
         }
+        assert!(process.try_wait().unwrap().is_none(), "the stand-in ended");
+        assert!(started.elapsed() < Duration::from_secs(20), "the stand-in gave no port");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
 impl Drop for Standin {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Some((process, _)) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 

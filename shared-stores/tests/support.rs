@@ -49,7 +49,10 @@ pub fn document(sync: SyncId, entity: &str, text: &str) -> Document {
         entity_id: format!("{entity}__chunk_0"),
         name: format!("Name of {entity}"),
         textual_representation: text.to_owned(),
+        cjk_bigrams: String::new(),
         payload: r#"{"rows": 3}"#.to_owned(),
+        large_payload: None,
+        large_payload_bytes: None,
         created_at: Some(1_700_000_000),
         updated_at: Some(1_700_000_001),
         breadcrumbs: vec![Breadcrumb {

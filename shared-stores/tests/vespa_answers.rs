@@ -192,9 +192,51 @@ async fn a_search_with_errors_is_no_result_and_one_without_syncs_asks_nothing() 
         CannedServer::always(200, healthy_but("/root/errors", json!([{"code": 12, "summary": "Timed out"}]))).await;
     let client = client(&server.url);
     let ranking = Ranking::Keywords("x".to_owned());
-    let mut request = SearchRequest { ranking, sync_ids: vec![SyncId::random()], filter: None, limit: 10, offset: 0 };
+    let mut request = SearchRequest {
+        ranking,
+        sync_ids: vec![SyncId::random()],
+        filter: None,
+        limit: 10,
+        offset: 0,
+        most_bytes: 1 << 24,
+    };
     assert!(matches!(client.search(&request, TIMEOUT).await, Err(VespaError::Untrustworthy(_))));
     request.sync_ids.clear();
     assert_eq!(client.search(&request, TIMEOUT).await.unwrap().hits, []);
     assert_eq!(server.asked().len(), 1);
+}
+
+/// Vespa says 400 to a question without words and to a request that is wrong: only its text tells which.
+#[tokio::test]
+async fn a_question_without_words_finds_nothing_and_any_other_refusal_is_one() {
+    let refusal = |message: &str| json!({"root": {"errors": [{"code": 4, "summary": "Invalid query parameter", "message": message}]}});
+    let search = async |message: &str, question: &str| {
+        let server = CannedServer::always(400, refusal(message)).await;
+        let ranking = Ranking::Keywords(question.to_owned());
+        let sync_ids = vec![SyncId::random()];
+        let request = SearchRequest { ranking, sync_ids, filter: None, limit: 10, offset: 0, most_bytes: 1 << 24 };
+        client(&server.url).search(&request, TIMEOUT).await
+    };
+    let empty = "Could not create query from YQL: Empty composite operator (WEAKAND) inside nonEmpty()";
+    for question in ["½", "!?", "word"] {
+        assert_eq!(search(empty, question).await.unwrap().hits, [], "{question}");
+    }
+    let wrong = search("Could not create query from YQL: Field 'x' does not exist.", "!?").await;
+    assert!(matches!(wrong, Err(VespaError::Rejected { status: 400, .. })), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn a_census_is_cut_only_where_the_query_profile_says_so() {
+    let limit = json!({"root": {"errors": [{"code": 4, "message":
+        "The theoretical total number of groups and summaries in grouping query exceeds 'grouping.globalMaxGroups' ( 1 > 2 )"}]}});
+    let mut answer = healthy(1);
+    answer["root"]["children"] = json!([{"id": "group:root:0", "children": [
+        {"children": [{"value": SyncId::random().to_string(), "fields": {"count()": 1}}]}]}]);
+    let answers = vec![crate::canned::Canned::new(400, limit), crate::canned::Canned::new(200, answer)];
+    let server = CannedServer::start(answers).await;
+    assert_eq!(client(&server.url).sync_ids(TIMEOUT).await.unwrap().syncs.len(), 1);
+    let asked: Vec<String> =
+        server.asked().iter().map(|asked| String::from_utf8(asked.body.clone()).unwrap()).collect();
+    assert_eq!(asked.len(), 2);
+    assert!(asked[0].contains("max(1000000)") && asked[1].contains("max(10000)"), "{asked:?}");
 }

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use shared_models::{DocumentType, SyncId};
-use shared_stores::VespaError;
 use shared_stores::vespa::{
-    Bounds, Breadcrumb, BreadcrumbField, Document, Filter, NumberField, Ranking, SearchRequest, TextField, TextTest,
+    Bounds, Breadcrumb, BreadcrumbField, Document, Filter, NumberField, Ranking, SearchRequest, StoredId, TextField,
+    TextTest, bigrams,
 };
+use shared_stores::{VespaClient, VespaError};
 
 use crate::standin::Standin;
 use crate::support::{TIMEOUT, document, id};
@@ -36,9 +37,17 @@ impl Stage {
         self.standin.client.put(&id(DocumentType::File, sync, entity), &fields, TIMEOUT).await.unwrap();
     }
 
+    fn request(&self, ranking: Ranking, filter: Option<Filter>) -> SearchRequest {
+        SearchRequest { ranking, sync_ids: vec![self.sync], filter, limit: 100, offset: 0, most_bytes: 1 << 24 }
+    }
+
+    /// What a keyword search finds.
+    async fn find(&self, question: &str) -> BTreeSet<String> {
+        self.search(Ranking::Keywords(question.to_owned()), None).await.unwrap().into_iter().collect()
+    }
+
     async fn search(&self, ranking: Ranking, filter: Option<Filter>) -> Result<Vec<String>, VespaError> {
-        let request = SearchRequest { ranking, sync_ids: vec![self.sync], filter, limit: 100, offset: 0 };
-        let found = self.standin.client.search(&request, TIMEOUT).await?;
+        let found = self.standin.client.search(&self.request(ranking, filter), TIMEOUT).await?;
         assert!(found.hits.iter().all(|hit| hit.document.sync_id == self.sync), "no filter adds a sync");
         Ok(found.hits.into_iter().map(|hit| hit.document.original_entity_id).collect())
     }
@@ -87,7 +96,7 @@ async fn the_nearest_come_first_and_only_those_of_the_named_syncs() {
     let not_near = not(Filter::OneOf(TextField::OriginalEntityId, vec!["near".to_owned()]));
     assert_eq!(stage.search(ranking(), Some(not_near)).await.unwrap(), ["middle", "far"]);
 
-    let request = SearchRequest { ranking: ranking(), sync_ids: vec![stage.sync], filter: None, limit: 1, offset: 1 };
+    let request = SearchRequest { limit: 1, offset: 1, ..stage.request(ranking(), None) };
     let found = stage.standin.client.search(&request, TIMEOUT).await.unwrap();
     let [hit] = &found.hits[..] else { panic!("{found:?}") };
     assert_eq!((hit.document.original_entity_id.as_str(), &hit.document.dense_embedding), ("middle", &None));
@@ -99,10 +108,129 @@ async fn a_vector_of_another_size_is_refused_on_both_ways() {
     let stage = Stage::new().await;
     let refused = stage.search(Ranking::Meaning(vec![1.0; 3]), None).await;
     assert!(matches!(refused, Err(VespaError::Rejected { .. })), "{refused:?}");
+    // Vespa takes one that is too short; a client that knows the size doesn't send it.
+    assert!(stage.search(Ranking::Meaning(vec![1.0]), None).await.is_ok());
+    let knowing = VespaClient::builder(&stage.standin.url).dimensions(2).build().unwrap();
+    for (vector, is_sent) in [(vec![1.0], false), (vec![1.0; 3], false), (vec![1.0; 2], true)] {
+        let answered = knowing.search(&stage.request(Ranking::Meaning(vector), None), TIMEOUT).await;
+        match answered {
+            Ok(_) => assert!(is_sent),
+            Err(error) => assert!(!is_sent && matches!(error, VespaError::Setup(_)), "{error}"),
+        }
+    }
     let mut fields = document(stage.sync, "a", "x");
     fields.dense_embedding = Some(vec![1.0; 3]);
     let refused = stage.standin.client.put(&id(DocumentType::File, stage.sync, "a"), &fields, TIMEOUT).await;
     assert!(matches!(refused, Err(VespaError::Rejected { status: 400, .. })), "{refused:?}");
+}
+
+/// Vespa reads questions in a language of its own unless it is told to take their words.
+#[tokio::test]
+async fn a_question_means_its_words_whatever_signs_stand_between_them() {
+    let stage = Stage::new().await;
+    for (entity, text) in [("fox", "the quick fox"), ("dog", "a lazy dog"), ("page", "see http://x.example/y 12.5 %")] {
+        stage.put(entity, |document| document.textual_representation = text.to_owned()).await;
+    }
+    for (question, expected) in [
+        ("-fox", &["fox"][..]),
+        ("fox -dog", &["fox", "dog"]),
+        ("payload:fox", &["fox"]),
+        ("access_viewers:fox", &["fox"]),
+        ("fox*", &["fox"]),
+        ("fox_dog", &["fox", "dog"]),
+        ("\"lazy fox\"", &["fox", "dog"]),
+        ("http://x.example", &["page"]),
+        ("12.5", &["page"]),
+        ("(fox) AND NOT (dog)", &["fox", "dog"]),
+        ("½", &[]),
+        ("①²", &[]),
+        ("!?", &[]),
+        ("\u{0}", &[]),
+    ] {
+        assert_eq!(stage.find(question).await, set(expected), "{question}");
+    }
+}
+
+#[tokio::test]
+async fn words_inside_a_text_without_blanks_are_found() {
+    let stage = Stage::new().await;
+    for (entity, text) in [
+        ("zh", "重构比特币是一本好书，亚马逊有售"),
+        ("ja", "これは日本語のメモです"),
+        ("th", "ฉันกินข้าวแล้ว"),
+        ("ko", "비트코인을샀다"),
+        ("en", "Mastering Bitcoin is a good book"),
+    ] {
+        let change = |document: &mut Document| {
+            document.textual_representation = text.to_owned();
+            document.cjk_bigrams = bigrams(text);
+        };
+        stage.put(entity, change).await;
+    }
+    for (question, expected) in [
+        ("比特币", &["zh"][..]),
+        ("好书 亚马逊", &["zh"]),
+        ("书", &["zh"]),
+        ("日本語", &["ja"]),
+        ("ﾒﾓ", &["ja"]),
+        ("ข้าว", &["th"]),
+        ("비트코인", &["ko"]),
+        ("bitcoin", &["en"]),
+        ("比特币 bitcoin", &["zh", "en"]),
+        ("股票", &[]),
+    ] {
+        assert_eq!(stage.find(question).await, set(expected), "{question}");
+    }
+}
+
+#[tokio::test]
+async fn large_fields_are_in_no_hit_and_come_with_any_chunk_s_id() {
+    let stage = Stage::new().await;
+    let json = format!("{{\"field\":\"{}\"}}", "x".repeat(100_000));
+    let change = |document: &mut Document| {
+        (document.payload, document.large_payload) = (String::new(), Some(json.clone()));
+        document.large_payload_bytes = i32::try_from(json.len()).ok();
+    };
+    stage.put("a", change).await;
+    let request = SearchRequest { most_bytes: 20_000, ..stage.request(Ranking::Keywords("word".to_owned()), None) };
+    let found = stage.standin.client.search(&request, TIMEOUT).await.unwrap().hits;
+    let [hit] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((hit.document.large_payload.as_deref(), hit.document.payload.as_str()), (None, ""));
+    assert_eq!(hit.document.large_payload_bytes, i32::try_from(json.len()).ok());
+    let third = StoredId::parse(&hit.id.to_string().replace(".0", ".3")).unwrap();
+    for id in [&hit.id, &third] {
+        assert_eq!(stage.standin.client.large_payload(id, stage.sync, TIMEOUT).await.unwrap().as_ref(), Some(&json));
+        let of_another = stage.standin.client.large_payload(id, SyncId::random(), TIMEOUT).await.unwrap();
+        assert_eq!(of_another, None, "another sync's fields are nobody's business");
+    }
+    let gone = StoredId::parse(&hit.id.to_string().replace(&stage.sync.to_string(), "x")).unwrap();
+    assert_eq!(stage.standin.client.large_payload(&gone, stage.sync, TIMEOUT).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_let_go_of() {
+    let stage = Stage::new().await;
+    stage.put("a", |document| document.textual_representation = "word ".repeat(1_000)).await;
+    let request = SearchRequest { most_bytes: 4_000, ..stage.request(Ranking::Keywords("word".to_owned()), None) };
+    let refused = stage.standin.client.search(&request, TIMEOUT).await;
+    assert!(matches!(refused, Err(VespaError::TooLarge(4_000))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_known_to_be_public_is_neither_public_nor_not() {
+    let stage = Stage::new().await;
+    for (entity, is_public) in [("unknown", None), ("yes", Some(true)), ("no", Some(false))] {
+        stage.put(entity, |document| document.access_is_public = is_public).await;
+    }
+    let request = stage.request(Ranking::Keywords("word".to_owned()), None);
+    for hit in stage.standin.client.search(&request, TIMEOUT).await.unwrap().hits {
+        let expected = match hit.document.original_entity_id.as_str() {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        };
+        assert_eq!(hit.document.access_is_public, expected);
+    }
 }
 
 #[tokio::test]

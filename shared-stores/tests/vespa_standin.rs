@@ -120,6 +120,7 @@ async fn a_search_finds_the_named_syncs_only_and_returns_what_was_written() {
         filter: None,
         limit: 10,
         offset: 0,
+        most_bytes: 1 << 24,
     };
     let found = standin.client.search(&request(vec![sync]), TIMEOUT).await.unwrap();
     assert!(!found.is_degraded);
@@ -148,7 +149,8 @@ async fn hits_come_in_pages() {
     let mut seen = HashSet::new();
     for offset in [0, 20] {
         let ranking = Ranking::Keywords("oranges".to_owned());
-        let request = SearchRequest { ranking, sync_ids: vec![sync], filter: None, limit: 20, offset };
+        let request =
+            SearchRequest { ranking, sync_ids: vec![sync], filter: None, limit: 20, offset, most_bytes: 1 << 24 };
         let found = standin.client.search(&request, TIMEOUT).await.unwrap();
         seen.extend(found.hits.into_iter().map(|hit| hit.id));
     }

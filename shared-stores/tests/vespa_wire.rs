@@ -105,7 +105,7 @@ async fn calls_can_be_sent_between_threads() {
     let client = client(&"http://127.0.0.1:1".parse().unwrap());
     let (sync, ids) = (SyncId::random(), ids(1));
     let ranking = Ranking::Keywords(String::new());
-    let request = SearchRequest { ranking, sync_ids: vec![], filter: None, limit: 1, offset: 0 };
+    let request = SearchRequest { ranking, sync_ids: vec![], filter: None, limit: 1, offset: 0, most_bytes: 1 << 24 };
     let (id, fields) = (id(DocumentType::Web, sync, "a"), document(sync, "a", "x"));
     is_send(client.put(&id, &fields, TIMEOUT));
     is_send(client.remove(&id, TIMEOUT));

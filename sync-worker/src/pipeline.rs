@@ -9,6 +9,7 @@ use serde_json::Value;
 use shared_service::Tasks;
 use tokio_util::task::AbortOnDropHandle;
 
+mod about;
 mod batch;
 mod batches;
 mod chunk;

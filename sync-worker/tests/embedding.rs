@@ -13,7 +13,14 @@ use crate::stage::{BOUND, Connection, Stage, timed};
 /// The files of the connection that have a vector, the nearest to the question first.
 async fn nearest(stage: &Stage, connection: Connection, question: &str) -> Vec<String> {
     let ranking = Ranking::Meaning(meaning(question));
-    let request = SearchRequest { ranking, sync_ids: vec![connection.sync], filter: None, limit: 100, offset: 0 };
+    let request = SearchRequest {
+        ranking,
+        sync_ids: vec![connection.sync],
+        filter: None,
+        limit: 100,
+        offset: 0,
+        most_bytes: 1 << 24,
+    };
     let found = stage.vespa.search(&request, Duration::from_secs(10)).await.unwrap();
     found.hits.into_iter().map(|hit| hit.document.name).collect()
 }

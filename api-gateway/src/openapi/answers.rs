@@ -78,8 +78,8 @@ pub struct NoLanguageModel;
     status = 200,
     description = "The hits.",
     headers(
-        ("X-Retrieval-Strategy"), ("X-API-Deprecation"), ("X-API-Deprecation-Message"), ("X-Feature-Removed"),
-        ("X-Feature-Removed-Message"),
+        ("X-Retrieval-Strategy"), ("X-Search-Incomplete"), ("X-API-Deprecation"), ("X-API-Deprecation-Message"),
+        ("X-Feature-Removed"), ("X-Feature-Removed-Message"),
     )
 )]
 pub struct LegacyHits<T: ToSchema>(T);

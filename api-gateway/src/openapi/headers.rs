@@ -39,6 +39,16 @@ pub fn all() -> impl Iterator<Item = (&'static str, Header)> {
                 "How hits were really found and ranked.",
             ),
         ),
+        (
+            "X-Search-Incomplete",
+            header(
+                text(),
+                "What the answer leaves out, separated by commas: `strategy` (not the one asked for), `coverage` (not \
+                 every document was looked at), `ranking` (the page reaches beyond what is ranked), `question` (cut \
+                 before it was embedded), `size` (fewer hits than asked for), `fields` (hits without their \
+                 `raw_source_fields`). Absent if nothing is left out.",
+            ),
+        ),
         ("X-API-Deprecation", header(text(), "`true`, if the request's form is deprecated.")),
         ("X-API-Deprecation-Message", header(text(), "What to use instead.")),
         ("X-Feature-Removed", header(text(), "What the request asks for and isn't done any more.")),

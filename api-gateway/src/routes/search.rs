@@ -1,10 +1,16 @@
 //! `/collections/{id}/search`: instant, classic and agentic, and the form that older clients use.
 //!
 //! The header `X-Retrieval-Strategy` says how hits were really found and ranked. There is no language model: classic
-//! answers like a hybrid instant search, agentic is refused.
+//! answers like a hybrid instant search, agentic is refused. `X-Search-Incomplete` names what an answer leaves out.
 
-use actix_web::web::{Path, ServiceConfig};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::ContentType;
+use actix_web::web::{Bytes, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
 use shared_database::collections::CollectionRow;
 use shared_models::wire::requests::{
     AgenticSearchRequest, ClassicSearchRequest, InstantSearchRequest, LegacySearchRequest,
@@ -17,8 +23,11 @@ use crate::input::{self, LegacyForm, LegacyInput, Query, SearchInput, readable_i
 use crate::openapi::answers::{LegacyHits, LegacySearchAnswer, NoLanguageModel, NoSuchCollection};
 use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
-use crate::search::{self, Found};
+use crate::search::{self, Found, Reserved};
 use crate::submission::Submission;
+
+/// A body is handed over in pieces, so that what is written but not yet sent is no second copy of it.
+const PIECE_BYTES: usize = 64 * 1024;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -45,7 +54,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     request_body = InstantSearchRequest,
     responses(
         (status = 200, description = "The hits.", body = SearchResults,
-            headers(("X-Retrieval-Strategy"))),
+            headers(("X-Retrieval-Strategy"), ("X-Search-Incomplete"))),
         NoSuchCollection,
     )
 )]
@@ -63,7 +72,7 @@ async fn instant(state: State, submission: Submission, id: Path<String>) -> Answ
     request_body = ClassicSearchRequest,
     responses(
         (status = 200, description = "The hits.", body = SearchResults,
-            headers(("X-Retrieval-Strategy"))),
+            headers(("X-Retrieval-Strategy"), ("X-Search-Incomplete"))),
         NoSuchCollection,
     )
 )]
@@ -146,30 +155,67 @@ async fn find(
 
 async fn answer(state: &State, caller: &Caller, id: Path<String>, input: SearchInput) -> Answer {
     let collection = find(state, caller, id, Problem::NoCollectionToSearch).await?;
-    let found = search::search(state, &collection, input).await?;
-    Ok(ranked(&found).json(found.results))
+    let mut found = search::search(state, &collection, input).await?;
+    let mut response = ranked(&found);
+    let reserved = std::mem::take(&mut found.reserved);
+    body(&mut response, &found.results, reserved)
 }
 
 async fn answer_legacy(state: &State, caller: &Caller, id: Path<String>, input: LegacyInput) -> Answer {
     let LegacyInput { search, form, asks_for_recency } = input;
     let collection = find(state, caller, id, Problem::NoCollectionToSearchLegacy).await?;
-    let found = search::search(state, &collection, search).await?;
+    let mut found = search::search(state, &collection, search).await?;
     let mut response = ranked(&found);
+    let reserved = std::mem::take(&mut found.reserved);
     if asks_for_recency {
         response.insert_header(("X-Feature-Removed", "temporal_relevance"));
         response.insert_header(("X-Feature-Removed-Message", "Hits aren't ranked by their age"));
     }
-    Ok(match form {
-        LegacyForm::Newer => response.json(LegacyResults::from(found.results)),
-        LegacyForm::Older(response_type) => response
-            .insert_header(("X-API-Deprecation", "true"))
-            .insert_header(("X-API-Deprecation-Message", "This form of search is deprecated: use POST /search/instant"))
-            .json(OlderResults::new(found.results, response_type)),
-    })
+    match form {
+        LegacyForm::Newer => body(&mut response, &LegacyResults::from(found.results), reserved),
+        LegacyForm::Older(response_type) => {
+            response.insert_header(("X-API-Deprecation", "true")).insert_header((
+                "X-API-Deprecation-Message",
+                "This form of search is deprecated: use POST /search/instant",
+            ));
+            body(&mut response, &OlderResults::new(found.results, response_type), reserved)
+        }
+    }
 }
 
 fn ranked(found: &Found) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header(("X-Retrieval-Strategy", found.ranked_by.as_str()));
+    if let Some(left_out) = found.incomplete.header() {
+        response.insert_header(("X-Search-Incomplete", left_out));
+    }
     response
+}
+
+/// The answer, whose memory is given back when the client has it.
+fn body(response: &mut HttpResponseBuilder, results: &impl Serialize, reserved: Vec<Reserved>) -> Answer {
+    let bytes = serde_json::to_vec(results).map_err(|_| Problem::Internal("search results are not JSON"))?;
+    let length = bytes.len();
+    // What was reserved for hits comes first; what was for their fields isn't needed any more.
+    let reserved = reserved.into_iter().next().map(|reserved| reserved.shrunk_to(length));
+    Ok(response.content_type(ContentType::json()).body(Held { bytes: bytes.into(), _reserved: reserved }))
+}
+
+/// A body, and the memory that it takes.
+struct Held {
+    bytes: Bytes,
+    _reserved: Option<Reserved>,
+}
+
+impl MessageBody for Held {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(u64::try_from(self.bytes.len()).unwrap_or(u64::MAX))
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let piece = self.bytes.len().min(PIECE_BYTES);
+        Poll::Ready((piece > 0).then(|| Ok(self.bytes.split_to(piece))))
+    }
 }

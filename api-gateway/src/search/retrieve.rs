@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use shared_models::SyncId;
 use shared_models::wire::search::RetrievalStrategy;
-use shared_stores::embedder::{Embedder, EmbedderError, Embedding, Patience};
+use shared_stores::embedder::{Embedder, EmbedderError, Embedding, MAX_INPUT_CHARS, Patience};
 use shared_stores::vespa::{Filter, Hit, Hits, Ranking, SearchRequest, VespaClient, VespaError};
 
 use super::fusion::{depth_of, fuse};
+use super::incomplete::Incomplete;
+use super::memory::{Reserved, SearchMemory};
 use crate::input::SearchInput;
 use crate::problem::Problem;
 
@@ -20,12 +22,19 @@ const VESPA_TIMEOUT: Duration = Duration::from_secs(8);
 /// A person waits for the answer.
 const PATIENCE: Patience = Patience { request: Duration::from_secs(3), total: Duration::from_secs(4) };
 
+/// One hit is never too large for an answer.
+const LEAST_ANSWER_BYTES: usize = 1 << 20;
+
 /// What was found, and how.
 pub struct Retrieved {
     /// The hits of the page, best first.
     pub hits: Vec<Hit>,
     /// The strategy that was really used.
     pub ranked_by: RetrievalStrategy,
+    /// What is left out.
+    pub incomplete: Incomplete,
+    /// What the hits may take.
+    pub reserved: Reserved,
 }
 
 /// Searches in Vespa.
@@ -34,6 +43,8 @@ pub struct Retrieval<'a> {
     pub vespa: &'a VespaClient,
     /// Makes vectors of questions, if there is one.
     pub embedder: Option<&'a Embedder>,
+    /// What searches share.
+    pub memory: &'a SearchMemory,
     /// What is searched for.
     pub input: &'a SearchInput,
     /// Where: live syncs only (DEL-3).
@@ -51,61 +62,95 @@ enum NoMeaning {
     Vespa(#[from] VespaError),
 }
 
+/// Hits, and what is left out of them.
+struct Answered {
+    hits: Vec<Hit>,
+    incomplete: Incomplete,
+}
+
 impl Retrieval<'_> {
     /// The hits of the page that was asked for.
     ///
     /// # Errors
-    /// 503 if Vespa, or for a search by meaning alone the embedder, can't be asked.
+    /// 503 if Vespa, or for a search by meaning alone the embedder, can't be asked, or too many large searches run.
     pub async fn run(self) -> Result<Retrieved, Problem> {
-        match (strategy(self.input.strategy, self.embedder), self.embedder) {
-            (RetrievalStrategy::Semantic, Some(embedder)) => self.by_meaning(embedder).await,
-            (RetrievalStrategy::Hybrid, Some(embedder)) => self.by_both(embedder).await,
-            (RetrievalStrategy::Keyword, _) | (_, None) => self.by_keywords().await,
+        let ranked_by = strategy(self.input.strategy, self.embedder);
+        let depth = match ranked_by {
+            RetrievalStrategy::Hybrid => depth_of(self.wanted()).saturating_mul(2),
+            RetrievalStrategy::Keyword | RetrievalStrategy::Semantic => self.input.limit,
+        };
+        let reserved = self.memory.for_hits(depth.max(self.input.limit)).await?;
+        let (Answered { hits, incomplete }, ranked_by) = match (ranked_by, self.embedder) {
+            (RetrievalStrategy::Semantic, Some(embedder)) => (self.by_meaning(embedder, &reserved).await?, ranked_by),
+            (RetrievalStrategy::Hybrid, Some(embedder)) => self.by_both(embedder, &reserved).await?,
+            (RetrievalStrategy::Keyword, _) | (_, None) => {
+                (self.by_keywords(&reserved).await?, RetrievalStrategy::Keyword)
+            }
+        };
+        let embeds = ranked_by != RetrievalStrategy::Keyword;
+        let said = Incomplete {
+            strategy: ranked_by != self.input.strategy,
+            question: embeds && self.input.text.chars().count() > MAX_INPUT_CHARS,
+            ..Incomplete::default()
+        };
+        Ok(Retrieved { hits, ranked_by, incomplete: incomplete.or(said), reserved })
+    }
+
+    fn wanted(&self) -> u32 {
+        self.input.limit.saturating_add(self.input.offset)
+    }
+
+    async fn by_keywords(&self, reserved: &Reserved) -> Result<Answered, Problem> {
+        let (limit, offset) = (self.input.limit, self.input.offset);
+        self.ask(self.words(), limit, offset, reserved.bytes_of_each(1)).await.map_err(Problem::Search)
+    }
+
+    async fn by_meaning(&self, embedder: &Embedder, reserved: &Reserved) -> Result<Answered, Problem> {
+        match self.near(embedder, self.input.limit, self.input.offset, reserved.bytes_of_each(1)).await {
+            Ok(answered) => Ok(answered),
+            // A question without a direction is near to nothing.
+            Err(NoMeaning::NoVector) => Ok(Answered { hits: Vec::new(), incomplete: Incomplete::default() }),
+            Err(NoMeaning::Embedder(error)) => Err(Problem::Embedder(error)),
+            Err(NoMeaning::Vespa(error)) => Err(Problem::Search(error)),
         }
     }
 
-    async fn by_keywords(self) -> Result<Retrieved, Problem> {
-        let hits = self.ask(self.words(), self.input.limit, self.input.offset).await.map_err(Problem::Search)?;
-        Ok(Retrieved { hits: whole(hits), ranked_by: RetrievalStrategy::Keyword })
-    }
-
-    async fn by_meaning(self, embedder: &Embedder) -> Result<Retrieved, Problem> {
-        let hits = match self.near(embedder, self.input.limit, self.input.offset).await {
-            Ok(hits) => whole(hits),
-            // A question without a direction is near to nothing.
-            Err(NoMeaning::NoVector) => Vec::new(),
-            Err(NoMeaning::Embedder(error)) => return Err(Problem::Embedder(error)),
-            Err(NoMeaning::Vespa(error)) => return Err(Problem::Search(error)),
-        };
-        Ok(Retrieved { hits, ranked_by: RetrievalStrategy::Semantic })
-    }
-
-    async fn by_both(self, embedder: &Embedder) -> Result<Retrieved, Problem> {
+    async fn by_both(
+        &self,
+        embedder: &Embedder,
+        reserved: &Reserved,
+    ) -> Result<(Answered, RetrievalStrategy), Problem> {
         let (limit, offset) = (self.input.limit, self.input.offset);
-        let wanted = limit.saturating_add(offset);
-        let depth = depth_of(wanted);
-        let (words, meaning) = tokio::join!(self.ask(self.words(), depth, 0), self.near(embedder, depth, 0));
+        let depth = depth_of(self.wanted());
+        let bytes = reserved.bytes_of_each(2);
+        let words = self.ask(self.words(), depth, 0, bytes);
+        let (words, meaning) = tokio::join!(words, self.near(embedder, depth, 0, bytes));
         let words = words.map_err(Problem::Search)?;
         let meaning = match meaning {
             Ok(meaning) => meaning,
             Err(error) => {
                 note_fallback(&error);
-                if wanted > depth {
-                    return self.by_keywords().await;
+                if self.wanted() > depth {
+                    drop(words);
+                    return Ok((self.by_keywords(reserved).await?, RetrievalStrategy::Keyword));
                 }
-                let hits = page(whole(words).into_iter(), limit, offset);
-                return Ok(Retrieved { hits, ranked_by: RetrievalStrategy::Keyword });
+                let hits = page(words.hits.into_iter(), limit, offset);
+                let answered = Answered { hits, incomplete: words.incomplete };
+                return Ok((answered, RetrievalStrategy::Keyword));
             }
         };
-        let hits = fuse_hits(whole(words), whole(meaning), limit, offset);
-        Ok(Retrieved { hits, ranked_by: RetrievalStrategy::Hybrid })
+        let is_cut = self.wanted() > depth && [&words, &meaning].iter().any(|found| found.hits.len() >= index(depth));
+        let incomplete = words.incomplete.or(meaning.incomplete);
+        let incomplete = incomplete.or(Incomplete { ranking: is_cut, ..Incomplete::default() });
+        let hits = fuse_hits(words.hits, meaning.hits, limit, offset);
+        Ok((Answered { hits, incomplete }, RetrievalStrategy::Hybrid))
     }
 
     fn words(&self) -> Ranking {
         Ranking::Keywords(self.input.text.clone())
     }
 
-    async fn near(&self, embedder: &Embedder, limit: u32, offset: u32) -> Result<Hits, NoMeaning> {
+    async fn near(&self, embedder: &Embedder, limit: u32, offset: u32, bytes: usize) -> Result<Answered, NoMeaning> {
         let question = [&self.input.text];
         let embedding = embedder.embed(&question, PATIENCE);
         // Waiting for a turn counts as well.
@@ -113,13 +158,27 @@ impl Retrieval<'_> {
         let embedded = embedded.map_err(|_| EmbedderError::Unanswered(PATIENCE.total))??;
         let vector = embedded.into_iter().next().flatten();
         let vector: Embedding = vector.ok_or(NoMeaning::NoVector)?;
-        Ok(self.ask(Ranking::Meaning(vector), limit, offset).await?)
+        Ok(self.ask(Ranking::Meaning(vector), limit, offset, bytes).await?)
     }
 
-    async fn ask(&self, ranking: Ranking, limit: u32, offset: u32) -> Result<Hits, VespaError> {
+    /// Asks for so many hits; for fewer if they would take more than `bytes`.
+    async fn ask(&self, ranking: Ranking, limit: u32, offset: u32, bytes: usize) -> Result<Answered, VespaError> {
         let filter: Option<Filter> = self.input.filter.clone();
-        let request = SearchRequest { ranking, sync_ids: self.syncs.clone(), filter, limit, offset };
-        self.vespa.search(&request, VESPA_TIMEOUT).await
+        let (sync_ids, most_bytes) = (self.syncs.clone(), bytes.max(LEAST_ANSWER_BYTES));
+        let mut request = SearchRequest { ranking, sync_ids, filter, limit, offset, most_bytes };
+        loop {
+            match self.vespa.search(&request, VESPA_TIMEOUT).await {
+                Err(VespaError::TooLarge(_)) if request.limit > 1 => request.limit /= 2,
+                answered => {
+                    let Hits { hits, is_degraded } = answered?;
+                    if is_degraded {
+                        tracing::warn!("Vespa answered a search without looking everywhere");
+                    }
+                    let (coverage, size) = (is_degraded, request.limit < limit);
+                    return Ok(Answered { hits, incomplete: Incomplete { coverage, size, ..Incomplete::default() } });
+                }
+            }
+        }
     }
 }
 
@@ -153,13 +212,6 @@ fn fuse_hits(words: Vec<Hit>, meaning: Vec<Hit>, limit: u32, offset: u32) -> Vec
 
 fn page<T>(order: impl Iterator<Item = T>, limit: u32, offset: u32) -> Vec<T> {
     order.skip(index(offset)).take(index(limit)).collect()
-}
-
-fn whole(found: Hits) -> Vec<Hit> {
-    if found.is_degraded {
-        tracing::warn!("Vespa answered a search without looking everywhere");
-    }
-    found.hits
 }
 
 fn index(number: u32) -> usize {

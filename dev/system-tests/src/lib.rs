@@ -8,6 +8,7 @@ pub mod copies;
 mod facts;
 pub mod script;
 mod system;
+pub mod wide;
 
 pub use api::{Answer, Api};
 pub use checker::Checker;

@@ -19,6 +19,7 @@ mod deletion;
 mod exact;
 mod frozen_worker;
 mod gateway_lost;
+mod large_answers;
 mod meaning;
 mod traced;
 mod watched;

@@ -7,6 +7,7 @@ use rusqlite::types::Value as Sql;
 use serde_json::{Map, Value};
 
 use crate::document_id::DocumentId;
+use crate::linguistics::documents;
 use crate::schema::{DocType, EMBEDDING, Field, Kind, SYNC_ID, Struct};
 use crate::tensor::{Dimensions, Vector};
 use crate::text::illegal_code_point;
@@ -203,10 +204,27 @@ pub struct Prepared {
     pub sync_key: Option<String>,
     /// The type's columns, in the order of [`DocType::fields`].
     pub columns: Vec<Sql>,
-    /// The texts of the full-text index, in the order of [`crate::schema::indexed`].
-    pub texts: Vec<Sql>,
+    /// The words of the full-text index, in the order of [`crate::schema::indexed`].
+    pub words: Vec<Words>,
     /// The vector, if the document has one.
     pub embedding: Option<Vec<u8>>,
+}
+
+/// The words of a field, as the full-text index takes them.
+#[derive(Debug, Default)]
+pub struct Words {
+    /// With blanks between them.
+    pub text: String,
+    /// How many there are: the length of the field that BM25 goes by.
+    pub count: i64,
+}
+
+impl Words {
+    /// Of a text.
+    pub fn of(text: &str) -> Self {
+        let words = documents::words(text);
+        Self { text: words.join(" "), count: i64::try_from(words.len()).unwrap_or(i64::MAX) }
+    }
 }
 
 impl Prepared {
@@ -215,9 +233,10 @@ impl Prepared {
         let embedding = fields.remove(EMBEDDING).and_then(|value| stored(&value));
         let column = |field: &Field| fields.get(field.name).map_or(Sql::Null, to_sql);
         let columns = doc_type.fields().filter(|field| field.access.has_column()).map(column).collect();
-        let texts = crate::schema::indexed().map(column).collect();
+        let text = |field: &Field| fields.get(field.name).and_then(Value::as_str).unwrap_or_default();
+        let words = crate::schema::indexed().map(|field| Words::of(text(field))).collect();
         let sync_key = fields.get(SYNC_ID).and_then(Value::as_str).map(str::to_lowercase);
-        Self { doc_type, body: Value::Object(fields).to_string(), sync_key, columns, texts, embedding }
+        Self { doc_type, body: Value::Object(fields).to_string(), sync_key, columns, words, embedding }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod counters;
 pub mod document;
 pub mod document_id;
 pub mod http;
+pub mod linguistics;
 pub mod record;
 pub mod schema;
 pub mod selection;

@@ -59,6 +59,12 @@ pub enum Access {
     Indexed,
     /// `summary`, with `struct-field … { indexing: attribute }`: kept apart from the body, searched by member.
     StructAttribute,
+    /// `index` with BM25: matched by word, in no summary.
+    IndexedOnly,
+    /// `summary`: shown, never searched.
+    Summary,
+    /// None: only those who ask for the document see it.
+    Stored,
     /// `attribute | index` of a tensor: kept apart, in no summary.
     TensorAttribute,
     /// `input … | attribute`, outside the document: the value of another field, matched as a whole; can't be written.
@@ -78,7 +84,19 @@ impl Access {
 
     /// Whether the field is in the full-text index.
     pub fn is_indexed(self) -> bool {
-        matches!(self, Self::IndexedAttribute | Self::Indexed)
+        matches!(self, Self::IndexedAttribute | Self::Indexed | Self::IndexedOnly)
+    }
+}
+
+impl Access {
+    /// Whether a query can ask for the field at all.
+    pub fn is_searchable(self) -> bool {
+        !matches!(self, Self::Summary | Self::Stored)
+    }
+
+    /// Whether a hit shows the field.
+    pub fn is_shown(self) -> bool {
+        !matches!(self, Self::IndexedOnly | Self::Stored | Self::TensorAttribute | Self::Derived)
     }
 }
 
@@ -121,12 +139,17 @@ pub const CLUSTER: &str = "airweave";
 pub const SYNC_ID: &str = "airweave_system_metadata_sync_id";
 
 /// The fieldset `default`, which `userInput` searches.
-pub const DEFAULT_FIELDSET: [&str; 2] = ["name", "textual_representation"];
+pub const DEFAULT_FIELDSET: [&str; 3] = ["name", "textual_representation", "cjk_bigrams"];
+
+/// The fields whose BM25 the profile `keyword` adds up.
+pub const RANKED: [&str; 3] = DEFAULT_FIELDSET;
 
 /// The tensor field.
 pub const EMBEDDING: &str = "dense_embedding";
 
-use Access::{Attribute, Derived, Indexed, IndexedAttribute, StructAttribute, TensorAttribute};
+use Access::{
+    Attribute, Derived, Indexed, IndexedAttribute, IndexedOnly, Stored, StructAttribute, Summary, TensorAttribute,
+};
 use Kind::{Bool, Int, Long, Structs, Tensor, Text, TextArray};
 
 static BREADCRUMB: Struct = Struct { name: "breadcrumb", members: &["entity_id", "name", "entity_type"] };
@@ -135,13 +158,16 @@ const BASE: &[Field] = &[
     field("entity_id", Text, Attribute),
     field("name", Text, IndexedAttribute),
     field("textual_representation", Text, Indexed),
-    field("payload", Text, Indexed),
+    field("cjk_bigrams", Text, IndexedOnly),
+    field("payload", Text, Summary),
+    field("large_payload", Text, Stored),
+    field("large_payload_bytes", Int, Summary),
     field("created_at", Long, Attribute),
     field("updated_at", Long, Attribute),
     field("breadcrumbs", Structs(&BREADCRUMB), StructAttribute),
     field("web_url", Text, Attribute),
     field("url", Text, Attribute),
-    field("access_is_public", Bool, Attribute),
+    field("access_is_public", Bool, Summary),
     field("access_viewers", TextArray, Attribute),
     field(SYNC_ID, Text, Attribute),
     field("airweave_system_metadata_sync_job_id", Text, Attribute),
@@ -245,7 +271,8 @@ impl DocType {
             let Kind::Structs(of) = field.kind else { return None };
             return of.members.iter().find(|known| **known == member).map(|member| Searchable::Member(field, member));
         }
-        self.field(name).or_else(|| DERIVED.iter().find(|field| field.name == name)).map(Searchable::Field)
+        let field = self.field(name).or_else(|| DERIVED.iter().find(|field| field.name == name));
+        field.filter(|field| field.access.is_searchable()).map(Searchable::Field)
     }
 }
 

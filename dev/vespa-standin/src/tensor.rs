@@ -66,13 +66,14 @@ impl Vector {
             }
             content = rest.trim();
         }
-        let value: Value = content.parse().map_err(|_| {
+        let mut value: Value = content.parse().map_err(|_| {
             refuse("Expected a number, hex string, or a string starting by {, [ or tensor(...)".to_owned())
         })?;
         let count = values_of(&value).map_err(refuse)?.len();
-        if count != dimensions.count() {
-            return Err(refuse(wrong_count(content, count, dimensions.count())));
+        if count > dimensions.count() {
+            return Err(refuse(too_many(content, dimensions.count())));
         }
+        fill_up(&mut value, dimensions.count());
         Self::from_json(&value, dimensions).map_err(refuse)
     }
 
@@ -122,6 +123,17 @@ fn values_of(value: &Value) -> Result<&Vec<Value>, String> {
     }
 }
 
+/// A query's vector that is too short gets zeros behind it: nobody is told.
+fn fill_up(value: &mut Value, count: usize) {
+    let values = match value {
+        Value::Object(members) => members.get_mut("values"),
+        other => Some(other),
+    };
+    if let Some(Value::Array(values)) = values {
+        values.resize_with(count.max(values.len()), || Value::from(0));
+    }
+}
+
 fn number(value: &Value) -> Result<f32, String> {
     let parsed = match value {
         Value::Number(number) => f32::deserialize(number).ok(),
@@ -135,11 +147,7 @@ fn number(value: &Value) -> Result<f32, String> {
 }
 
 /// Where Vespa's parser stumbles over an array of the wrong length.
-fn wrong_count(text: &str, count: usize, expected: usize) -> String {
-    if count < expected {
-        let end = text.rfind(']').unwrap_or(text.len());
-        return format!("At value position {end}: Expected a ',' but got ']'");
-    }
+fn too_many(text: &str, expected: usize) -> String {
     let comma = text.match_indices(',').nth(expected - 1).map_or(text.len(), |(at, _)| at);
     format!("At value position {comma}: Expected a ']' but got ','")
 }
@@ -179,6 +187,7 @@ mod tests {
             assert_eq!(Vector::from_input(&form.to_string(), three()), Ok(expected.clone()), "{form}");
         }
         assert_eq!(Vector::from_input(" tensor<float>(x[3]):[1, -0.5, 2] ", three()), Ok(expected.clone()));
+        assert_eq!(Vector::from_input("[1, -0.5]", three()), Ok(vector(&[1.0, -0.5, 0.0])), "Vespa fills it up");
         assert_eq!(Vector::from_bytes(&expected.to_bytes()), Some(expected.clone()));
         assert_eq!(Vector::from_json(&expected.to_json(), three()), Ok(expected));
         assert_eq!(Vector::from_bytes(&[0; 7]), None);
@@ -204,7 +213,6 @@ mod tests {
     #[test]
     fn an_input_that_does_not_fit_is_refused_with_the_place() {
         for (input, text) in [
-            ("[1, 2]", "At value position 5: Expected a ',' but got ']'"),
             ("[1,2,3,4]", "At value position 6: Expected a ']' but got ','"),
             ("hello", "Expected a number, hex string"),
             ("tensor<float>(x[2]):[1,2]", "Got tensor with type string 'tensor<float>(x[2])'"),

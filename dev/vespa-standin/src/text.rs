@@ -1,4 +1,4 @@
-//! Which characters a string field may hold, and how a query's text becomes words.
+//! Which characters a string field may hold.
 
 /// Whether Vespa takes the character in a string field or an id: no control characters but tab, newline and carriage
 /// return, no noncharacters. (It lets U+FDE0 to U+FDEF, U+FFFE and U+FFFF pass.)
@@ -14,9 +14,4 @@ pub fn is_text_character(character: char) -> bool {
 /// The first character that Vespa would refuse, as its message writes it.
 pub fn illegal_code_point(text: &str) -> Option<String> {
     text.chars().find(|c| !is_text_character(*c)).map(|c| format!("0x{:X}", u32::from(c)))
-}
-
-/// The words of a text: runs of letters and digits.
-pub fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

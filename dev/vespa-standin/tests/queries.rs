@@ -87,41 +87,135 @@ async fn lists_references_and_case() {
     assert_eq!(total("mime_type contains \"x\" or true", &[]).await, 10);
 }
 
-#[tokio::test]
-async fn words_are_found_by_stem_and_the_better_match_comes_first() {
-    let standin = Standin::start().await;
-    let put = async |id: &str, name: &str, text: &str| {
-        let fields = json!({"name": name, "textual_representation": text, "airweave_system_metadata_sync_id": SYNC_A});
-        standin.put("base_entity", id, fields).await;
-    };
-    put("once", "notes", "a deletion among many other words that say nothing of the matter at hand").await;
-    put("often", "deletion", "deletion deletion deletions").await;
-    put("never", "weather", "rain and wind").await;
-    put("both", "weather", "rain and a deletion").await;
-    let found = async |yql: &str, q: &str| {
-        let (status, answer) = standin.query(&[("yql", yql), ("q", q)]).await;
-        assert_eq!(status, 200, "{answer}");
-        let scores: Vec<f64> = answer["root"]["children"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|h| h["relevance"].as_f64().unwrap())
-            .collect();
+/// A shelf of texts, and what a question finds on it.
+struct Shelf(Standin);
+
+impl Shelf {
+    async fn new() -> Self {
+        let standin = Standin::start().await;
+        for (id, name, text) in [
+            ("once", "notes", "a deletion among many other words that say nothing of the matter at hand"),
+            ("often", "deletion", "deletion deletion deletions"),
+            ("never", "weather", "rain and wind"),
+            ("both", "weather", "rain and a deletion"),
+        ] {
+            let fields =
+                json!({"name": name, "textual_representation": text, "airweave_system_metadata_sync_id": SYNC_A});
+            standin.put("base_entity", id, fields).await;
+        }
+        Self(standin)
+    }
+
+    /// The ids, the best first; what the query was refused with.
+    async fn find(&self, condition: &str, question: &str) -> Result<Vec<String>, String> {
+        let yql = format!("select documentid from sources * where {condition}");
+        let (status, answer) = self.0.query(&[("yql", &yql), ("q", question)]).await;
+        if status != 200 {
+            assert_eq!(status, 400, "{answer}");
+            return Err(message(&answer).to_owned());
+        }
+        let children = answer["root"]["children"].as_array().cloned().unwrap_or_default();
+        let scores: Vec<f64> = children.iter().map(|hit| hit["relevance"].as_f64().unwrap()).collect();
         assert!(scores.is_sorted_by(|left, right| left >= right), "{scores:?}");
-        ids(&answer).iter().map(|id| id.rsplit(':').next().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    let any = "select documentid from sources * where userInput(@q)";
-    assert_eq!(found(any, "Deletions").await, ["often", "both", "once"]);
-    assert_eq!(found(any, "rain deletion").await.len(), 4);
-    let all = "select documentid from sources * where ({defaultIndex:\"default\", grammar:\"all\"}userInput(@q)) \
+        Ok(ids(&answer).iter().map(|id| id.rsplit(':').next().unwrap().to_owned()).collect())
+    }
+
+    async fn set(&self, condition: &str, question: &str) -> String {
+        let mut found = self.find(condition, question).await.unwrap();
+        found.sort();
+        found.join(" ")
+    }
+}
+
+const TOKENIZE: &str = "nonEmpty(({targetHits:10, defaultIndex:\"default\", grammar:\"tokenize\"}userInput(@q)))";
+const WEAK_AND: &str = "({targetHits:10, defaultIndex:\"default\", grammar:\"weakAnd\"}userInput(@q))";
+
+#[tokio::test]
+async fn words_are_found_as_they_are_and_the_better_match_comes_first() {
+    let shelf = Shelf::new().await;
+    assert_eq!(shelf.find("userInput(@q)", "Deletion").await.unwrap(), ["often", "both", "once"]);
+    assert_eq!(shelf.set("userInput(@q)", "deletions").await, "often", "no word is stemmed");
+    assert_eq!(shelf.set("userInput(@q)", "rain deletion").await, "both never often once");
+    let all = "({defaultIndex:\"default\", grammar:\"all\"}userInput(@q)) \
                and airweave_system_metadata_sync_id contains \"11111111-1111-4111-8111-111111111111\"";
-    assert_eq!(found(all, "rain deletion").await, ["both"]);
-    assert_eq!(found(any, "\"NOT (rain* OR\" - {}").await.len(), 2, "a text is never read as a query language");
-    let (status, answer) = standin.query(&[("yql", any), ("q", "!?")]).await;
-    assert_eq!(status, 400);
-    assert!(message(&answer).contains("Parsing '!?' only resulted in NullItem."), "{answer}");
-    let by_field = "select documentid from sources * where textual_representation contains \"rain and\"";
-    assert_eq!(found(by_field, "").await.len(), 2);
+    assert_eq!(shelf.set(all, "rain deletion").await, "both");
+    assert_eq!(shelf.set("textual_representation contains \"rain and\"", "").await, "both never");
+}
+
+/// What Vespa's parsers make of what a person types: `weakAnd` is a query language, `tokenize` takes words.
+#[tokio::test]
+async fn a_question_means_something_else_than_its_words_only_to_weak_and() {
+    let shelf = Shelf::new().await;
+    for (question, weak_and, tokenize) in [
+        ("rain", "both never", "both never"),
+        ("-rain", "often once", "both never"),
+        ("deletion -rain", "often once", "both never often once"),
+        ("name:weather", "both never", "both never"),
+        ("name:rain", "", "both never"),
+        ("textual_representation:weather", "", "both never"),
+        ("wind*", "", "never"),
+        ("rain_wind", "never", "both never"),
+        ("\"rain and wind\"", "never", "both never"),
+        ("(deletion) +rain", "both never often once", "both never often once"),
+        ("deletion rain wind!", "both never often once", "both never often once"),
+    ] {
+        assert_eq!(shelf.set(WEAK_AND, question).await, weak_and, "weakAnd {question}");
+        assert_eq!(shelf.set(TOKENIZE, question).await, tokenize, "tokenize {question}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_without_words_is_refused_or_finds_everything() {
+    let shelf = Shelf::new().await;
+    for question in ["!?", "½", "①²", "-", "«»"] {
+        let refused = shelf.find(TOKENIZE, question).await.unwrap_err();
+        assert!(refused.ends_with("Empty composite operator (WEAKAND) inside nonEmpty()"), "{refused}");
+        let open = TOKENIZE.replace("nonEmpty", "");
+        assert_eq!(shelf.set(&open, question).await, "both never often once", "nobody asked for all of them");
+        let refused = shelf.find(WEAK_AND, question).await.unwrap_err();
+        assert!(refused.ends_with(&format!("Parsing '{question}' only resulted in NullItem.")), "{refused}");
+    }
+    let refused = shelf.find("({grammar:\"web\"}userInput(@q))", "rain").await.unwrap_err();
+    assert!(refused.contains("'web' is not spoken"), "{refused}");
+}
+
+/// Computed by hand: `ln(1 + (N - n + 0.5) / (n + 0.5)) * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / average))`.
+#[tokio::test]
+async fn scores_are_those_of_vespas_bm25() {
+    let standin = Standin::start().await;
+    for (id, text) in [("a", "apple apple pear"), ("b", "apple"), ("c", "plum plum plum plum plum")] {
+        standin.put("base_entity", id, json!({"textual_representation": text})).await;
+    }
+    // Another type has statistics of its own.
+    standin.put("web_entity", "w", json!({"textual_representation": "apple"})).await;
+    let yql = format!("select documentid from sources base_entity where {TOKENIZE}");
+    let scores = async |question: &str| -> Vec<(String, f64)> {
+        let (status, answer) = standin.query(&[("yql", &yql), ("q", question)]).await;
+        assert_eq!(status, 200, "{answer}");
+        let hits = answer["root"]["children"].as_array().unwrap();
+        let id = |hit: &Value| hit["id"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+        hits.iter().map(|hit| (id(hit), hit["relevance"].as_f64().unwrap())).collect()
+    };
+    let expect = |found: &[(String, f64)], expected: &[(&str, f64)]| {
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for ((id, score), (expected_id, expected_score)) in found.iter().zip(expected) {
+            assert_eq!(id, expected_id);
+            assert!((score - expected_score).abs() < 1e-9, "{found:?} {expected:?}");
+        }
+    };
+    let idf = |frequency: f64| (1.0 + (3.0 - frequency + 0.5) / (frequency + 0.5)).ln();
+    let weight = |count: f64, length: f64| count * 2.2 / (count + 1.2 * (0.25 + 0.75 * length / 3.0));
+    expect(&scores("apple").await, &[("a", idf(2.0) * weight(2.0, 3.0)), ("b", idf(2.0) * weight(1.0, 1.0))]);
+    expect(&scores("plum pear").await, &[("c", idf(1.0) * weight(5.0, 5.0)), ("a", idf(1.0) * weight(1.0, 3.0))]);
+    // A word that most documents have still counts for them, and what is removed or written again counts once.
+    standin.put("base_entity", "c", json!({"textual_representation": "apple plum plum plum plum"})).await;
+    standin.put("base_entity", "d", json!({"textual_representation": "apple"})).await;
+    standin.delete("/document/v1/airweave/base_entity/docid/d").await;
+    let found = scores("apple").await;
+    let weight = |count: f64, length: f64| count * 2.2 / (count + 1.2 * (0.25 + 0.75 * length / 3.0));
+    let idf = idf(3.0);
+    expect(&found, &[("a", idf * weight(2.0, 3.0)), ("b", idf * weight(1.0, 1.0)), ("c", idf * weight(1.0, 5.0))]);
+    assert!(found.iter().all(|(_, score)| *score > 0.1), "{found:?}");
 }
 
 #[tokio::test]
@@ -161,7 +255,7 @@ async fn groups_count_documents_by_value() {
     assert_eq!(list["children"][1]["fields"]["count()"], 5);
     let (_, answer) = standin.query(&[("yql", &yql.replace("10000", "1"))]).await;
     assert_eq!(answer["root"]["children"][0]["children"][0]["children"].as_array().unwrap().len(), 1);
-    assert_eq!(standin.query(&[("yql", &yql.replace("10000", "10001"))]).await.0, 400);
+    assert_eq!(standin.query(&[("yql", &yql.replace("10000", "1000001"))]).await.0, 400);
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ async fn a_query_that_can_t_be_answered_is_refused_in_vespas_words() {
              of type tensor<float>(x[2]): At value position 5: Expected a ']' but got ','",
         ),
         (near(1), input("hello"), 400, "Expected a number, hex string"),
-        ("true".to_owned(), input("[1]"), 400, "At value position 2: Expected a ',' but got ']'"),
+        ("true".to_owned(), input("[1, 2, 3]"), 400, "At value position 5: Expected a ']' but got ','"),
         (near(1), profile("nosuch"), 400, "No profile named 'nosuch' exists in schemas [base_entity"),
         (near(1), profile("keyword"), 500, "Expected 'query(q_embedding)' to be a tensor, but it is a string"),
         (
@@ -186,6 +186,8 @@ async fn a_query_that_can_t_be_answered_is_refused_in_vespas_words() {
         assert_eq!(answered, status, "{filter}: {answer}");
         assert!(message(&answer).contains(text), "{filter}: {answer}");
     }
+    let (status, answer) = ask(&standin, &near(1), &input("[1]")).await;
+    assert_eq!(status, 200, "one that is too short is filled up: {answer}");
     let yql = "select * from sources * where true";
     let (status, answer) = standin.query(&[("yql", yql), ("ranking.profile", "nosuch")]).await;
     assert_eq!(status, 400);

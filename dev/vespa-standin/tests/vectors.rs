@@ -143,12 +143,18 @@ async fn a_folder_of_the_first_version_is_brought_up_to_date() {
     standin.put("base_entity", "a", fields.clone()).await;
     let folder = standin.stop().await;
     let database = rusqlite::Connection::open(folder.path().join("documents.sqlite")).unwrap();
-    let back = "DROP TABLE embedding; ALTER TABLE document DROP COLUMN breadcrumbs; PRAGMA user_version = 1;";
+    let back = "DROP TABLE embedding; ALTER TABLE document DROP COLUMN breadcrumbs; DROP TABLE words_instance;
+        DROP TABLE words; DROP TABLE word_count; DROP TABLE word_total;
+        CREATE VIRTUAL TABLE words USING fts5(name, textual_representation, payload, content='',
+            contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2');
+        PRAGMA user_version = 1;";
     database.execute_batch(back).unwrap();
     drop(database);
     let standin = Standin::with_dimensions(folder, three()).await;
     assert_eq!(standin.get(PATH).await.1["fields"], fields);
     let yql = "select documentid from sources * where breadcrumbs contains sameElement(name contains \"folder\")";
     assert_eq!(specifics(&standin.query(&[("yql", yql)]).await.1), ["a"]);
-    standin.put("base_entity", "b", json!({"dense_embedding": [1, 2, 3]})).await;
+    standin.put("base_entity", "b", json!({"name": "n", "dense_embedding": [1, 2, 3]})).await;
+    let yql = "select documentid from sources * where userInput(\"n\")";
+    assert_eq!(specifics(&standin.query(&[("yql", yql)]).await.1).len(), 2, "words are found as before");
 }

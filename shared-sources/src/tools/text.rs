@@ -12,7 +12,7 @@ pub(crate) fn searchable(mut text: String) -> String {
     if text.contains(is_refused) { text.replace(is_refused, " ") } else { text }
 }
 
-/// Longest value of a field, bytes. Every chunk of an entity's text carries all its fields.
+/// Longest value of a field, bytes. An answer of a search carries the fields of many entities.
 const MAX_VALUE_BYTES: usize = 8 * 1024;
 /// Where there are more bytes of fields than this, or of text, which makes many chunks, values are shorter.
 const MANY_BYTES: usize = 128 * 1024;

@@ -5,7 +5,7 @@ const MAX_INPUTS: usize = 32;
 /// Characters in one request, so that it stays far below every limit on tokens.
 const MAX_REQUEST_CHARS: usize = 64_000;
 /// Characters of one input; what is longer is cut. Chunks are shorter, a question may not be.
-const MAX_INPUT_CHARS: usize = 2_000;
+pub const MAX_INPUT_CHARS: usize = 2_000;
 
 /// The text without blanks around it, cut to what one input may hold.
 pub(super) fn cut(text: &str) -> &str {

@@ -19,8 +19,10 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 const STREAM_WINDOW_BYTES: u32 = 2 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
-/// Vespa's limit on groups in one answer, unless its query profile raises it.
-const DEFAULT_MAX_GROUPS: u64 = 10_000;
+/// The limit on groups in one answer that deploy/vespa's query profile sets; without it Vespa's own is 10 000.
+const DEFAULT_MAX_GROUPS: u64 = 1_000_000;
+/// No answer that is read into memory is larger.
+const MOST_ANSWER_BYTES: usize = 512 << 20;
 
 /// A client of one Vespa container cluster. Cheap to clone; clones share the connection.
 #[derive(Debug, Clone)]
@@ -28,6 +30,7 @@ pub struct VespaClient {
     http: Client,
     base_url: Url,
     pub(super) max_groups: u64,
+    pub(super) dimensions: Option<u32>,
 }
 
 /// Settings of a [`VespaClient`] that have defaults.
@@ -36,6 +39,7 @@ pub struct VespaBuilder {
     base_url: Url,
     is_http1: bool,
     max_groups: u64,
+    dimensions: Option<u32>,
 }
 
 impl VespaBuilder {
@@ -46,11 +50,18 @@ impl VespaBuilder {
         self
     }
 
-    /// How many syncs [`VespaClient::sync_ids`] lists at most (10 000). More need `grouping.globalMaxGroups` raised in
-    /// the application's query profile, as deploy/vespa does.
+    /// How many syncs [`VespaClient::sync_ids`] lists at most: a million, as deploy/vespa's query profile allows.
     #[must_use]
     pub const fn max_groups(mut self, max_groups: u64) -> Self {
         self.max_groups = max_groups;
+        self
+    }
+
+    /// How many numbers the schema's vectors have. A search with a vector of another size is refused before it is sent:
+    /// Vespa would fill up one that is too short.
+    #[must_use]
+    pub const fn dimensions(mut self, dimensions: u32) -> Self {
+        self.dimensions = Some(dimensions);
         self
     }
 
@@ -95,7 +106,7 @@ impl VespaBuilder {
         if !base_url.path().ends_with('/') {
             base_url.set_path(&format!("{}/", base_url.path()));
         }
-        Ok(VespaClient { http, base_url, max_groups: self.max_groups })
+        Ok(VespaClient { http, base_url, max_groups: self.max_groups, dimensions: self.dimensions })
     }
 }
 
@@ -111,7 +122,8 @@ impl VespaClient {
     /// A client whose settings differ from the defaults.
     #[must_use]
     pub fn builder(base_url: &Url) -> VespaBuilder {
-        VespaBuilder { base_url: base_url.clone(), is_http1: false, max_groups: DEFAULT_MAX_GROUPS }
+        let max_groups = DEFAULT_MAX_GROUPS;
+        VespaBuilder { base_url: base_url.clone(), is_http1: false, max_groups, dimensions: None }
     }
 
     /// Whether Vespa says of itself that it is up.
@@ -132,14 +144,24 @@ impl VespaClient {
     }
 
     /// Sends a query and returns the body of a 200.
-    pub(super) async fn query(&self, mut query: Value, timeout: Duration) -> Result<Vec<u8>, VespaError> {
+    pub(super) async fn query(&self, query: Value, timeout: Duration) -> Result<Vec<u8>, VespaError> {
+        self.query_of_at_most(MOST_ANSWER_BYTES, query, timeout).await
+    }
+
+    /// The same; an answer of more than so many bytes is let go of.
+    pub(super) async fn query_of_at_most(
+        &self,
+        most_bytes: usize,
+        mut query: Value,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, VespaError> {
         if let Some(fields) = query.as_object_mut() {
             // The defaults, half a second and "soft", turn a slow node into a partial answer with status 200.
             fields.insert("timeout".to_owned(), Value::String(millis(timeout)));
             fields.insert("ranking.softtimeout.enable".to_owned(), Value::Bool(false));
         }
         let request = self.http.post(self.url("search/")?).json(&query);
-        exchange(request, timeout, timeout + WIRE_MARGIN).await
+        exchange_at_most(most_bytes, request, timeout, timeout + WIRE_MARGIN).await
     }
 
     /// A request for one document that Vespa ends after `timeout`, and refuses (412) if the id carries a condition that
@@ -150,11 +172,27 @@ impl VespaClient {
         id: &StoredId,
         timeout: Duration,
     ) -> Result<RequestBuilder, VespaError> {
+        Ok(self.http.request(method, self.document_url(id, timeout)?))
+    }
+
+    /// A request for these fields of a document: `type:field,field`.
+    pub(super) fn fields_request(
+        &self,
+        id: &StoredId,
+        fields: &str,
+        timeout: Duration,
+    ) -> Result<RequestBuilder, VespaError> {
+        let mut url = self.document_url(id, timeout)?;
+        url.query_pairs_mut().append_pair("fieldSet", fields);
+        Ok(self.http.get(url))
+    }
+
+    fn document_url(&self, id: &StoredId, timeout: Duration) -> Result<Url, VespaError> {
         let mut url = self.url(&id.path())?;
         url.query_pairs_mut()
             .append_pair("timeout", &millis(timeout))
             .extend_pairs(id.condition().map(|condition| ("condition", condition)));
-        Ok(self.http.request(method, url))
+        Ok(url)
     }
 
     fn url(&self, path: &str) -> Result<Url, VespaError> {
@@ -169,11 +207,27 @@ pub(super) async fn exchange(
     timeout: Duration,
     deadline: Duration,
 ) -> Result<Vec<u8>, VespaError> {
+    exchange_at_most(MOST_ANSWER_BYTES, request, timeout, deadline).await
+}
+
+async fn exchange_at_most(
+    most_bytes: usize,
+    request: RequestBuilder,
+    timeout: Duration,
+    deadline: Duration,
+) -> Result<Vec<u8>, VespaError> {
     let to_error = |error: reqwest::Error| VespaError::from_transport(&error, timeout);
-    let answer = request.timeout(deadline).send().await.map_err(to_error)?;
+    let mut answer = request.timeout(deadline).send().await.map_err(to_error)?;
     let status = answer.status().as_u16();
-    let body = answer.bytes().await.map_err(to_error)?;
-    if status == 200 { Ok(body.into()) } else { Err(VespaError::from_status(status, &body)) }
+    let announced = answer.content_length().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
+    let mut body = Vec::with_capacity(announced.min(most_bytes));
+    while let Some(piece) = answer.chunk().await.map_err(to_error)? {
+        if body.len().saturating_add(piece.len()) > most_bytes {
+            return Err(VespaError::TooLarge(most_bytes));
+        }
+        body.extend_from_slice(&piece);
+    }
+    if status == 200 { Ok(body) } else { Err(VespaError::from_status(status, &body)) }
 }
 
 /// Vespa's form of a duration; never 0, which it would read as "none left".

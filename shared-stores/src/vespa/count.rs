@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::try_join_all;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 use shared_models::{DocumentType, SyncId};
 
-use super::answer::{Answer, all_types};
+use super::answer::{Answer, Unread, all_types};
 use super::{VespaClient, VespaError};
 
 /// A number of documents that came out of a complete answer; nothing else can make one.
@@ -72,7 +73,7 @@ impl VespaClient {
         let yql = format!(
             "select documentid from sources {sources} where airweave_system_metadata_sync_id contains \"{sync}\" limit 0"
         );
-        let answer = Answer::read(&self.query(json!({ "yql": yql }), timeout).await?)?;
+        let answer = Answer::<Unread>::read(&self.query(json!({ "yql": yql }), timeout).await?)?;
         answer.check_complete(types)?;
         Ok(Count(answer.total()?))
     }
@@ -83,26 +84,62 @@ impl VespaClient {
     /// As [`VespaClient::count`].
     pub async fn sync_ids(&self, timeout: Duration) -> Result<SyncCensus, VespaError> {
         let max = self.max_groups;
+        let answered = match self.groups(max, timeout).await {
+            // Another application package, whose query profile doesn't raise the limit: the list is cut, and says so.
+            Err(VespaError::Rejected { status: 400, message }) if message.contains(GROUPS_LIMIT) => {
+                self.groups(max.min(USUAL_MAX_GROUPS), timeout).await.map(|answer| (answer, USUAL_MAX_GROUPS))
+            }
+            answered => answered.map(|answer| (answer, max)),
+        };
+        let (answer, max) = answered?;
+        answer.check_complete(DocumentType::ALL.len())?;
+        census(&answer, max)
+    }
+
+    async fn groups(&self, max: u64, timeout: Duration) -> Result<Answer<GroupRoot>, VespaError> {
         let yql = format!(
             "select documentid from sources {} where true limit 0 | \
              all(group(airweave_system_metadata_sync_id) max({max}) each(output(count())))",
             all_types()
         );
-        let answer = Answer::read(&self.query(json!({ "yql": yql }), timeout).await?)?;
-        answer.check_complete(DocumentType::ALL.len())?;
-        census(&answer, max)
+        Answer::read(&self.query(json!({ "yql": yql }), timeout).await?)
     }
 }
 
-fn census(answer: &Answer, max: u64) -> Result<SyncCensus, VespaError> {
+/// What Vespa says to more groups than its limit `grouping.globalMaxGroups`.
+const GROUPS_LIMIT: &str = "number of groups and summaries in grouping query exceeds";
+/// That limit where nobody has raised it.
+const USUAL_MAX_GROUPS: u64 = 10_000;
+
+#[derive(Debug, Deserialize)]
+struct GroupRoot {
+    #[serde(default)]
+    children: Vec<GroupList>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GroupList {
+    #[serde(default)]
+    children: Vec<Group>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    value: String,
+    fields: GroupFields,
+}
+
+#[derive(Debug, Deserialize)]
+struct GroupFields {
+    #[serde(rename = "count()")]
+    count: u64,
+}
+
+fn census(answer: &Answer<GroupRoot>, max: u64) -> Result<SyncCensus, VespaError> {
     let mut census = SyncCensus::default();
     let mut groups: u64 = 0;
-    let lists = answer.children().iter().flat_map(children_of);
-    for group in lists.flat_map(children_of) {
-        let count = group.pointer("/fields/count()").and_then(Value::as_u64);
-        let (Some(count), Some(value)) = (count, group.get("value").and_then(Value::as_str)) else {
-            return Err(VespaError::Malformed("group".to_owned()));
-        };
+    let lists = answer.children().iter().flat_map(|root| &root.children);
+    for Group { value, fields: GroupFields { count } } in lists.flat_map(|list| &list.children) {
         groups += 1;
         match exact_sync(value) {
             Some(sync) => *census.syncs.entry(sync).or_default() += count,
@@ -120,8 +157,4 @@ fn census(answer: &Answer, max: u64) -> Result<SyncCensus, VespaError> {
 /// The sync whose documents a query by this value's sync finds: Vespa ignores case, but not how a UUID is written.
 fn exact_sync(value: &str) -> Option<SyncId> {
     value.parse().ok().filter(|sync: &SyncId| sync.to_string().eq_ignore_ascii_case(value))
-}
-
-fn children_of(value: &Value) -> impl Iterator<Item = &Value> {
-    value.get("children").and_then(Value::as_array).into_iter().flatten()
 }

@@ -50,6 +50,9 @@ pub enum VespaError {
     /// The answer isn't what Vespa is documented to answer.
     #[error("Vespa's answer is malformed: {0}")]
     Malformed(String),
+    /// The answer is longer than so many bytes, and was let go of.
+    #[error("Vespa's answer has more than {0} bytes")]
+    TooLarge(usize),
     /// A complete-looking answer that doesn't cover every document asked for. It is never turned into a number.
     #[error("Vespa's answer cannot be trusted: {0}")]
     Untrustworthy(String),
@@ -66,7 +69,7 @@ impl VespaError {
             | Self::FeedBlocked
             | Self::Malformed(_)
             | Self::Untrustworthy(_) => true,
-            Self::Setup(_) | Self::Rejected { .. } => false,
+            Self::Setup(_) | Self::TooLarge(_) | Self::Rejected { .. } => false,
         }
     }
 
@@ -77,7 +80,7 @@ impl VespaError {
         match self {
             Self::Setup(_) | Self::Overloaded | Self::FeedBlocked | Self::Rejected { .. } => false,
             Self::Unavailable { how, .. } => !matches!(how, Unreachable::Connect),
-            Self::Unanswered(_) | Self::Malformed(_) | Self::Untrustworthy(_) => true,
+            Self::Unanswered(_) | Self::Malformed(_) | Self::TooLarge(_) | Self::Untrustworthy(_) => true,
         }
     }
 
@@ -92,6 +95,7 @@ impl VespaError {
             Self::FeedBlocked => "vespa_feed_blocked",
             Self::Rejected { .. } => "vespa_rejected",
             Self::Malformed(_) => "vespa_malformed",
+            Self::TooLarge(_) => "vespa_too_large",
             Self::Untrustworthy(_) => "vespa_untrustworthy",
         }
     }

@@ -121,6 +121,14 @@ impl NumberField {
             Self::ChunkIndex => 0,
         }
     }
+
+    /// The greatest value that a document can have: the end of year 9999, and the largest `int` of Vespa.
+    const fn most(self) -> i64 {
+        match self {
+            Self::CreatedAt | Self::UpdatedAt => 253_402_300_799,
+            Self::ChunkIndex => 2_147_483_647,
+        }
+    }
 }
 
 impl BreadcrumbField {
@@ -134,26 +142,84 @@ impl BreadcrumbField {
 }
 
 impl Filter {
-    /// The filter as a condition that can stand in any place of a `where` clause.
+    /// The filter as what follows the list of syncs: ` and …`.
+    pub(super) fn to_conjunction(&self) -> String {
+        self.conjuncts().into_iter().map(|part| format!(" and {part}")).collect()
+    }
+
+    /// The filter as a condition that can stand in any place of a `where` clause. Vespa parses on a small stack, so there
+    /// are no more brackets in each other than it takes.
     pub(super) fn to_yql(&self) -> String {
+        match self.open() {
+            Open::Single(text) => text,
+            Open::Joined(text) => format!("({text})"),
+        }
+    }
+
+    /// The filter without brackets around it.
+    fn open(&self) -> Open {
         match self {
-            Self::All(parts) => joined(parts, " and ", "true"),
-            Self::Any(parts) => joined(parts, " or ", "false"),
-            // Older versions refuse a negation that stands alone.
-            Self::Not(part) => format!("(true and !({}))", part.to_yql()),
-            Self::Text(field, test) => test.to_yql(field.attribute()),
-            Self::OneOf(field, texts) => one_of(field.attribute(), texts),
-            Self::Number(field, bounds) => within(*field, *bounds),
-            Self::Breadcrumb(tests) => breadcrumb(tests),
+            Self::All(parts) => match &parts[..] {
+                [] => Open::Single("true".to_owned()),
+                [part] => part.open(),
+                _ => conjunction(self.conjuncts()),
+            },
+            Self::Any(parts) => match &parts[..] {
+                [] => Open::Single("false".to_owned()),
+                [part] => part.open(),
+                parts => Open::Joined(parts.iter().map(Self::to_yql).collect::<Vec<_>>().join(" or ")),
+            },
+            Self::Not(part) => match &**part {
+                Self::Not(same) => same.open(),
+                _ => conjunction(self.conjuncts()),
+            },
+            Self::Text(field, test) => Open::Single(test.to_yql(field.attribute())),
+            Self::OneOf(field, texts) => Open::Single(one_of(field.attribute(), texts)),
+            Self::Number(field, bounds) => Open::Single(within(*field, *bounds)),
+            Self::Breadcrumb(tests) => Open::Single(breadcrumb(tests)),
+        }
+    }
+
+    /// Conditions of which all must hold: positive ones, and negations as `!(…)`.
+    fn conjuncts(&self) -> Vec<String> {
+        match self {
+            Self::All(parts) if !parts.is_empty() => parts.iter().flat_map(Self::conjuncts).collect(),
+            Self::Not(part) => match &**part {
+                Self::Not(same) => same.conjuncts(),
+                part => vec![format!("!({})", part.open().into_text())],
+            },
+            other => vec![other.to_yql()],
         }
     }
 }
 
-fn joined(parts: &[Filter], by: &str, none: &str) -> String {
-    match parts {
-        [] => none.to_owned(),
-        [part] => part.to_yql(),
-        parts => format!("({})", parts.iter().map(Filter::to_yql).collect::<Vec<_>>().join(by)),
+/// A condition that needs brackets only where it is joined to others.
+enum Open {
+    /// One that needs none.
+    Single(String),
+    /// Several with `and` or `or` between them.
+    Joined(String),
+}
+
+impl Open {
+    fn into_text(self) -> String {
+        match self {
+            Self::Single(text) | Self::Joined(text) => text,
+        }
+    }
+}
+
+/// Older versions refuse a negation that stands alone.
+fn conjunction(mut parts: Vec<String>) -> Open {
+    if parts.iter().all(|part| part.starts_with("!(")) {
+        parts.insert(0, "true".to_owned());
+    }
+    match (parts.len(), parts.pop()) {
+        (1, Some(only)) => Open::Single(only),
+        (_, last) => {
+            parts.extend(last);
+            Open::Joined(parts.join(" and "))
+        }
     }
 }
 
@@ -179,15 +245,14 @@ fn one_of(field: &str, texts: &[String]) -> String {
 }
 
 fn within(field: NumberField, Bounds { from, to }: Bounds) -> String {
-    let (name, least) = (field.attribute(), field.least());
-    match (from, to) {
-        (None, None) => format!("{name} >= {least}L"),
-        (Some(from), None) => format!("{name} >= {}L", from.max(least)),
-        (from, Some(to)) => match from.unwrap_or(least).max(least) {
-            from if from > to => "false".to_owned(),
-            from if from == to => format!("{name} = {to}L"),
-            from => format!("range({name}, {from}L, {to}L)"),
-        },
+    let (name, least, most) = (field.attribute(), field.least(), field.most());
+    let from = from.unwrap_or(least).max(least);
+    match to.filter(|to| *to < most) {
+        _ if from > most => "false".to_owned(),
+        None => format!("{name} >= {from}L"),
+        Some(to) if from > to => "false".to_owned(),
+        Some(to) if from == to => format!("{name} = {to}L"),
+        Some(to) => format!("range({name}, {from}L, {to}L)"),
     }
 }
 

@@ -27,7 +27,7 @@ fn conditions_become_yql() {
         Filter::Any(vec![Filter::All(vec![name(is("x")), Filter::Not(Box::new(sync))]), name(contains("a.b"))]);
     assert_eq!(
         filter.to_yql(),
-        "((name_exact contains \"x\" and (true and !(airweave_system_metadata_sync_id in (\"a\", \"b\")))) or \
+        "((name_exact contains \"x\" and !(airweave_system_metadata_sync_id in (\"a\", \"b\"))) or \
          name_exact matches \"a\\\\.b\")"
     );
     let crumb = vec![(BreadcrumbField::Name, contains("x")), (BreadcrumbField::EntityId, is("1"))];
@@ -35,6 +35,46 @@ fn conditions_become_yql() {
         Filter::Breadcrumb(crumb).to_yql(),
         "breadcrumbs contains sameElement(name matches \"x\", entity_id contains \"1\")"
     );
+}
+
+#[test]
+fn no_more_brackets_stand_in_each_other_than_there_are_turns_between_and_or_and_not() {
+    let one = || name(is("x"));
+    let not = |filter| Filter::Not(Box::new(filter));
+    assert_eq!(not(one()).to_yql(), "(true and !(name_exact contains \"x\"))");
+    assert_eq!(not(one()).to_conjunction(), " and !(name_exact contains \"x\")", "the list of syncs is positive");
+    assert_eq!(not(not(one())).to_yql(), one().to_yql());
+    let both = Filter::All(vec![not(one()), Filter::All(vec![not(Filter::Any(vec![one(), one()])), one()])]);
+    let x = "name_exact contains \"x\"";
+    assert_eq!(both.to_yql(), format!("(!({x}) and !({x} or {x}) and {x})"));
+    assert_eq!(both.to_conjunction(), format!(" and !({x}) and !({x} or {x}) and {x}"));
+    assert_eq!(Filter::Any(vec![not(one()), one()]).to_yql(), format!("((true and !({x})) or {x})"));
+    let deepest =
+        (0..8).fold(one(), |inner, _| Filter::All(vec![one(), Filter::Any(vec![one(), not(inner)]), not(one())]));
+    assert_eq!(depth(&deepest.to_yql()), 24 + 1);
+}
+
+/// How many brackets stand in each other; the texts have none.
+fn depth(yql: &str) -> usize {
+    let depths = yql.chars().scan(0_usize, |depth, c| {
+        match c {
+            '(' => *depth += 1,
+            ')' => *depth -= 1,
+            _ => {}
+        }
+        Some(*depth)
+    });
+    depths.max().unwrap()
+}
+
+#[test]
+fn a_bound_that_no_int_holds_is_none() {
+    let chunk = |from, to| Filter::Number(NumberField::ChunkIndex, Bounds { from, to }).to_yql();
+    let field = "airweave_system_metadata_chunk_index";
+    assert_eq!(chunk(Some(3), Some(3_000_000_000)), format!("{field} >= 3L"));
+    assert_eq!(chunk(Some(3_000_000_000), None), "false");
+    assert_eq!(chunk(Some(3_000_000_000), Some(3_000_000_000)), "false");
+    assert_eq!(chunk(None, Some(i64::MAX)), format!("{field} >= 0L"));
 }
 
 #[test]

@@ -58,6 +58,18 @@ impl StoredId {
         Some(Self { namespace, document_type, location, specific, only_of: None })
     }
 
+    /// Its type.
+    pub(super) const fn document_type(&self) -> DocumentType {
+        self.document_type
+    }
+
+    /// The id of the entity's first chunk, if this is an id of ours: its last part is the chunk's number.
+    pub(super) fn first_chunk(&self) -> Option<Self> {
+        let (entity, number) = self.specific.rsplit_once('.')?;
+        number.parse::<u32>().ok().filter(|_| self.location == Location::None)?;
+        Some(Self { specific: format!("{entity}.0"), ..self.clone() })
+    }
+
     /// The same id, listed for a purge of `sync`.
     pub(super) fn listed_for(mut self, sync: SyncId) -> Self {
         let is_scoped = self.specific.strip_prefix(&sync.to_string()).is_some_and(|rest| rest.starts_with('.'));
@@ -128,6 +140,15 @@ mod tests {
             assert_eq!(id.to_string(), full);
             assert_eq!(id.path(), path);
         }
+    }
+
+    #[test]
+    fn the_first_chunk_of_an_entity_is_known_from_any() {
+        let of = |full: &str| StoredId::parse(full).unwrap().first_chunk().map(|id| id.to_string());
+        let first = "id:airweave:file_entity::11111111-1111-4111-8111-111111111111.ab.0";
+        assert_eq!(of(&first.replace(".0", ".12")).as_deref(), Some(first));
+        assert_eq!(of("id:airweave:file_entity::file_entity_x__chunk_3"), None);
+        assert_eq!(of("id:airweave:file_entity:n=1:a.b.3"), None);
     }
 
     #[test]

@@ -36,11 +36,10 @@ impl VespaClient {
             "select documentid from sources {} where airweave_system_metadata_sync_id contains \"{sync}\" limit {limit}",
             all_types()
         );
-        let answer = Answer::read(&self.query(json!({ "yql": yql }), timeout).await?)?;
+        let answer = Answer::<IdHit>::read(&self.query(json!({ "yql": yql }), timeout).await?)?;
         let total = answer.total()?;
-        let hits = answer.into_hits::<IdHit>()?;
         let read = |hit: &IdHit| StoredId::parse(&hit.fields.documentid).map(|id| id.listed_for(sync));
-        let ids: Vec<_> = hits.iter().map(read).collect::<Result<_, _>>()?;
+        let ids: Vec<_> = answer.children().iter().map(read).collect::<Result<_, _>>()?;
         if ids.is_empty() && total > 0 {
             return Err(VespaError::Untrustworthy(format!("{total} documents match, but no id was given")));
         }

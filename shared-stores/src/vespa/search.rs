@@ -10,11 +10,16 @@ use serde_json::{Value, json};
 use shared_models::{DocumentType, SyncId};
 
 use super::answer::{Answer, all_types};
+use super::bigrams::with_bigrams;
+use super::document::SHOWN;
 use super::{Document, Filter, StoredId, VespaClient, VespaError};
 use crate::embedder::Embedding;
 
 /// How many hits deploy/vespa's query profile lets a search skip.
 pub const MAX_OFFSET: u32 = 10_000;
+
+/// What Vespa says of a question without a word: its query would find everything.
+const NO_WORDS: &str = "inside nonEmpty()";
 
 /// What to search for, and where.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,12 +34,15 @@ pub struct SearchRequest {
     pub limit: u32,
     /// Hits to skip.
     pub offset: u32,
+    /// An answer of more bytes is let go of.
+    pub most_bytes: usize,
 }
 
 /// How documents are found and ranked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ranking {
-    /// A person's words; no query language. Ranked by BM25 (profile `keyword`).
+    /// A person's words; no query language, so no character in it means anything but itself. Ranked by BM25 (profile
+    /// `keyword`).
     Keywords(String),
     /// The vector of a question. Ranked by angle (profile `semantic`); a document without a vector isn't found.
     Meaning(Embedding),
@@ -77,31 +85,34 @@ impl VespaClient {
     /// Searches. Thousands of syncs are fine: the query travels as a body.
     ///
     /// # Errors
-    /// `Untrustworthy` if the answer carries errors, `Rejected` if limit or offset exceed the query profile's or the
-    /// schema knows no vectors of this size, else as any call.
+    /// `Untrustworthy` if the answer carries errors, `Rejected` if limit or offset exceed the query profile's, `Setup` if
+    /// the vector isn't of the schema's size, `TooLarge` if the answer is, else as any call.
     pub async fn search(&self, request: &SearchRequest, timeout: Duration) -> Result<Hits, VespaError> {
         if request.sync_ids.is_empty() {
             return Ok(Hits::default());
         }
-        let body = match self.query(query_of(request), timeout).await {
-            // Vespa makes no query of punctuation alone.
-            Err(VespaError::Rejected { status: 400, .. }) if request.ranking.has_no_word() => {
+        self.check_size(&request.ranking)?;
+        let body = match self.query_of_at_most(request.most_bytes, query_of(request), timeout).await {
+            Err(VespaError::Rejected { status: 400, message }) if message.contains(NO_WORDS) => {
                 return Ok(Hits::default());
             }
             answered => answered?,
         };
-        let answer = Answer::read(&body)?;
+        let answer = Answer::<RawHit>::read(&body)?;
+        drop(body);
         let is_degraded = answer.check_complete(DocumentType::ALL.len()).is_err();
-        let hits = answer.into_hits::<RawHit>()?.into_iter().map(Hit::try_from).collect::<Result<_, _>>()?;
+        let hits = answer.into_children().into_iter().map(Hit::try_from).collect::<Result<_, _>>()?;
         Ok(Hits { hits, is_degraded })
     }
-}
 
-impl Ranking {
-    fn has_no_word(&self) -> bool {
-        match self {
-            Self::Keywords(words) => !words.chars().any(char::is_alphanumeric),
-            Self::Meaning(_) => false,
+    fn check_size(&self, ranking: &Ranking) -> Result<(), VespaError> {
+        let Ranking::Meaning(vector) = ranking else { return Ok(()) };
+        match self.dimensions.map(usize::try_from) {
+            Some(Ok(wanted)) if wanted != vector.len() => {
+                let text = format!("the question's vector has {} dimensions, the schema's have {wanted}", vector.len());
+                Err(VespaError::Setup(text))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }
@@ -113,9 +124,10 @@ fn query_of(request: &SearchRequest) -> Value {
     let wanted = request.limit.saturating_add(request.offset).max(1);
     let (ranked, profile, parameter) = match &request.ranking {
         Ranking::Keywords(words) => (
-            format!("({{targetHits:{wanted}, defaultIndex:\"default\", grammar:\"weakAnd\"}}userInput(@q))"),
+            // Words and nothing else. Without one Vespa would leave the part out, and find everything.
+            format!("nonEmpty(({{targetHits:{wanted}, defaultIndex:\"default\", grammar:\"tokenize\"}}userInput(@q)))"),
             "keyword",
-            ("q", json!(super::clean_text(words))),
+            ("q", json!(with_bigrams(&super::clean_text(words)))),
         ),
         Ranking::Meaning(vector) => (
             format!("({{targetHits:{wanted}}}nearestNeighbor(dense_embedding, q_embedding))"),
@@ -123,9 +135,10 @@ fn query_of(request: &SearchRequest) -> Value {
             ("input.query(q_embedding)", json!(vector)),
         ),
     };
-    let filter = request.filter.as_ref().map(|filter| format!(" and {}", filter.to_yql())).unwrap_or_default();
+    let filter = request.filter.as_ref().map(Filter::to_conjunction).unwrap_or_default();
     let yql = format!(
-        "select * from sources {} where airweave_system_metadata_sync_id in ({syncs}){filter} and {ranked}",
+        "select documentid, {} from sources {} where airweave_system_metadata_sync_id in ({syncs}){filter} and {ranked}",
+        SHOWN.join(", "),
         all_types()
     );
     let mut query = json!({ "yql": yql, "hits": request.limit, "offset": request.offset, "ranking.profile": profile });

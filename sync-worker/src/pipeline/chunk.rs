@@ -8,12 +8,19 @@ pub const CHUNK_CHARS: usize = 1_500;
 /// Longest piece that is handed to the splitter at once, in bytes.
 const WINDOW_BYTES: usize = 8 * 1024;
 
-/// At least one chunk, even of nothing: an entity without text is found by its name and fields.
-pub fn split(text: &str) -> Vec<String> {
+/// Chunks of `text`, the first of them after `head`. At least one chunk, even of nothing: an entity without text is found
+/// by what is known of it.
+pub fn split(head: &str, text: &str) -> Vec<String> {
+    let left = CHUNK_CHARS.saturating_sub(head.chars().count()).max(1);
+    let first_window = windows(text).next().unwrap_or_default();
+    let first = TextSplitter::new(left).chunk_indices(first_window).next();
+    let (first, rest) = match first {
+        Some((at, first)) => (first, text.get(at + first.len()..).unwrap_or_default()),
+        None => ("", ""),
+    };
     let splitter = TextSplitter::new(CHUNK_CHARS);
-    let chunks: Vec<String> =
-        windows(text).flat_map(|window| splitter.chunks(window).map(str::to_owned).collect::<Vec<_>>()).collect();
-    if chunks.is_empty() { vec![String::new()] } else { chunks }
+    let later = windows(rest).flat_map(|window| splitter.chunks(window).map(str::to_owned).collect::<Vec<_>>());
+    std::iter::once(format!("{head}{first}")).chain(later).collect()
 }
 
 /// The text in pieces of at most [`WINDOW_BYTES`], cut after a line, else after a blank, else anywhere: the splitter's
@@ -62,8 +69,18 @@ mod tests {
 
     #[test]
     fn one_long_line_is_split_into_chunks_of_words() {
-        let chunks = split(&"zebra ".repeat(40_000));
+        let chunks = split("", &"zebra ".repeat(40_000));
         assert!(chunks.len() > 100);
         assert!(chunks.iter().all(|chunk| chunk.chars().count() <= CHUNK_CHARS && chunk.starts_with("zebra")));
+    }
+
+    #[test]
+    fn the_head_stands_before_the_first_chunk_and_takes_room_in_it() {
+        let words: Vec<String> = (0..3_000).map(|word| format!("word{word}")).collect();
+        let chunks = split("head\n", &words.join(" "));
+        assert!(chunks[0].starts_with("head\nword0 word1 ") && chunks[0].chars().count() > CHUNK_CHARS / 2);
+        assert!(chunks.iter().all(|chunk| chunk.chars().count() <= CHUNK_CHARS));
+        assert_eq!(chunks.join(" "), format!("head\n{}", words.join(" ")));
+        assert_eq!(split("head\n", " \n "), ["head\n"]);
     }
 }

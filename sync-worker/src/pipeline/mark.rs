@@ -39,15 +39,15 @@ pub async fn mark(run: &Run, cleared: Cleared) -> Result<Vec<Change>, JobError> 
     if changed.is_empty() {
         return Ok(Vec::new());
     }
-    let changes = prepare(changed).await?;
+    let changes = prepare(changed, run.job.short_name.clone()).await?;
     let intents: Vec<EntityIntent> = changes.iter().map(|change| change.entity.intent()).collect();
     writer.change_rows(|| writer.database.intend_entities(writer.rows, &intents)).await?;
     Ok(changes)
 }
 
-async fn prepare(changed: Vec<Changed>) -> Result<Vec<Change>, JobError> {
-    let prepare = |Changed { entity, earlier_chunks, counted }| Change {
-        entity: Arc::new(Prepared::new(entity)),
+async fn prepare(changed: Vec<Changed>, source: String) -> Result<Vec<Change>, JobError> {
+    let prepare = move |Changed { entity, earlier_chunks, counted }| Change {
+        entity: Arc::new(Prepared::new(entity, &source)),
         earlier_chunks,
         counted,
     };

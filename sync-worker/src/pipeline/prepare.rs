@@ -7,14 +7,15 @@ use shared_database::jobs::ClaimedJob;
 use shared_models::{DocumentId, EntityKey};
 use shared_stores::arf::{Blob, MAX_BLOB_BYTES};
 use shared_stores::embedder::{EmbedderIdentity, Embedding};
-use shared_stores::vespa::{Breadcrumb, Document};
+use shared_stores::vespa::{Breadcrumb, Document, bigrams};
 
+use super::about::About;
 use super::chunk::split;
 use super::hash::content_hash;
 use crate::sources::{RawFile, SourceEntity};
 
-/// How much of an entity's name is embedded with each chunk.
-const EMBEDDED_NAME_CHARS: usize = 200;
+/// Fields that take no more bytes of JSON stand in every chunk; larger ones in the first chunk, which search looks up.
+const SMALL_PAYLOAD_BYTES: usize = 1024;
 
 /// An entity with its identity and content hash.
 #[derive(Debug, Clone)]
@@ -57,9 +58,29 @@ impl Hashed {
 #[derive(Debug, Clone)]
 pub struct Prepared {
     hashed: Hashed,
+    /// The first one begins with what is known of the entity.
     chunks: Vec<String>,
-    payload: String,
+    /// What every other chunk is embedded after.
+    place: String,
+    payload: Payload,
     capture: Bytes,
+}
+
+/// The fields as JSON.
+#[derive(Debug, Clone)]
+enum Payload {
+    Small(String),
+    Large { json: String, bytes: i32 },
+}
+
+impl Payload {
+    fn of(entity: &SourceEntity) -> Self {
+        let json = Value::Object(entity.fields.clone()).to_string();
+        match i32::try_from(json.len()) {
+            Ok(bytes) if json.len() > SMALL_PAYLOAD_BYTES => Self::Large { json, bytes },
+            Ok(_) | Err(_) => Self::Small(json),
+        }
+    }
 }
 
 impl Prepared {
@@ -69,13 +90,15 @@ impl Prepared {
         &self.hashed.entity.id
     }
 
-    /// Splits the text and makes the capture. Takes time in proportion to the text: call it where blocking is allowed.
+    /// Splits the text, after what is known of the entity, and makes the capture. Takes time in proportion to the text:
+    /// call it where blocking is allowed.
     #[must_use]
-    pub fn new(hashed: Hashed) -> Self {
-        let chunks = split(&hashed.entity.text);
-        let payload = Value::Object(hashed.entity.fields.clone()).to_string();
+    pub fn new(hashed: Hashed, source: &str) -> Self {
+        let about = About::of(&hashed.entity, source);
+        let (chunks, place) = (split(&about.whole(), &hashed.entity.text), about.place());
+        let payload = Payload::of(&hashed.entity);
         let capture = capture(&hashed);
-        Self { hashed, chunks, payload, capture }
+        Self { hashed, chunks, place, payload, capture }
     }
 
     /// The entity's key.
@@ -125,12 +148,11 @@ impl Prepared {
         DocumentId::chunk(self.hashed.entity.document_type, job.sync_id, self.hashed.key, chunk)
     }
 
-    /// What is embedded of one of its chunks: the chunk, after the name of what it is a chunk of. An entity without
-    /// text is still found by its name.
+    /// What is embedded of one of its chunks: the chunk, after what it is a chunk of.
     #[must_use]
     pub fn embedding_input(&self, chunk: u32) -> String {
-        let name: String = self.hashed.entity.name.chars().take(EMBEDDED_NAME_CHARS).collect();
-        format!("{name}\n{}", self.chunk(chunk).unwrap_or_default())
+        let text = self.chunk(chunk).unwrap_or_default();
+        if chunk == 0 { text.to_owned() } else { format!("{}\n{text}", self.place) }
     }
 
     fn chunk(&self, chunk: u32) -> Option<&str> {
@@ -141,11 +163,19 @@ impl Prepared {
     #[must_use]
     pub fn document(&self, job: &ClaimedJob, chunk: u32, vector: Option<Embedding>) -> Document {
         let entity = &self.hashed.entity;
+        let text = self.chunk(chunk).unwrap_or_default();
+        let (payload, large_payload, large_payload_bytes) = match &self.payload {
+            Payload::Small(json) => (json.clone(), None, None),
+            Payload::Large { json, bytes } => (String::new(), (chunk == 0).then(|| json.clone()), Some(*bytes)),
+        };
         Document {
             entity_id: entity.id.clone(),
             name: entity.name.clone(),
-            textual_representation: self.chunk(chunk).unwrap_or_default().to_owned(),
-            payload: self.payload.clone(),
+            textual_representation: text.to_owned(),
+            cjk_bigrams: bigrams(text),
+            payload,
+            large_payload,
+            large_payload_bytes,
             created_at: entity.created_at.map(|time| time.timestamp()),
             updated_at: entity.updated_at.map(|time| time.timestamp()),
             breadcrumbs: breadcrumbs(entity),
@@ -159,8 +189,8 @@ impl Prepared {
             original_entity_id: entity.id.clone(),
             entity_type: entity.class.to_owned(),
             source_name: job.short_name.clone(),
-            content_hash: hex::encode(self.hashed.hash),
-            chunk_index: chunk,
+            content_hash: if chunk == 0 { hex::encode(self.hashed.hash) } else { String::new() },
+            chunk_index: i32::try_from(chunk).unwrap_or(i32::MAX),
             dense_embedding: vector,
         }
     }
@@ -211,13 +241,15 @@ fn without_nul(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared_models::{CollectionId, OrganizationId, SourceConnectionId, SyncId, SyncJobId};
+
     use super::super::chunk::CHUNK_CHARS;
     use super::super::tests::entity;
     use super::*;
 
     fn prepared(text: &str) -> Prepared {
         let entity = entity("a", text);
-        Prepared::new(Hashed::new(EntityKey::new(entity.class, &entity.id), entity, 10, None))
+        Prepared::new(Hashed::new(EntityKey::new(entity.class, &entity.id), entity, 10, None), "stub")
     }
 
     #[test]
@@ -232,7 +264,75 @@ mod tests {
         let prepared = prepared(&text);
         assert!(prepared.chunk_count() >= 10);
         assert!(prepared.chunks.iter().all(|chunk| chunk.chars().count() <= CHUNK_CHARS));
-        assert_eq!(prepared.chunks.join(" "), text);
+        assert!(prepared.chunks.join(" ").ends_with(&text));
+    }
+
+    #[test]
+    fn the_first_chunk_begins_with_what_is_known_and_all_are_embedded_with_it() {
+        let prepared = prepared(&"zebra ".repeat(1_000));
+        let first = prepared.embedding_input(0);
+        assert!(first.starts_with("source: stub\ntype: TestEntity (test)\nname: Entity a\n\nzebra zebra"), "{first}");
+        assert_eq!(prepared.chunk(0), Some(first.as_str()));
+        let second = prepared.embedding_input(1);
+        assert!(second.starts_with("stub, test, Entity a\nzebra zebra"), "{second}");
+        assert!(!prepared.chunk(1).unwrap().contains("Entity a"));
+    }
+
+    #[test]
+    fn large_fields_stand_in_the_first_chunk_only() {
+        let documents = |value: &str| {
+            let mut entity = entity("a", &"zebra ".repeat(1_000));
+            entity.fields.insert("field".to_owned(), value.into());
+            let key = EntityKey::new(entity.class, &entity.id);
+            let prepared = Prepared::new(Hashed::new(key, entity, 10, None), "stub");
+            [0, 1].map(|chunk| prepared.document(&job(), chunk, None))
+        };
+        for small in documents("x") {
+            assert_eq!((small.payload.as_str(), &small.large_payload), (r#"{"field":"x"}"#, &None));
+            assert_eq!(small.large_payload_bytes, None);
+        }
+        let [first, second] = documents(&"x".repeat(SMALL_PAYLOAD_BYTES));
+        let json = first.large_payload.unwrap();
+        assert_eq!((first.payload.as_str(), second.payload.as_str(), second.large_payload), ("", "", None));
+        assert_eq!(first.large_payload_bytes, i32::try_from(json.len()).ok());
+        assert_eq!(first.large_payload_bytes, second.large_payload_bytes);
+    }
+
+    /// What is put into the index, vectors aside, for a row of many long columns: its text once in chunks, its fields
+    /// once, and what search needs of each chunk.
+    #[test]
+    fn the_index_holds_less_than_three_bytes_for_each_byte_of_a_wide_row() {
+        let mut wide = entity("public.w/[1]", "");
+        for column in 0..15 {
+            let value = format!("widezebra {column} ").repeat(600);
+            wide.text.push_str(&format!("c{column}: {value}\n"));
+            wide.fields.insert(format!("c{column}"), value.into());
+        }
+        let source_bytes: usize = wide.fields.values().map(|value| value.as_str().unwrap().len()).sum();
+        let key = EntityKey::new(wide.class, &wide.id);
+        let prepared = Prepared::new(Hashed::new(key, wide, 10, None), "postgresql");
+        let of = |chunk| serde_json::to_vec(&prepared.document(&job(), chunk, None)).unwrap().len();
+        let index_bytes: usize = (0..prepared.chunk_count()).map(of).sum();
+        assert!(prepared.chunk_count() > 60);
+        assert!(index_bytes < 3 * source_bytes, "{index_bytes} for {source_bytes}");
+    }
+
+    fn job() -> ClaimedJob {
+        ClaimedJob {
+            job_id: SyncJobId::random(),
+            sync_id: SyncId::random(),
+            force_full_sync: false,
+            request_id: None,
+            source_connection_id: SourceConnectionId::random(),
+            organization_id: OrganizationId::random(),
+            collection_id: CollectionId::random(),
+            collection_readable_id: "docs".to_owned(),
+            short_name: "stub".to_owned(),
+            config: json!({}),
+            cursor: None,
+            cursor_form: None,
+            follows_lost_worker: false,
+        }
     }
 
     #[test]

@@ -14,7 +14,8 @@ use super::value::Reader;
 use crate::input::shortened;
 
 const GROUPS: [&str; 3] = ["must", "should", "must_not"];
-const MAX_DEPTH: usize = 16;
+/// Groups in each other: Vespa parses a query on a small stack.
+const MAX_LEVELS: usize = 8;
 
 /// Reads the filter; `None` if it says nothing, or something is wrong with it, which `faults` says.
 pub fn legacy_filter(value: &Value, at: &Place, faults: &mut Faults) -> Option<Filter> {
@@ -32,8 +33,8 @@ struct LegacyFilter<'f> {
 
 impl LegacyFilter<'_> {
     fn group(&mut self, given: &Map<String, Value>, at: &Place, depth: usize) -> Option<Filter> {
-        if depth > MAX_DEPTH {
-            return self.refuse(at, "a filter can be nested at most 16 times: 'must', 'should', 'must_not'");
+        if depth >= MAX_LEVELS {
+            return self.refuse(at, "a filter can have at most 8 levels of 'must', 'should' and 'must_not'");
         }
         if let Some(name) =
             given.keys().find(|name| !GROUPS.contains(&name.as_str()) && *name != "minimum_should_match")

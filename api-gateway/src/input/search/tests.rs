@@ -264,6 +264,14 @@ fn an_older_filter_that_does_not_map_is_refused_never_ignored() {
 }
 
 #[test]
+fn a_filter_has_at_most_eight_levels() {
+    let nested = |levels: usize| (1..levels).fold(json!({"must": []}), |inner, _| json!({"should": [inner]}));
+    assert!(legacy_filter_of(nested(8)).is_ok());
+    let refused = legacy_filter_of(nested(9)).unwrap_err();
+    assert!(refused.contains("at most 8 levels"), "{refused}");
+}
+
+#[test]
 fn the_two_older_forms_are_told_apart_by_their_fields() {
     let form = |value: Value| legacy(&body(value)).map(|input| (input.form, input.search.strategy)).unwrap();
     let newer = json!({"query": "q", "retrieval_strategy": "neural", "rerank": false, "temporal_relevance": 0.0});

@@ -10,6 +10,7 @@ mod read;
 mod tables;
 mod transaction;
 mod visit;
+mod words;
 mod write;
 
 use std::path::{Path, PathBuf};

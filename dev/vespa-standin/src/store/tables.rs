@@ -1,19 +1,19 @@
 //! The tables.
 //!
 //! `document` holds what Vespa keeps in memory: ids and attributes, in the order of the buckets, which is the order of
-//! a visit. `body` holds the documents, `embedding` their vectors, `words` the full-text index; all go by `serial`, a
-//! number that a document gets anew with each write and that is never used twice. The index on the sync id is for
-//! queries alone: a visit walks the table.
+//! a visit. `body` holds the documents, `embedding` their vectors; all go by `serial`, a number that a document gets anew
+//! with each write and that is never used twice. The index on the sync id is for queries alone: a visit walks the table.
+//! The full-text index has tables of its own: [`super::words`].
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::StoreError;
+use super::{StoreError, words};
 use crate::schema::{self, DocType, Field, Kind};
 
 /// The version of these tables; a store of another one is refused rather than guessed at.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// What version 1 didn't have: vectors, and the attributes of breadcrumbs.
 const SINCE_1: &str = "BEGIN;
@@ -21,7 +21,6 @@ const SINCE_1: &str = "BEGIN;
      ALTER TABLE document ADD COLUMN breadcrumbs TEXT;
      UPDATE document SET breadcrumbs =
          (SELECT json_extract(fields, '$.breadcrumbs') FROM body WHERE body.serial = document.serial);
-     PRAGMA user_version = 2;
      COMMIT;";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -44,13 +43,16 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
         return Ok(());
     }
     if version == 1 {
-        return Ok(connection.execute_batch(SINCE_1)?);
+        connection.execute_batch(SINCE_1)?;
+    }
+    if version == 1 || version == 2 {
+        return words::renew(connection, VERSION);
     }
     if version != 0 {
         return Err(StoreError::Folder(std::io::Error::other(format!("made by another version ({version})"))));
     }
     let columns: String = schema::columns().map(column).collect();
-    let indexed: Vec<&str> = schema::indexed().map(|field| field.name).collect();
+    let words = words::tables();
     connection.execute_batch(&format!(
         "BEGIN;
          CREATE TABLE document (
@@ -65,13 +67,11 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
          CREATE INDEX document_by_sync ON document (sync_key, type);
          CREATE TABLE body (serial INTEGER PRIMARY KEY, fields TEXT NOT NULL);
          CREATE TABLE embedding (serial INTEGER PRIMARY KEY, vector BLOB NOT NULL);
-         CREATE VIRTUAL TABLE words USING fts5({}, content='', contentless_delete=1,
-             tokenize='porter unicode61 remove_diacritics 2');
+         {words}
          CREATE TABLE next_serial (value INTEGER NOT NULL);
          INSERT INTO next_serial VALUES (1);
          PRAGMA user_version = {VERSION};
-         COMMIT;",
-        indexed.join(", ")
+         COMMIT;"
     ))?;
     Ok(())
 }
@@ -114,10 +114,4 @@ pub(super) fn insert(doc_type: DocType) -> String {
         names.join(", "),
         ", ?".repeat(names.len())
     )
-}
-
-/// The statement that stores the words of a document.
-pub(super) fn insert_words() -> String {
-    let names: Vec<&str> = schema::indexed().map(|field| field.name).collect();
-    format!("INSERT INTO words (rowid, {}) VALUES (?{})", names.join(", "), ", ?".repeat(names.len()))
 }

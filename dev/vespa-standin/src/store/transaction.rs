@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde_json::Value;
 
 use super::operation::{Condition, Operation, Outcome};
-use super::{StoreError, blob, tables};
-use crate::document::{self, Fields, Prepared};
+use super::{StoreError, blob, tables, words};
+use crate::document::{self, Fields, Prepared, Words};
 use crate::document_id::bucket;
 use crate::record::Whole;
 use crate::schema::DocType;
@@ -18,11 +18,16 @@ pub(super) struct Statements {
     /// By the type's number.
     inserts: Vec<String>,
     insert_words: String,
+    insert_word_counts: String,
 }
 
 impl Statements {
     pub(super) fn new() -> Self {
-        Self { inserts: DocType::ALL.map(tables::insert).to_vec(), insert_words: tables::insert_words() }
+        Self {
+            inserts: DocType::ALL.map(tables::insert).to_vec(),
+            insert_words: words::insert(),
+            insert_word_counts: words::insert_counts(),
+        }
     }
 }
 
@@ -42,7 +47,7 @@ pub(super) struct Batch<'a> {
     next_serial: &'a mut i64,
     /// Changes in the number of documents, to be counted once the transaction has committed.
     changes: Vec<(DocType, i64)>,
-    added: BTreeMap<i64, Vec<Sql>>,
+    added: BTreeMap<i64, (DocType, Vec<Words>)>,
     gone: BTreeSet<i64>,
 }
 
@@ -55,11 +60,17 @@ impl<'a> Batch<'a> {
     /// Writes what was put off, and tells how the numbers of documents change.
     pub(super) fn finish(self) -> Result<Vec<(DocType, i64)>, StoreError> {
         let mut delete = self.connection.prepare_cached("DELETE FROM words WHERE rowid = ?")?;
+        let mut delete_counts = self.connection.prepare_cached("DELETE FROM word_count WHERE serial = ?")?;
         for serial in self.gone {
             delete.execute([serial])?;
+            delete_counts.execute([serial])?;
         }
         let mut insert = self.connection.prepare_cached(&self.statements.insert_words)?;
-        for (serial, texts) in self.added {
+        let mut insert_counts = self.connection.prepare_cached(&self.statements.insert_word_counts)?;
+        for (serial, (doc_type, fields)) in self.added {
+            let counts = fields.iter().map(|words| words.count);
+            insert_counts.execute(params_from_iter([serial, i64::from(doc_type.code())].into_iter().chain(counts)))?;
+            let texts = fields.into_iter().map(|words| Sql::Text(words.text));
             insert.execute(params_from_iter(std::iter::once(Sql::Integer(serial)).chain(texts)))?;
         }
         self.connection.prepare_cached("UPDATE next_serial SET value = ?")?.execute([*self.next_serial])?;
@@ -208,7 +219,7 @@ impl<'a> Batch<'a> {
                 .prepare_cached("INSERT INTO embedding (serial, vector) VALUES (?, ?)")?
                 .execute(params![serial, vector])?;
         }
-        self.added.insert(serial, document.texts);
+        self.added.insert(serial, (document.doc_type, document.words));
         Ok(())
     }
 

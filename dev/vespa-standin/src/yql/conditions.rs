@@ -4,7 +4,8 @@ use super::lexer::Token;
 use super::tokens::{Parser, Result};
 use super::{Comparison, Filter, YqlError};
 
-const MAX_DEPTH: usize = 100;
+/// Vespa's own parser, whose threads have 512 KiB, runs out of its stack at about twice as many brackets in each other.
+const MAX_DEPTH: usize = 32;
 
 impl Parser<'_> {
     pub(super) fn or(&mut self, depth: usize) -> Result<Filter> {
@@ -34,7 +35,7 @@ impl Parser<'_> {
             return Ok(Filter::Not(Box::new(inner)));
         }
         if matches!(self.peek(), Some(Token::Sign("{" | "["))) {
-            return self.annotated();
+            return self.annotated(depth);
         }
         if self.sign("(") {
             let inner = self.or(depth + 1)?;
@@ -46,7 +47,7 @@ impl Parser<'_> {
             "true" => return Ok(Filter::Constant(true)),
             "false" => return Ok(Filter::Constant(false)),
             "range" => return self.range(),
-            _ if self.peek() == Some(&Token::Sign("(")) => return self.function(&name),
+            _ if self.peek() == Some(&Token::Sign("(")) => return self.function(&name, depth),
             _ => {}
         }
         self.condition(name, depth)

@@ -2,8 +2,11 @@
 
 use super::lexer::Token;
 use super::tokens::{Parser, Result};
-use super::{Filter, Grammar, Nearest, YqlError};
-use crate::text::words;
+use super::user_input::{Grammar, user_input};
+use super::{Filter, Nearest, YqlError};
+
+/// The fieldset that `userInput` searches if it isn't told another.
+const DEFAULT_INDEX: &str = "default";
 
 /// What stands in `{…}` before a function.
 #[derive(Debug, Default)]
@@ -14,23 +17,24 @@ struct Annotations {
 }
 
 impl Parser<'_> {
-    pub(super) fn annotated(&mut self) -> Result<Filter> {
+    pub(super) fn annotated(&mut self, depth: usize) -> Result<Filter> {
         let annotations = self.annotations()?;
         let name = self.name()?;
-        self.call(&name, annotations)
+        self.call(&name, annotations, depth)
     }
 
-    pub(super) fn function(&mut self, name: &str) -> Result<Filter> {
-        self.call(name, Annotations::default())
+    pub(super) fn function(&mut self, name: &str, depth: usize) -> Result<Filter> {
+        self.call(name, Annotations::default(), depth)
     }
 
-    fn call(&mut self, name: &str, annotations: Annotations) -> Result<Filter> {
+    fn call(&mut self, name: &str, annotations: Annotations, depth: usize) -> Result<Filter> {
         if self.element_of.is_some() {
             return Err(YqlError(format!("SameElementItem cannot contain '{name}'")));
         }
         match name {
             "userInput" | "userQuery" => self.user(name, annotations),
             "nearestNeighbor" => self.nearest_neighbor(&annotations),
+            "nonEmpty" => self.non_empty(depth),
             other => Err(YqlError(format!("'{other}' is not spoken by this stand-in"))),
         }
     }
@@ -80,15 +84,28 @@ impl Parser<'_> {
             (self.text()?, None)
         };
         self.expect_sign(")")?;
-        if function == "userInput" && words(&text).is_empty() {
-            return Err(YqlError(format!("Parsing '{text}' only resulted in NullItem.")));
-        }
         let grammar = match annotations.grammar.or(given).as_deref() {
-            None | Some("weakAnd" | "any" | "linguistics") => Grammar::Any,
-            Some("all" | "web") => Grammar::All,
-            Some(other) => return Err(YqlError(format!("No query type '{other}'"))),
+            None | Some("weakAnd") => Grammar::WeakAnd,
+            Some("all") => Grammar::All,
+            Some("tokenize") => Grammar::Tokenize,
+            Some(other) => {
+                return Err(YqlError(format!("the query type '{other}' is not spoken by this stand-in")));
+            }
         };
-        Ok(Filter::Words { text, grammar, index: annotations.index.unwrap_or_else(|| "default".to_owned()) })
+        let index = annotations.index.as_deref().unwrap_or(DEFAULT_INDEX);
+        user_input(&text, grammar, index)
+            .ok_or_else(|| YqlError(format!("Parsing '{text}' only resulted in NullItem.")))
+    }
+
+    /// `nonEmpty(…)`: refuses what has nothing to look for, instead of leaving it out.
+    fn non_empty(&mut self, depth: usize) -> Result<Filter> {
+        self.expect_sign("(")?;
+        let inner = self.or(depth + 1)?;
+        self.expect_sign(")")?;
+        if inner.has_empty_terms() {
+            return Err(YqlError("Empty composite operator (WEAKAND) inside nonEmpty()".to_owned()));
+        }
+        Ok(inner)
     }
 
     /// `nearestNeighbor(field, input)`; whether both exist is looked up later.

@@ -6,6 +6,7 @@ mod grouping;
 mod lexer;
 mod parser;
 mod tokens;
+mod user_input;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -66,15 +67,8 @@ pub enum Filter {
     Number(String, Comparison, i64),
     /// `field contains sameElement(…)`; the fields of the conditions carry the field's name in front.
     SameElement(String, Vec<Filter>),
-    /// `userInput(…)`: words in a field or a fieldset.
-    Words {
-        /// The text.
-        text: String,
-        /// How the words are put together.
-        grammar: Grammar,
-        /// The field or fieldset.
-        index: String,
-    },
+    /// Words that a person typed.
+    Terms(Terms),
     /// `nearestNeighbor(…)`
     Nearest(Nearest),
 }
@@ -103,7 +97,25 @@ impl Filter {
             | Self::Matches(..)
             | Self::Number(..)
             | Self::SameElement(..)
-            | Self::Words { .. } => vec![],
+            | Self::Terms(_) => vec![],
+        }
+    }
+}
+
+impl Filter {
+    /// Whether there is a part with nothing to look up.
+    pub fn has_empty_terms(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::has_empty_terms),
+            Self::Not(part) => part.has_empty_terms(),
+            Self::Terms(terms) => terms.terms.is_empty(),
+            Self::Constant(_)
+            | Self::Contains(..)
+            | Self::In(..)
+            | Self::Matches(..)
+            | Self::Number(..)
+            | Self::SameElement(..)
+            | Self::Nearest(_) => false,
         }
     }
 }
@@ -123,12 +135,34 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// How the words of a text must be found.
+/// What is looked up in a field or a fieldset. Without a term it is left out of the query, so that it admits everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// The field or fieldset.
+    pub index: String,
+    /// What to look up.
+    pub terms: Vec<Term>,
+    /// How many of them must be found.
+    pub wanted: Wanted,
+}
+
+/// One thing to look up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Term {
+    /// All of these words, wherever they are. Usually one.
+    Words(Vec<String>),
+    /// These words, one after the other.
+    Phrase(Vec<String>),
+    /// What no indexed field can hold: a decimal fraction, a negative number, the beginning of a word.
+    Unfindable,
+}
+
+/// How many of some terms must be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grammar {
-    /// One of them: `any`, `weakAnd`.
+pub enum Wanted {
+    /// One: `weakAnd`, which ranks those with more of them higher.
     Any,
-    /// Each of them: `all`, `web`.
+    /// Each.
     All,
 }
 

@@ -115,6 +115,7 @@ impl Shape {
             Some(Ok(Value::Object(fields))) => fields,
             _ => Map::new(),
         };
+        all.retain(|name, _| hit.doc_type.field(name).is_some_and(|field| field.access.is_shown()));
         all.insert("sddocname".into(), hit.doc_type.name().into());
         all.insert("documentid".into(), hit.id.as_str().into());
         if let Some(wanted) = &self.fields {

@@ -21,8 +21,8 @@ use answer::{Failure, Shape};
 /// The query profile's limits.
 const MAX_HITS: u64 = 10_000;
 const MAX_OFFSET: u64 = 10_000;
-/// `grouping.globalMaxGroups`
-const MAX_GROUPS: u64 = 10_000;
+/// `grouping.globalMaxGroups`, as the query profile in deploy/vespa raises it.
+const MAX_GROUPS: u64 = 1_000_000;
 /// `grouping.defaultMaxGroups`
 const DEFAULT_GROUPS: u64 = 10;
 const DEFAULT_HITS: u64 = 10;
@@ -67,7 +67,7 @@ async fn answer(state: &Arc<State>, params: &Params) -> Result<Reply, Failure> {
             let max = grouping.max.unwrap_or(DEFAULT_GROUPS);
             if max > MAX_GROUPS {
                 return Err(Failure::parameter(&format!(
-                    "The total number of groups and summaries in grouping query exceeds \
+                    "The theoretical total number of groups and summaries in grouping query exceeds \
                      'grouping.globalMaxGroups' ( {max} > {MAX_GROUPS} )"
                 )));
             }

@@ -58,8 +58,8 @@ pub(super) fn check(filter: &Filter, types: &[DocType]) -> Result<(), Failure> {
             conditions.iter().try_for_each(|condition| check(condition, types))?;
             searchable(name, types).map(|_| ())
         }
-        Filter::Words { index, .. } if index == "default" => Ok(()),
-        Filter::Words { index, .. } => term(index, types),
+        Filter::Terms(terms) if terms.index == "default" => Ok(()),
+        Filter::Terms(terms) => term(&terms.index, types),
         // Looked up where its input is.
         Filter::Nearest(_) => Ok(()),
     }

@@ -10,7 +10,7 @@ use super::words::{self, Found};
 use crate::record::{Columns, Record};
 use crate::schema::{DocType, Field, SYNC_ID, Searchable};
 use crate::store::StoreError;
-use crate::yql::Filter;
+use crate::yql::{Filter, Term, Terms, Wanted};
 
 /// A filter that can be evaluated.
 pub(super) struct Matcher {
@@ -156,12 +156,14 @@ impl Node {
                 Some(Searchable::Field(field)) => Self::Element(field, element(&Filter::And(conditions.clone()))),
                 _ => Self::Constant(false),
             },
-            Filter::Words { text, grammar, index } => match lookup(index) {
+            // An empty composite is taken out of the query.
+            Filter::Terms(terms) if terms.terms.is_empty() => Self::Constant(true),
+            Filter::Terms(terms) => match lookup(&terms.index) {
                 Some(Searchable::Field(field)) if field.access.is_indexed() => {
-                    Self::words(words::words(connection, &[field.name], text, *grammar, found)?)
+                    Self::words(words::terms(connection, &[field.name], terms, found)?)
                 }
-                Some(_) => Self::leaf(index, Condition::any_of([&text.trim().to_owned()])),
-                None => Self::words(words::words(connection, &crate::schema::DEFAULT_FIELDSET, text, *grammar, found)?),
+                Some(_) => Self::attribute_terms(terms),
+                None => Self::words(words::terms(connection, &crate::schema::DEFAULT_FIELDSET, terms, found)?),
             },
             Filter::Nearest(_) => Self::Nearest,
         })
@@ -170,6 +172,19 @@ impl Node {
     /// What a search for words has found; without a word, nothing is.
     fn words(number: Option<usize>) -> Self {
         number.map_or(Self::Constant(false), Self::Words)
+    }
+
+    /// Terms looked up in an attribute: each is a whole value of it.
+    fn attribute_terms(terms: &Terms) -> Self {
+        let value = |term: &Term| match term {
+            Term::Words(words) | Term::Phrase(words) => words.join(" "),
+            Term::Unfindable => String::new(),
+        };
+        let leaves = terms.terms.iter().map(|term| Self::leaf(&terms.index, Condition::any_of([&value(term)])));
+        match terms.wanted {
+            Wanted::Any => Self::Or(leaves.collect()),
+            Wanted::All => Self::And(leaves.collect()),
+        }
     }
 
     /// A condition on an attribute. An index comes before an attribute of the same name, and knows words alone.
@@ -261,7 +276,7 @@ fn element(filter: &Filter) -> Element {
         Filter::Contains(name, value) => member(name, Some(Condition::any_of([value]))),
         Filter::In(name, values) => member(name, Some(Condition::any_of(values))),
         Filter::Matches(name, pattern) => member(name, Condition::regex(pattern)),
-        Filter::Number(..) | Filter::SameElement(..) | Filter::Words { .. } | Filter::Nearest(_) => {
+        Filter::Number(..) | Filter::SameElement(..) | Filter::Terms(_) | Filter::Nearest(_) => {
             Element::Constant(false)
         }
     }

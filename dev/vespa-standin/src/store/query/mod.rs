@@ -4,6 +4,7 @@
 //! evaluated on it. Without either the query walks the corpus. Nearest neighbours are found by comparing with every
 //! document that the rest of the filter admits.
 
+mod bm25;
 mod condition;
 mod examine;
 mod matching;
