@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::table::{Child, Table};
 
 /// Who inherits from whom, below the given tables. Partitions are no children: their keys are one with their parent's.
+/// Nor are temporary tables: they are another session's, which alone sees their rows.
 pub(super) const LINKS: &str = "
     WITH RECURSIVE tree(oid) AS (
         SELECT c.oid FROM pg_class c WHERE c.oid = ANY ($1) AND c.relkind <> 'p'
@@ -24,7 +25,8 @@ pub(super) const LINKS: &str = "
     )
     SELECT i.inhparent, i.inhrelid, {n.nspname::text}, {c.relname::text}, COALESCE(p.key = k.key, false)
     FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid
-    JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_class c ON c.oid = i.inhrelid AND c.relpersistence <> 't'
+    JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN keyed p ON p.oid = i.inhparent LEFT JOIN keyed k ON k.oid = i.inhrelid
     ORDER BY i.inhparent, i.inhrelid";
 

@@ -24,7 +24,7 @@ const OPTIONAL_SETTINGS: &str = "
 
 /// One state for the whole run, as the role sees it. Texts of values don't depend on the role's or the database's
 /// settings, and the catalogue's names resolve to nothing that the owner's database defines. With fewer digits an older
-/// server would let two floating-point numbers look alike.
+/// server would let two floating-point numbers look alike. What parallel workers lock doesn't show as ours.
 const BEGIN: &str = "
     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL search_path = pg_catalog;
@@ -33,10 +33,11 @@ const BEGIN: &str = "
     SET LOCAL lock_timeout = '1min';
     SET LOCAL idle_in_transaction_session_timeout = 0;
     SET LOCAL timezone = 'UTC';
-    SET LOCAL datestyle = 'ISO, YMD';
+    SET LOCAL datestyle = 'ISO';
     SET LOCAL intervalstyle = 'iso_8601';
     SET LOCAL bytea_output = 'hex';
-    SET LOCAL extra_float_digits = 3;";
+    SET LOCAL extra_float_digits = 3;
+    SET LOCAL max_parallel_workers_per_gather = 0;";
 
 /// Policies and views may call functions that name tables without their schemas: they find what they find in any other
 /// session of the role. What fails for one table is taken back to here.
@@ -115,34 +116,43 @@ impl Reading<'_> {
     }
 
     async fn read(&self, table: &Table) -> Result<End, SourceError> {
-        if let Some(error) = self.read_rows(table).await? {
-            return Ok(End::Failed(error));
+        if let Some(failed) = self.read_rows(table).await? {
+            return Ok(failed);
         }
-        let has_changed = storage::has_changed(self.client, self.place, table).await?;
-        Ok(if has_changed { End::Changed } else { End::Complete })
+        let about = format!("changes of table '{}'", table.name);
+        match self.place.in_time(&about, storage::has_changed(self.client, table)).await? {
+            Ok(true) => Ok(End::Changed),
+            Ok(false) => Ok(End::Complete),
+            Err(error) => self.failed(table, error),
+        }
     }
 
-    /// Yields the rows up to the last one, or to an error that is of this table alone.
-    async fn read_rows(&self, table: &Table) -> Result<Option<Error>, SourceError> {
+    /// Yields the rows up to the last one, or up to what fails for this table alone.
+    async fn read_rows(&self, table: &Table) -> Result<Option<End>, SourceError> {
         let Self { client, place, texts, .. } = *self;
-        let of_this_table = |error: Error| match reason_of_one_table(&error) {
-            Some(_) => Ok(Some(error)),
-            None => Err(place.table_error(&table.name, &error)),
-        };
         let about = format!("the rows of table '{}'", table.name);
         let nothing: [&(dyn ToSql + Sync); 0] = [];
         let query = query::of_rows(place, texts, table);
         let mut rows = pin!(match place.in_time(&about, client.query_raw(&query, nothing)).await? {
             Ok(rows) => rows,
-            Err(error) => return of_this_table(error),
+            Err(error) => return self.failed(table, error).map(Some),
         });
         let web_url = place.table_url(&table.name);
         loop {
             match place.in_time(&about, rows.try_next()).await? {
                 Ok(Some(found)) => self.take(table, &found, &web_url).await?,
                 Ok(None) => return Ok(None),
-                Err(error) => return of_this_table(error),
+                Err(error) => return self.failed(table, error).map(Some),
             }
+        }
+    }
+
+    /// # Errors
+    /// What the failure means for the run, if it isn't of this table alone.
+    fn failed(&self, table: &Table, error: Error) -> Result<End, SourceError> {
+        match reason_of_one_table(&error) {
+            Some(_) => Ok(End::Failed(error)),
+            None => Err(self.place.table_error(&table.name, &error)),
         }
     }
 

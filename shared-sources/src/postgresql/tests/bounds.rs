@@ -108,13 +108,14 @@ async fn policies_and_views_find_what_they_find_in_any_session_of_the_role() {
         "CREATE SCHEMA lookup; CREATE TABLE lookup.member (who text); INSERT INTO lookup.member VALUES ('{role}');
          CREATE TABLE note (id int PRIMARY KEY, n text); INSERT INTO note VALUES (1, 'seen');
          CREATE FUNCTION shop.is_member() RETURNS bool LANGUAGE plpgsql STABLE AS
-         $$ BEGIN RETURN EXISTS (SELECT 1 FROM member WHERE who = current_user); END $$;
+         $$ BEGIN RETURN '31/12/2023'::date < now() AND EXISTS (SELECT 1 FROM member WHERE who = current_user); END $$;
          CREATE FUNCTION lookup.octet_length(text) RETURNS int LANGUAGE sql AS 'SELECT 99999999';
          CREATE FUNCTION lookup.not_ours(int, int) RETURNS bool LANGUAGE sql AS 'SELECT false';
          CREATE OPERATOR lookup.<= (FUNCTION = lookup.not_ours, LEFTARG = int, RIGHTARG = int);
          ALTER TABLE note ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON note USING (shop.is_member());
          CREATE VIEW through_function AS SELECT shop.is_member() AS is_member;
          CREATE ROLE {role} LOGIN PASSWORD 'reader'; ALTER ROLE {role} SET search_path = lookup, pg_catalog;
+         ALTER ROLE {role} SET datestyle = 'German, DMY';
          GRANT USAGE ON SCHEMA shop, lookup TO {role};
          GRANT SELECT ON ALL TABLES IN SCHEMA shop, lookup TO {role}"
     ))

@@ -96,6 +96,17 @@ async fn what_a_table_shows_of_a_child_counts_and_not_what_the_child_shows() {
 }
 
 #[tokio::test]
+async fn a_temporary_child_of_another_session_is_none() {
+    let database =
+        shop("CREATE TABLE metric (id int PRIMARY KEY, note text); INSERT INTO metric VALUES (1, 'own')").await;
+    let other = database.client().await;
+    other.batch_execute("CREATE TEMPORARY TABLE passing () INHERITS (shop.metric)").await.unwrap();
+    other.batch_execute("INSERT INTO passing VALUES (2, 'passing')").await.unwrap();
+    let (entities, summary) = read(&database, &[]).await.unwrap();
+    assert_eq!((ids(&entities), summary), (vec!["shop.metric", "shop.metric/[1]"], ReadSummary::everything()));
+}
+
+#[tokio::test]
 async fn a_foreign_child_is_shown_by_its_table() {
     let database = shop(
         "CREATE EXTENSION IF NOT EXISTS file_fdw SCHEMA public; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
