@@ -9,10 +9,11 @@
 //! computes. If the connection breaks, the run fails with [`SourceError::Unreachable`] and the next one starts afresh.
 //! Servers from version 11 on are understood.
 //!
-//! What is not read is bounded and told: a text beyond 1 MiB is cut, a row beyond 4 MiB counts as failed and leaves the
-//! index, a table that may not be read counts as failed and what is known of it stays. Rows that row-level security
-//! hides from the role aren't there for us. Views and foreign tables are read only if they are named: they repeat or
-//! fetch what is elsewhere.
+//! What is not read is bounded and told: a text beyond 1 MiB is cut, and a row beyond 4 MiB counts as failed and leaves
+//! the index. A table counts as failed, and what is known of it stays, if it may not be read, if its reading fails, or
+//! if it was truncated, rewritten or replaced since the run began: such changes don't keep to the run's one state. Rows
+//! that row-level security hides from the role aren't there for us. Views and foreign tables are read only if they are
+//! named: they repeat or fetch what is elsewhere.
 //!
 //! A row is known by its primary key. Without one it is known by a hash of its content and, among equal rows, by
 //! number: changing such a row removes an entity and adds another.
@@ -24,11 +25,17 @@ use crate::{ReadSummary, SourceDefinition, SourceError};
 mod check;
 mod connect;
 mod definition;
+mod encoding;
+mod find;
 mod hosts;
+mod inheritance;
+mod json;
 mod place;
+mod query;
 mod read;
 mod row;
 mod settings;
+mod storage;
 mod table;
 mod tables;
 #[cfg(test)]

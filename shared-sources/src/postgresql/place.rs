@@ -6,7 +6,7 @@ use std::time::Duration;
 use percent_encoding::utf8_percent_encode;
 use shared_models::job::ErrorCategory;
 use tokio_postgres::Error;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 use super::check::{Config, Credentials};
 use crate::SourceError;
@@ -55,10 +55,9 @@ impl Place {
         format!("{}/{}.{}", self.url, encoded(&self.schema), encoded(table))
     }
 
-    /// Id of a table. A dot within a name is escaped, so no two tables share an id.
+    /// Id of a table of the schema.
     pub(super) fn table_id(&self, table: &str) -> String {
-        let escaped = |name: &str| name.replace('%', "%25").replace('.', "%2E").replace('/', "%2F");
-        format!("{}.{}", escaped(&self.schema), escaped(table))
+        table_id(&self.schema, table)
     }
 
     /// What a failed connect means.
@@ -143,6 +142,21 @@ impl Place {
         let why = error.map_or_else(|| "closed by the server".to_owned(), describe);
         SourceError::Unreachable(format!("the connection to PostgreSQL at {} broke off: {why}", self.server))
     }
+}
+
+/// Id of a table. A dot within a name is escaped, so no two tables share an id.
+pub(super) fn table_id(schema: &str, table: &str) -> String {
+    let escaped = |name: &str| name.replace('%', "%25").replace('.', "%2E").replace('/', "%2F");
+    format!("{}.{}", escaped(schema), escaped(table))
+}
+
+/// Why one table can't be read, if it is the table alone: the session goes on, and nobody asked it to stop.
+pub(super) fn reason_of_one_table(error: &Error) -> Option<&str> {
+    let told = error.as_db_error()?;
+    let is_of_the_session = matches!(told.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+        || is_outage(told.code())
+        || *told.code() == SqlState::QUERY_CANCELED;
+    (!is_of_the_session).then(|| told.message())
 }
 
 /// Shutdown, start, too many connections, class 08.

@@ -1,63 +1,88 @@
 //! Turns a row into an entity.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
-use serde::Deserializer as _;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use shared_models::DocumentType;
 
-use super::table::{Form, Table};
+use super::encoding::{Sent, Texts};
+use super::json::{Json, Members};
+use super::table::{Child, Form, Table};
 use crate::tools::cut;
-use crate::tools::text::{bounded, searchable, without_nul};
+use crate::tools::text::{bounded, searchable};
 use crate::{Source, SourceEntity};
 
 const ROW: &str = "PostgreSQLRowEntity";
 /// Columns that name a row, best first.
 const NAMES: [&str; 4] = ["name", "title", "subject", "label"];
 const MAX_NAME_CHARS: usize = 255;
+const YEARS: RangeInclusive<i32> = 1..=9999;
 
 /// A row.
 #[derive(Debug)]
 pub(super) struct Row {
     fields: Map<String, Value>,
-    /// What tells it from the table's other rows: the key's values as JSON, or a hash of the whole row.
+    /// All that is searched.
+    text: String,
+    /// What tells it from the table's other rows.
     key: Key,
 }
 
 #[derive(Debug)]
 enum Key {
-    Primary(Vec<Value>),
+    /// Of the primary key's values.
+    Primary { id: String, values: String },
+    /// Of the whole row.
     Hash(String),
 }
 
 impl Row {
-    /// Reads the server's JSON; `None` if it holds what our JSON can't, such as a number beyond all bounds.
-    pub(super) fn parse(table: &Table, json: &str) -> Option<Self> {
-        let fields: Map<String, Value> = serde_json::from_str(json).ok()?;
+    /// Reads what the server sent; `None` if it isn't JSON.
+    pub(super) fn parse(table: &Table, child: Option<&Child>, sent: Sent<'_>, texts: &Texts) -> Option<Self> {
+        let json = texts.read(sent);
+        let Members(members) = Json::parse(&json)?.members()?;
         let key = if table.key.is_empty() {
-            Key::Hash(hash(json))
+            Key::Hash(hash(sent.0))
         } else {
-            Key::Primary(table.key.iter().map(|name| fields.get(name).cloned().unwrap_or_default()).collect())
+            let value_of =
+                |column: &String| members.iter().find(|(name, _)| name.text == *column).map(|(_, value)| value);
+            let values = || table.key.iter().map(value_of);
+            let identities: Vec<String> =
+                values().map(|value| value.map_or_else(|| "null".to_owned(), |value| value.identity())).collect();
+            let readable: Vec<String> = values().flatten().map(|value| value.readable()).collect();
+            Key::Primary {
+                id: id_of(table, child, &format!("[{}]", identities.join(","))),
+                values: readable.join(", "),
+            }
         };
-        Some(Self { fields: without_nul(fields), key })
+        let mut text = String::new();
+        let mut fields = Map::new();
+        for (column, (name, value)) in table.columns.iter().zip(members) {
+            if column.form != Form::Bytes && !value.is_null() {
+                let _ = writeln!(text, "{}: {}", column.name, value.readable());
+            }
+            fields.insert(name.text, value.value());
+        }
+        Some(Self { fields, text, key })
     }
 
     /// The entity of the row, or of its copy number `ordinal`.
     pub(super) fn entity(&self, table: &Table, ordinal: i64, web_url: &str) -> SourceEntity {
-        let key = match &self.key {
-            Key::Primary(values) => Value::from(values.clone()).to_string(),
-            Key::Hash(hash) => format!("{hash}-{ordinal}"),
+        let id = match &self.key {
+            Key::Primary { id, .. } => id.clone(),
+            Key::Hash(hash) => format!("{}/{hash}-{ordinal}", table.id),
         };
-        let text = self.text(table);
+        let name = self.name(table);
+        let text = if self.text.is_empty() { name.clone() } else { self.text.clone() };
         cut::count(Source::Postgresql, u64::try_from(text.len()).unwrap_or(u64::MAX));
         let text = searchable(text);
         SourceEntity {
             class: ROW,
-            id: format!("{}/{key}", table.id),
-            name: self.name(table),
+            id,
+            name,
             document_type: DocumentType::Base,
             fields: bounded(self.fields.clone(), text.len()),
             text,
@@ -77,9 +102,7 @@ impl Row {
         });
         let name = told.map_or_else(
             || match &self.key {
-                Key::Primary(values) => {
-                    format!("{} {}", table.name, values.iter().map(plain).collect::<Vec<_>>().join(", "))
-                }
+                Key::Primary { values, .. } => format!("{} {values}", table.name),
                 Key::Hash(hash) => format!("{} {}", table.name, hash.get(..8).unwrap_or_default()),
             },
             str::to_owned,
@@ -87,70 +110,26 @@ impl Row {
         name.chars().take(MAX_NAME_CHARS).collect()
     }
 
-    fn text(&self, table: &Table) -> String {
-        let mut text = String::new();
-        for column in table.columns.iter().filter(|column| column.form != Form::Bytes) {
-            match self.fields.get(&column.name) {
-                None | Some(Value::Null) => {}
-                Some(value) => {
-                    let _ = writeln!(text, "{}: {}", column.name, plain(value));
-                }
-            }
-        }
-        if text.is_empty() { self.name(table) } else { text }
-    }
-
+    /// A moment that RFC 3339 can say, in the years that clients read.
     fn moment(&self, table: &Table, name: &str) -> Option<DateTime<Utc>> {
         let column = table.columns.iter().find(|column| column.form == Form::Moment && column.name == name)?;
         let text = self.fields.get(&column.name)?.as_str()?;
         let with_zone = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
-        with_zone.or_else(|_| text.parse::<NaiveDateTime>().map(|moment| moment.and_utc())).ok()
+        let moment = with_zone.or_else(|_| text.parse::<NaiveDateTime>().map(|moment| moment.and_utc())).ok()?;
+        YEARS.contains(&moment.year()).then_some(moment)
     }
 }
 
-/// Id of the row whose key is `key`, as JSON.
-pub(super) fn id_by(table: &Table, key: &str) -> String {
-    // The server puts blanks where our JSON has none.
-    let key = serde_json::from_str::<Value>(key).map_or_else(|_| key.to_owned(), |key| key.to_string());
-    format!("{}/{key}", table.id)
+/// Id of the row of a table, or of its child, whose key is `key`, as JSON or its beginning.
+pub(super) fn id_by(table: &Table, child: Option<&Child>, key: &str) -> String {
+    // The server puts blanks where ours has none.
+    id_of(table, child, &Json::parse(key).map_or_else(|| key.to_owned(), Json::identity))
 }
 
-/// Id of a row of which our JSON can read the key, if not all the rest.
-pub(super) fn id_of_unusable(table: &Table, json: &str) -> Option<String> {
-    let wanted = KeyValues { table };
-    let values = serde_json::Deserializer::from_str(json).deserialize_map(wanted).ok()?;
-    (!values.is_empty()).then(|| format!("{}/{}", table.id, Value::from(values)))
+fn id_of(table: &Table, child: Option<&Child>, key: &str) -> String {
+    child.map_or_else(|| format!("{}/{key}", table.id), |child| format!("{}/{}/{key}", table.id, child.id))
 }
 
-/// Takes the values of a row's key, whatever else the row holds.
-struct KeyValues<'a> {
-    table: &'a Table,
-}
-
-impl<'de> Visitor<'de> for KeyValues<'_> {
-    type Value = Vec<Value>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a row")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut row: A) -> Result<Vec<Value>, A::Error> {
-        let mut values = vec![Value::Null; self.table.key.len()];
-        while let Some(column) = row.next_key::<String>()? {
-            let place = self.table.key.iter().position(|name| *name == column);
-            match place.and_then(|place| values.get_mut(place)) {
-                Some(value) => *value = row.next_value()?,
-                None => drop(row.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(values)
-    }
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn hash(json: &str) -> String {
-    hex::encode(Sha256::digest(json.as_bytes())).chars().take(32).collect()
+fn hash(json: &[u8]) -> String {
+    hex::encode(Sha256::digest(json)).chars().take(32).collect()
 }

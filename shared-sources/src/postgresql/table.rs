@@ -1,58 +1,42 @@
-//! What the catalogue says: which tables there are and what they are made of.
+//! A table and what it is made of.
 
 use serde_json::{Map, Value, json};
 use shared_models::DocumentType;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
 
 use super::place::Place;
 use crate::tools::text::{bounded_text, searchable};
-use crate::{Breadcrumb, SourceEntity, SourceError};
+use crate::{Breadcrumb, SourceEntity};
 
 /// Class of a table's entity.
 pub(super) const TABLE: &str = "PostgreSQLTableEntity";
 
-const SCHEMA: &str = "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1::text";
-
-/// Partitions are read through their parents, unless they are named; views and foreign tables only if they are named.
-const TABLES: &str = "
-    SELECT c.oid, c.relname::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
-           has_any_column_privilege(c.oid, 'SELECT')
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-      AND CASE WHEN cardinality($2::text[]) = 0 THEN c.relkind IN ('r', 'p') AND NOT c.relispartition
-               ELSE c.relname::text = ANY ($2::text[]) END
-    ORDER BY c.relname::text COLLATE \"C\"";
-
-/// Columns that the role may read, with their place in the primary key. A domain counts as the type beneath it.
-const COLUMNS: &str = "
-    WITH RECURSIVE base(type, beneath) AS (
-        SELECT t.oid, t.oid FROM pg_type t JOIN pg_attribute a ON a.atttypid = t.oid WHERE a.attrelid = $1
-        UNION
-        SELECT b.type, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.beneath WHERE t.typtype = 'd'
-    )
-    SELECT a.attname::text, format_type(a.atttypid, a.atttypmod),
-           (SELECT b.beneath FROM base b JOIN pg_type t ON t.oid = b.beneath
-            WHERE b.type = a.atttypid AND t.typtype <> 'd'),
-           (SELECT k.place FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
-            WHERE k.attnum = a.attnum AND k.place <= i.indnkeyatts),
-           COALESCE(i.indnkeyatts, 0)::int8
-    FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND i.indisvalid
-    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
-      AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
-    ORDER BY a.attnum";
-
 /// A table that can be read.
 #[derive(Debug)]
 pub(super) struct Table {
+    pub(super) oid: u32,
     pub(super) name: String,
     /// Entity id.
     pub(super) id: String,
     pub(super) kind: Kind,
-    comment: Option<String>,
+    pub(super) comment: Option<String>,
     pub(super) columns: Vec<Column>,
     /// Names of the key's columns, in the key's order; empty if there is no key.
     pub(super) key: Vec<String>,
+    /// The tables that inherit from it and whose rows are read as rows of this one.
+    pub(super) children: Vec<Child>,
+    /// The role may read some columns, and not the table as a whole.
+    pub(super) is_limited: bool,
+    /// Policies hide rows of it from the role.
+    pub(super) is_secured: bool,
+}
+
+/// A table whose rows are read as rows of one that it inherits from.
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) oid: u32,
+    /// The id that it would have as a table of its own.
+    pub(super) id: String,
 }
 
 /// What kind of table it is.
@@ -65,20 +49,12 @@ pub(super) enum Kind {
     Foreign,
 }
 
-/// What there is.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) tables: Vec<Table>,
-    /// Names of those that may not be read.
-    pub(super) unreadable: Vec<String>,
-}
-
 /// A column.
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) name: String,
     /// As people write it, e.g. `character varying(20)`.
-    type_name: String,
+    pub(super) type_name: String,
     pub(super) form: Form,
 }
 
@@ -97,83 +73,9 @@ pub(super) enum Form {
     Moment,
 }
 
-/// The tables to read and those that may not be read.
-///
-/// # Errors
-/// [`SourceError::Misconfigured`] if the schema or a table named in `wanted` is missing or may not be read.
-pub(super) async fn find_tables(client: &Client, place: &Place, wanted: &[String]) -> Result<Found, SourceError> {
-    let Place { database, schema, user, .. } = place;
-    let found = place.within("its schema", client.query_opt(SCHEMA, &[schema])).await?;
-    let Some(found) = found else {
-        return Err(SourceError::Misconfigured(format!("database '{database}' has no schema '{schema}'")));
-    };
-    if !found.try_get::<_, bool>(0).map_err(|error| place.read_error(&error))? {
-        return Err(SourceError::Misconfigured(format!("the role '{user}' may not use schema '{schema}'")));
-    }
-
-    let rows = place.within("its tables", client.query(TABLES, &[schema, &wanted])).await?;
-    let mut found = Found { tables: Vec::new(), unreadable: Vec::new() };
-    for row in &rows {
-        match place.within("a table's columns", read_table(client, place, row)).await? {
-            Some(table) => found.tables.push(table),
-            None => found.unreadable.push(row.try_get(1).map_err(|error| place.read_error(&error))?),
-        }
-    }
-    found.check(place, wanted)?;
-    Ok(found)
-}
-
-impl Found {
-    /// What was `wanted` must be there, and something must be readable.
-    fn check(&self, place: &Place, wanted: &[String]) -> Result<(), SourceError> {
-        let Place { database, schema, user, .. } = place;
-        let Self { tables, unreadable } = self;
-        if let Some(missing) = wanted.iter().find(|name| tables.iter().all(|table| table.name != **name)) {
-            return Err(SourceError::Misconfigured(match unreadable.contains(missing) {
-                true => format!("the role '{user}' may not read table '{missing}' of schema '{schema}'"),
-                false => format!("schema '{schema}' of database '{database}' has no table '{missing}'"),
-            }));
-        }
-        if tables.is_empty() && !unreadable.is_empty() {
-            return Err(SourceError::Misconfigured(format!("the role '{user}' may not read any table of '{schema}'")));
-        }
-        Ok(())
-    }
-}
-
-/// The table of a row of [`TABLES`], unless it may not be read.
-async fn read_table(client: &Client, place: &Place, row: &Row) -> Result<Option<Table>, tokio_postgres::Error> {
-    if !row.try_get::<_, bool>(4)? {
-        return Ok(None);
-    }
-    let name: String = row.try_get(1)?;
-    let mut columns = Vec::new();
-    let mut key: Vec<(i64, String)> = Vec::new();
-    let mut key_size = 0_i64;
-    for row in client.query(COLUMNS, &[&row.try_get::<_, u32>(0)?]).await? {
-        let name: String = row.try_get(0)?;
-        if let Some(at) = row.try_get::<_, Option<i64>>(3)? {
-            key.push((at, name.clone()));
-        }
-        key_size = row.try_get(4)?;
-        columns.push(Column { name, type_name: row.try_get(1)?, form: Form::of(row.try_get(2)?) });
-    }
-    key.sort();
-    // A key of which a part may not be read doesn't tell rows apart.
-    let is_whole = i64::try_from(key.len()).is_ok_and(|size| size == key_size);
-    Ok(Some(Table {
-        id: place.table_id(&name),
-        name,
-        kind: Kind::of(row.try_get(2)?),
-        comment: row.try_get(3)?,
-        columns,
-        key: if is_whole { key.into_iter().map(|(_, name)| name).collect() } else { Vec::new() },
-    }))
-}
-
 impl Kind {
     /// By `pg_class.relkind`.
-    fn of(relkind: &str) -> Self {
+    pub(super) fn of(relkind: &str) -> Self {
         match relkind {
             "p" => Self::Partitioned,
             "v" => Self::View,
@@ -194,7 +96,7 @@ impl Kind {
 }
 
 impl Form {
-    fn of(type_oid: Option<u32>) -> Self {
+    pub(super) fn of(type_oid: Option<u32>) -> Self {
         match type_oid {
             Some(oid) if oid == Type::NUMERIC.oid() => Self::Numeric,
             Some(oid) if [Type::TEXT, Type::VARCHAR, Type::BPCHAR].iter().any(|text| text.oid() == oid) => Self::Text,

@@ -1,30 +1,20 @@
 //! Reads table after table in one transaction.
 
-use std::fmt::Write as _;
 use std::pin::pin;
 
 use futures::TryStreamExt as _;
-use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error};
 use tracing::debug;
 
-use super::place::Place;
-use super::row;
-use super::table::{Form, Kind, Table, find_tables};
+use super::encoding::{Sent, Texts};
+use super::find::{Found, find_tables};
+use super::place::{Place, reason_of_one_table};
+use super::row::{Row, id_by};
+use super::table::Table;
+use super::{query, storage};
 use crate::left_out::LeftOut;
 use crate::{EntitySink, ReadSummary, SourceError};
-
-/// A larger row is counted as skipped: nobody searches in it, and it would have to fit into memory several times.
-const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
-
-/// Longest key of such a row that is told.
-const MAX_KEY_CHARS: usize = 400;
-
-/// Of a larger text only the beginning is read, and three dots tell so:
-/// not every encoding of a database has an ellipsis.
-const MAX_VALUE_BYTES: usize = 1024 * 1024;
-/// The beginning, in characters: at four bytes each they are no more than that.
-const BEGINNING_CHARS: usize = MAX_VALUE_BYTES / 4;
 
 /// Settings that not every version has: a dropped connection is noticed while a query runs; no limit on the whole read.
 const OPTIONAL_SETTINGS: &str = "
@@ -33,7 +23,8 @@ const OPTIONAL_SETTINGS: &str = "
     JOIN pg_catalog.pg_settings s ON s.name = v.name";
 
 /// One state for the whole run, as the role sees it. Texts of values don't depend on the role's or the database's
-/// settings, and no name resolves to something that the owner's database defines.
+/// settings, and the catalogue's names resolve to nothing that the owner's database defines. With fewer digits an older
+/// server would let two floating-point numbers look alike. What parallel workers lock doesn't show as ours.
 const BEGIN: &str = "
     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL search_path = pg_catalog;
@@ -42,9 +33,20 @@ const BEGIN: &str = "
     SET LOCAL lock_timeout = '1min';
     SET LOCAL idle_in_transaction_session_timeout = 0;
     SET LOCAL timezone = 'UTC';
-    SET LOCAL datestyle = 'ISO, YMD';
+    SET LOCAL datestyle = 'ISO';
     SET LOCAL intervalstyle = 'iso_8601';
-    SET LOCAL extra_float_digits = 1;";
+    SET LOCAL bytea_output = 'hex';
+    SET LOCAL extra_float_digits = 3;
+    SET LOCAL max_parallel_workers_per_gather = 0;";
+
+/// Policies and views may call functions that name tables without their schemas: they find what they find in any other
+/// session of the role. What fails for one table is taken back to here.
+const READ: &str = "
+    SET LOCAL search_path = DEFAULT;
+    SAVEPOINT tables;";
+
+/// Also lets go of the table: nobody needs to wait with changes of it until the run ends.
+const GO_ON: &str = "ROLLBACK TO SAVEPOINT tables";
 
 /// Reads all tables, or those `wanted`.
 ///
@@ -61,104 +63,131 @@ pub(super) async fn read_tables(
     }
     place.within("the beginning of a transaction", client.batch_execute(BEGIN)).await?;
     let found = find_tables(client, place, wanted).await?;
+    place.within("a savepoint", client.batch_execute(READ)).await?;
     let left_out = LeftOut::default();
-    for table in &found.unreadable {
-        left_out.gap_with_all_below(&place.table_id(table), "the role may not read the table");
+    for unreadable in &found.unreadable {
+        left_out.gap_with_all_below(&place.table_id(&unreadable.name), unreadable.reason);
     }
-    for table in &found.tables {
-        sink.send(table.entity(place)).await?;
-        read_rows(client, place, table, sink, &left_out).await?;
-    }
+    let reading = Reading { client, place, texts: &found.texts, sink, left_out: &left_out };
+    reading.read_each(&found).await?;
     place.within("the end of the transaction", client.batch_execute("COMMIT")).await?;
     Ok(left_out.into_summary())
 }
 
-async fn read_rows(
-    client: &Client,
-    place: &Place,
-    table: &Table,
-    sink: &EntitySink,
-    left_out: &LeftOut,
-) -> Result<(), SourceError> {
-    let failed = |error: tokio_postgres::Error| place.table_error(&table.name, &error);
-    let about = format!("the rows of table '{}'", table.name);
-    let nothing: [&(dyn ToSql + Sync); 0] = [];
-    let query = query(place, table);
-    let mut rows = pin!(place.in_time(&about, client.query_raw(&query, nothing)).await?.map_err(failed)?);
-    let web_url = place.table_url(&table.name);
-    loop {
-        let next = place.in_time(&about, rows.try_next()).await?;
-        let Some(found) = next.map_err(failed)? else { return Ok(()) };
-        let copies: i64 = found.try_get(1).map_err(failed)?;
-        let json = found.try_get::<_, Option<&str>>(0).map_err(failed)?;
-        let Some(row) = json.and_then(|json| row::Row::parse(table, json)) else {
-            let key: Option<&str> = found.try_get(2).map_err(failed)?;
-            let (id, why) = match json {
-                Some(json) => (row::id_of_unusable(table, json), "is nested too deeply, or holds what JSON can't"),
-                None => (key.map(|key| row::id_by(table, key)), "is larger than 4 MiB"),
-            };
-            for _ in 0..copies {
-                match &id {
-                    Some(id) => left_out.unusable(id, &format!("it {why}")),
-                    None => left_out.unusable(&table.id, &format!("one of its rows, which have no primary key, {why}")),
+/// What reading a table takes.
+struct Reading<'a> {
+    client: &'a Client,
+    place: &'a Place,
+    texts: &'a Texts,
+    sink: &'a EntitySink,
+    left_out: &'a LeftOut,
+}
+
+/// How the reading of a table ended.
+enum End {
+    Complete,
+    /// The table was changed as a whole since the run's snapshot.
+    Changed,
+    /// The server can't read this table.
+    Failed(Error),
+}
+
+impl Reading<'_> {
+    /// A table that fails costs itself; where every table fails, the run does.
+    async fn read_each(&self, found: &Found) -> Result<(), SourceError> {
+        let mut failed = Vec::new();
+        for table in &found.tables {
+            self.sink.send(table.entity(self.place)).await?;
+            match self.read(table).await? {
+                End::Complete => {}
+                End::Changed => {
+                    let why = "it was truncated, rewritten or replaced while the sync ran; could not be read for now";
+                    self.left_out.gap_with_all_below(&table.id, why);
+                }
+                End::Failed(error) => {
+                    let why = reason_of_one_table(&error).unwrap_or_default();
+                    self.left_out.gap_with_all_below(&table.id, &format!("could not be read for now: {why}"));
+                    failed.push(self.place.table_error(&table.name, &error));
                 }
             }
-            continue;
-        };
-        for ordinal in 0..copies {
-            sink.send(row.entity(table, ordinal, &web_url)).await?;
+            self.place.within("the next table", self.client.batch_execute(GO_ON)).await?;
+        }
+        if failed.len() < found.tables.len() { Ok(()) } else { failed.into_iter().next().map_or(Ok(()), Err) }
+    }
+
+    async fn read(&self, table: &Table) -> Result<End, SourceError> {
+        if let Some(failed) = self.read_rows(table).await? {
+            return Ok(failed);
+        }
+        let about = format!("changes of table '{}'", table.name);
+        match self.place.in_time(&about, storage::has_changed(self.client, table)).await? {
+            Ok(true) => Ok(End::Changed),
+            Ok(false) => Ok(End::Complete),
+            Err(error) => self.failed(table, error),
         }
     }
-}
 
-/// Rows as JSON texts with the number of copies. Only a table without primary key can have copies; there the server
-/// counts them, on its disk if need be.
-fn query(place: &Place, table: &Table) -> String {
-    let mut columns = String::new();
-    for (place, column) in table.columns.iter().enumerate() {
-        let name = quoted(&column.name);
-        let comma = if place == 0 { "" } else { ", " };
-        let _ = match column.form {
-            Form::Plain | Form::Moment => write!(columns, "{comma}t.{name}"),
-            Form::Text => write!(
-                columns,
-                "{comma}CASE WHEN octet_length(t.{name}) > {MAX_VALUE_BYTES} \
-                 THEN left(t.{name}, {BEGINNING_CHARS}) || '...' ELSE t.{name} END AS {name}"
-            ),
-            Form::Numeric => write!(columns, "{comma}t.{name}::text AS {name}"),
-            Form::Bytes => write!(
-                columns,
-                "{comma}CASE WHEN t.{name} IS NOT NULL THEN json_build_object('bytes', octet_length(t.{name}), \
-                 'sha256', encode(sha256(t.{name}), 'hex')) END AS {name}"
-            ),
-        };
+    /// Yields the rows up to the last one, or up to what fails for this table alone.
+    async fn read_rows(&self, table: &Table) -> Result<Option<End>, SourceError> {
+        let Self { client, place, texts, .. } = *self;
+        let about = format!("the rows of table '{}'", table.name);
+        let nothing: [&(dyn ToSql + Sync); 0] = [];
+        let query = query::of_rows(place, texts, table);
+        let mut rows = pin!(match place.in_time(&about, client.query_raw(&query, nothing)).await? {
+            Ok(rows) => rows,
+            Err(error) => return self.failed(table, error).map(Some),
+        });
+        let web_url = place.table_url(&table.name);
+        loop {
+            match place.in_time(&about, rows.try_next()).await? {
+                Ok(Some(found)) => self.take(table, &found, &web_url).await?,
+                Ok(None) => return Ok(None),
+                Err(error) => return self.failed(table, error).map(Some),
+            }
+        }
     }
-    // Children of an inheriting table are tables of their own.
-    let only = match table.kind {
-        Kind::Table | Kind::Foreign => "ONLY ",
-        Kind::Partitioned | Kind::View | Kind::Materialized => "",
-    };
-    let from = format!("{only}{}.{}", quoted(&place.schema), quoted(&table.name));
-    // Of a row that is too large only its key is told.
-    let keys: Vec<String> = table.key.iter().map(|name| format!("v.{}", quoted(name))).collect();
-    let key = if keys.is_empty() {
-        "NULL::text".to_owned()
-    } else {
-        format!("left(json_build_array({})::text, {MAX_KEY_CHARS})", keys.join(", "))
-    };
-    let rows =
-        format!("SELECT row_to_json(v.*)::text AS json, {key} AS key FROM (SELECT {columns} FROM {from} AS t) AS v");
-    let counted = if table.key.is_empty() {
-        format!("SELECT json, count(*) AS copies, NULL::text AS key FROM ({rows}) AS r GROUP BY json")
-    } else {
-        format!("SELECT json, 1::bigint AS copies, key FROM ({rows} OFFSET 0) AS r")
-    };
-    format!(
-        "SELECT CASE WHEN octet_length(json) <= {MAX_ROW_BYTES} THEN json END, copies,
-                CASE WHEN octet_length(json) > {MAX_ROW_BYTES} THEN key END FROM ({counted}) AS c"
-    )
-}
 
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    /// # Errors
+    /// What the failure means for the run, if it isn't of this table alone.
+    fn failed(&self, table: &Table, error: Error) -> Result<End, SourceError> {
+        match reason_of_one_table(&error) {
+            Some(_) => Ok(End::Failed(error)),
+            None => Err(self.place.table_error(&table.name, &error)),
+        }
+    }
+
+    /// Yields what a row of the query becomes.
+    async fn take(&self, table: &Table, found: &tokio_postgres::Row, web_url: &str) -> Result<(), SourceError> {
+        let Self { place, texts, .. } = *self;
+        let failed = |error: Error| place.table_error(&table.name, &error);
+        let json: Option<Sent<'_>> = found.try_get(0).map_err(failed)?;
+        let copies: i64 = found.try_get(1).map_err(failed)?;
+        let child: Option<u32> = found.try_get(3).map_err(failed)?;
+        let child = child.and_then(|oid| table.children.iter().find(|child| child.oid == oid));
+        let Some(json) = json else {
+            let key: Option<Sent<'_>> = found.try_get(2).map_err(failed)?;
+            self.leave_out(key.map(|key| id_by(table, child, &texts.read(key))), table, copies, "is larger than 4 MiB");
+            return Ok(());
+        };
+        let Some(row) = Row::parse(table, child, json, texts) else {
+            self.leave_out(None, table, copies, "isn't JSON");
+            return Ok(());
+        };
+        for ordinal in 0..copies {
+            self.sink.send(row.entity(table, ordinal, web_url)).await?;
+        }
+        Ok(())
+    }
+
+    fn leave_out(&self, id: Option<String>, table: &Table, copies: i64, why: &str) {
+        for _ in 0..copies {
+            match &id {
+                Some(id) => self.left_out.unusable(id, &format!("it {why}")),
+                None => {
+                    let why = format!("one of its rows, which have no primary key, {why}");
+                    self.left_out.unusable(&table.id, &why);
+                }
+            }
+        }
+    }
 }

@@ -13,11 +13,15 @@ use crate::run::{collected as collect, run};
 use crate::{EntitySink, ReadSummary, SourceAccess, SourceEntity, SourceError};
 
 mod bounds;
+mod changes;
+mod children;
+mod encodings;
 mod failures;
 mod rows;
 mod silence;
 pub(crate) mod stand;
 mod tls;
+mod values;
 
 type Outcome = Result<ReadSummary, SourceError>;
 

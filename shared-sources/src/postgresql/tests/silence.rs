@@ -32,7 +32,11 @@ async fn silence_ends_the_run_wherever_it_begins() {
         ("has_schema_privilege", "its schema"),
         ("has_any_column_privilege", "its tables"),
         ("WITH RECURSIVE base", "a table's columns"),
+        ("pg_inherits", "which tables inherit from others"),
+        ("SAVEPOINT", "a savepoint"),
         ("row_to_json", "the rows of table 'a'"),
+        ("pg_locks", "changes of table 'a'"),
+        ("ROLLBACK TO", "the next table"),
         ("COMMIT", "the end of the transaction"),
     ];
     let errors = join_all(places.map(|(word, about)| {

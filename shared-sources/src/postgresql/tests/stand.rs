@@ -56,9 +56,9 @@ impl Stand for PostgresqlStand {
         Some("shop.item".to_owned())
     }
 
-    /// Deeper than JSON is read here.
+    /// Larger than what is read of a row.
     async fn add_odd(&mut self) -> Option<String> {
-        let sql = "INSERT INTO shop.item VALUES (17, 'odd', (repeat('[', 500) || repeat(']', 500))::json)";
+        let sql = "INSERT INTO shop.item VALUES (17, 'odd', to_json(repeat('x', 5000000)))";
         self.database.execute(sql).await;
         Some("shop.item/[17]".to_owned())
     }
@@ -69,7 +69,8 @@ impl Stand for PostgresqlStand {
     }
 
     async fn fall_silent(&mut self, step: usize) -> Option<Silence> {
-        let said = ["application_name", "BEGIN ISOLATION", "has_schema_privilege", "row_to_json"].get(step)?;
+        let said =
+            ["application_name", "BEGIN ISOLATION", "has_schema_privilege", "row_to_json", "pg_locks"].get(step)?;
         let silence = Silence::after(said, self.port).await;
         self.port = silence.port;
         Some(silence)
