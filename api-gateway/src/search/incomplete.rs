@@ -13,7 +13,8 @@ pub struct Incomplete {
     pub question: bool,
     /// There are fewer hits than asked for, because more would be too large.
     pub size: bool,
-    /// Hits have no `raw_source_fields`, though there are some: another hit of the entity has them, or they are too large.
+    /// Hits have no `raw_source_fields`, though there are some: another hit of the entity has them, or they are too
+    /// large.
     pub fields: bool,
 }
 

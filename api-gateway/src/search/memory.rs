@@ -11,8 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
 
-/// What a hit takes in KiB, all its copies together: a chunk of text of four-byte characters, and what is known of it. A
-/// document that is larger takes the place of several.
+/// What a hit takes in KiB, all its copies together: a chunk of text of four-byte characters, and what is known of it.
+/// A document that is larger takes the place of several.
 const HIT_KIB: u32 = 32;
 /// No search reserves less: a single document may be large.
 const LEAST_KIB: u32 = 1024;

@@ -1,5 +1,5 @@
-//! `make bench-memory`: the gateway's peak for the largest answers that may be asked for, one and four at a time, and the
-//! bytes that the index holds for each byte of source text.
+//! `make bench-memory`: the gateway's peak for the largest answers that may be asked for, one and four at a time, and
+//! the bytes that the index holds for each byte of source text.
 #![expect(clippy::print_stdout, reason = "a bench talks to people")]
 
 use system_tests::System;

@@ -45,7 +45,8 @@ impl WideRows {
         Self { collection, source_bytes: u64::try_from(bytes).unwrap(), _database: database }
     }
 
-    /// The largest answer that may be asked for, so many times at once: the bytes of each, and the gateway's peak in MiB.
+    /// The largest answer that may be asked for, so many times at once: the bytes of each, and the gateway's peak in
+    /// MiB.
     pub async fn ask(&self, gateway: &Gateway, strategy: &str, at_once: usize) -> (Vec<usize>, u64) {
         let mut asked = JoinSet::new();
         for _ in 0..at_once {

@@ -24,7 +24,8 @@ pub struct Document {
     /// The source's own fields, as JSON text: empty if they are large.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub payload: String,
-    /// The same if they are large, in the first chunk only. No search returns it: [`super::VespaClient::large_payload`].
+    /// The same if they are large, in the first chunk only. No search returns it:
+    /// [`super::VespaClient::large_payload`].
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub large_payload: Option<String>,
     /// How long [`Self::large_payload`] of the first chunk is, if there is one.

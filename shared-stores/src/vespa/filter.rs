@@ -147,8 +147,8 @@ impl Filter {
         self.conjuncts().into_iter().map(|part| format!(" and {part}")).collect()
     }
 
-    /// The filter as a condition that can stand in any place of a `where` clause. Vespa parses on a small stack, so there
-    /// are no more brackets in each other than it takes.
+    /// The filter as a condition that can stand in any place of a `where` clause. Vespa parses on a small stack, so
+    /// there are no more brackets in each other than it takes.
     pub(super) fn to_yql(&self) -> String {
         match self.open() {
             Open::Single(text) => text,

@@ -1,5 +1,5 @@
-//! Fields of an entity that are too large to stand in each of its chunks: the first chunk has them, and they are fetched
-//! for the hits that are shown.
+//! Fields of an entity that are too large to stand in each of its chunks: the first chunk has them, and they are
+//! fetched for the hits that are shown.
 
 use std::time::Duration;
 

@@ -85,8 +85,8 @@ impl VespaClient {
     /// Searches. Thousands of syncs are fine: the query travels as a body.
     ///
     /// # Errors
-    /// `Untrustworthy` if the answer carries errors, `Rejected` if limit or offset exceed the query profile's, `Setup` if
-    /// the vector isn't of the schema's size, `TooLarge` if the answer is, else as any call.
+    /// `Untrustworthy` if the answer carries errors, `Rejected` if limit or offset exceed the query profile's, `Setup`
+    /// if the vector isn't of the schema's size, `TooLarge` if the answer is, else as any call.
     pub async fn search(&self, request: &SearchRequest, timeout: Duration) -> Result<Hits, VespaError> {
         if request.sync_ids.is_empty() {
             return Ok(Hits::default());

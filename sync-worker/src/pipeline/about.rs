@@ -1,6 +1,6 @@
-//! What is known of an entity, as text that people search by: where it comes from, what it is, when it was made, and those
-//! of its fields that somebody may ask for: an author, a status, a language. It begins the entity's text, and so is
-//! searched, embedded and shown with it.
+//! What is known of an entity, as text that people search by: where it comes from, what it is, when it was made, and
+//! those of its fields that somebody may ask for: an author, a status, a language. It begins the entity's text, and so
+//! is searched, embedded and shown with it.
 //!
 //! Fields stand here as a person reads them, a label and a value, not as JSON; those that the text has already are left
 //! out, and so are long ones and checksums, which nobody types.

@@ -8,8 +8,8 @@ pub const CHUNK_CHARS: usize = 1_500;
 /// Longest piece that is handed to the splitter at once, in bytes.
 const WINDOW_BYTES: usize = 8 * 1024;
 
-/// Chunks of `text`, the first of them after `head`. At least one chunk, even of nothing: an entity without text is found
-/// by what is known of it.
+/// Chunks of `text`, the first of them after `head`. At least one chunk, even of nothing: an entity without text is
+/// found by what is known of it.
 pub fn split(head: &str, text: &str) -> Vec<String> {
     let left = CHUNK_CHARS.saturating_sub(head.chars().count()).max(1);
     let first_window = windows(text).next().unwrap_or_default();

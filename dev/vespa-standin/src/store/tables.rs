@@ -1,9 +1,9 @@
 //! The tables.
 //!
 //! `document` holds what Vespa keeps in memory: ids and attributes, in the order of the buckets, which is the order of
-//! a visit. `body` holds the documents, `embedding` their vectors; all go by `serial`, a number that a document gets anew
-//! with each write and that is never used twice. The index on the sync id is for queries alone: a visit walks the table.
-//! The full-text index has tables of its own: [`super::words`].
+//! a visit. `body` holds the documents, `embedding` their vectors; all go by `serial`, a number that a document gets
+//! anew with each write and that is never used twice. The index on the sync id is for queries alone: a visit walks the
+//! table. The full-text index has tables of its own: [`super::words`].
 
 use std::path::Path;
 

@@ -135,7 +135,8 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// What is looked up in a field or a fieldset. Without a term it is left out of the query, so that it admits everything.
+/// What is looked up in a field or a fieldset. Without a term it is left out of the query, so that it admits
+/// everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
     /// The field or fieldset.

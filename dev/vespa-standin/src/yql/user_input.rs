@@ -1,5 +1,6 @@
-//! What a person typed, as a condition. `tokenize` takes its words and nothing else; to the other grammars it is written
-//! in a query language (Vespa's `AllParser`), so that `-word` excludes, `field:word` looks elsewhere and `word*` is no word.
+//! What a person typed, as a condition. `tokenize` takes its words and nothing else; to the other grammars it is
+//! written in a query language (Vespa's `AllParser`), so that `-word` excludes, `field:word` looks elsewhere and
+//! `word*` is no word.
 
 use super::{Filter, Term, Terms, Wanted};
 use crate::linguistics::queries::{Piece, pieces, segments};

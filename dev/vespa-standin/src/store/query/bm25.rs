@@ -1,5 +1,5 @@
-//! BM25 as Vespa's rank feature of that name: `k1` 1.2, `b` 0.75, lengths in words, an idf that is always positive, each
-//! document type with statistics of its own.
+//! BM25 as Vespa's rank feature of that name: `k1` 1.2, `b` 0.75, lengths in words, an idf that is always positive,
+//! each document type with statistics of its own.
 
 use std::collections::HashMap;
 
