@@ -2,8 +2,8 @@
 //!
 //! One run reads one state: everything happens in a single read-only transaction of isolation level REPEATABLE READ.
 //! Memory stays bounded, because rows are taken off the connection only as fast as the pipeline takes entities; a slow
-//! pipeline therefore keeps the transaction open on the owner's database, which holds back VACUUM and ALTER TABLE there
-//! for that long.
+//! pipeline therefore keeps the transaction open on the owner's database, which holds back VACUUM there for that long,
+//! and ALTER TABLE as long as the table is being read.
 //!
 //! When the job stops, the connection is dropped; a server from version 14 on notices within seconds even while it
 //! computes. If the connection breaks, the run fails with [`SourceError::Unreachable`] and the next one starts afresh.

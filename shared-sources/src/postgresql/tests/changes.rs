@@ -173,6 +173,7 @@ async fn a_policy_that_lost_what_it_looks_up_hides_nothing_for_good() {
          CREATE FUNCTION shop.is_member() RETURNS bool LANGUAGE plpgsql STABLE PARALLEL SAFE AS
          $$ BEGIN RETURN EXISTS (SELECT FROM shop.member WHERE who = current_user); END $$;
          CREATE ROLE {role} LOGIN PASSWORD 'reader'; ALTER ROLE {role} SET parallel_setup_cost = 0;
+         ALTER ROLE {role} SET parallel_leader_participation = off;
          ALTER ROLE {role} SET parallel_tuple_cost = 0; ALTER ROLE {role} SET min_parallel_table_scan_size = 0;
          GRANT USAGE ON SCHEMA shop TO {role};
          ALTER TABLE secret ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON secret USING (shop.is_member());
