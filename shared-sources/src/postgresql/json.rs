@@ -3,7 +3,6 @@
 //! PostgreSQL's `json` is the text that somebody stored, and its `jsonb` has numbers of any size. Whatever of it a
 //! [`Value`] can't say is kept as text.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -110,10 +109,12 @@ impl<'a> Json<'a> {
     fn value_at(self, depth: usize) -> Value {
         match self.shape() {
             Shape::Object(_) | Shape::Array(_) if depth >= MAX_DEPTH => Value::from(self.0),
-            Shape::Object(members) if members.have_a_name_twice() => Value::from(self.written(Halves::Replaced)),
             Shape::Object(Members(members)) => {
+                let count = members.len();
                 let value = |(name, value): (Text, Self)| (name.text, value.value_at(depth + 1));
-                Value::Object(members.into_iter().map(value).collect::<Map<_, _>>())
+                let object: Map<_, _> = members.into_iter().map(value).collect();
+                let has_a_name_twice = object.len() < count;
+                if has_a_name_twice { Value::from(self.written(Halves::Replaced)) } else { Value::Object(object) }
             }
             Shape::Array(items) => items.into_iter().map(|item| item.value_at(depth + 1)).collect(),
             Shape::Text(text) => Value::from(text.text),
@@ -155,13 +156,6 @@ impl<'a> Json<'a> {
 impl<'a> From<&'a RawValue> for Json<'a> {
     fn from(value: &'a RawValue) -> Self {
         Self(value.get())
-    }
-}
-
-impl Members<'_> {
-    fn have_a_name_twice(&self) -> bool {
-        let mut names = HashSet::with_capacity(self.0.len());
-        !self.0.iter().all(|(name, _)| names.insert(&name.text))
     }
 }
 
