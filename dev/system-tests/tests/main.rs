@@ -17,6 +17,7 @@ mod collections;
 mod compose;
 mod deletion;
 mod exact;
+mod found;
 mod frozen_worker;
 mod gateway_lost;
 mod large_answers;

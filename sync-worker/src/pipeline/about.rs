@@ -36,7 +36,7 @@ impl<'e> About<'e> {
         Self { entity, source, kind: words_of_class(entity.class) }
     }
 
-    /// Everything, a line each, and an empty line.
+    /// Everything, a line each, and the label of what follows.
     #[must_use]
     pub fn whole(&self) -> String {
         let Self { entity, source, kind } = self;
@@ -52,7 +52,8 @@ impl<'e> About<'e> {
             left = rest;
             lines.push(line);
         }
-        format!("{}\n\n", lines.join("\n"))
+        lines.push("content:\n".to_owned());
+        lines.join("\n")
     }
 
     /// In one line, where the entity is and what it is: what its later chunks are about.
@@ -146,7 +147,7 @@ mod tests {
         });
         issue.fields = fields.as_object().unwrap().clone();
         let about = About::of(&issue, "github").whole();
-        let (head, fields) = about.trim_end().split_once("UTC\n").unwrap();
+        let (head, fields) = about.strip_suffix("content:\n").unwrap().split_once("UTC\n").unwrap();
         assert_eq!(
             head,
             "source: github\ntype: GitHubCodeFileEntity (git hub code file)\nname: Entity a\nin: unweave / src\n\

@@ -271,7 +271,10 @@ mod tests {
     fn the_first_chunk_begins_with_what_is_known_and_all_are_embedded_with_it() {
         let prepared = prepared(&"zebra ".repeat(1_000));
         let first = prepared.embedding_input(0);
-        assert!(first.starts_with("source: stub\ntype: TestEntity (test)\nname: Entity a\n\nzebra zebra"), "{first}");
+        assert!(
+            first.starts_with("source: stub\ntype: TestEntity (test)\nname: Entity a\ncontent:\nzebra zebra"),
+            "{first}"
+        );
         assert_eq!(prepared.chunk(0), Some(first.as_str()));
         let second = prepared.embedding_input(1);
         assert!(second.starts_with("stub, test, Entity a\nzebra zebra"), "{second}");
