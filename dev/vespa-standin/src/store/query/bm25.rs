@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::words::Found;
 use crate::store::StoreError;
 
 const K1: f64 = 1.2;
@@ -27,12 +26,12 @@ struct Statistics {
     average_length: f64,
 }
 
-/// Adds to each of `hits` the scores of the words in the fields.
+/// Adds to each of `hits`, by its serial, the scores of the words in the fields.
 pub(super) fn score(
     connection: &Connection,
     fields: &[&str],
     words: &[String],
-    hits: &mut Found,
+    hits: &mut HashMap<i64, f64>,
 ) -> Result<(), StoreError> {
     if hits.is_empty() {
         return Ok(());
