@@ -22,7 +22,7 @@ pub use authentication::GivenAuthentication;
 pub use body::Body;
 pub use collection::{create_collection, update_collection};
 pub use fields::Fields;
-pub use query::{Page, Query};
+pub use query::{Page, Query, is_in_the_calendar};
 pub use search::{LegacyForm, LegacyInput, SearchInput, agentic, classic, instant, legacy, legacy_query};
 pub use source_connection::{
     ConnectionInput, ConnectionPatch, GivenSchedule, ScheduleInput, create_connection, force_full_sync,

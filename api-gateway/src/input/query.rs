@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use actix_web::HttpRequest;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use shared_models::wire::problem::FieldProblem;
 use shared_models::wire::words::either;
 
@@ -135,7 +135,7 @@ impl Query {
     pub fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
         // A plus that nobody has escaped stands for a space.
         let text = self.text(name)?.trim().replace(' ', "+");
-        let read = time(&text);
+        let read = time(&text).filter(is_in_the_calendar);
         if read.is_none() {
             let msg = "Input should be a time or a day, such as 2026-11-29T12:00:00Z or 2026-11-29";
             self.refuse(name, msg, "datetime_parsing");
@@ -151,6 +151,11 @@ impl Query {
         let problems = std::mem::take(&mut self.problems);
         if problems.is_empty() { Ok(()) } else { Err(Problem::Unprocessable(problems)) }
     }
+}
+
+/// What PostgreSQL and clients can read: the years 1 to 9999.
+pub fn is_in_the_calendar(time: &DateTime<Utc>) -> bool {
+    (1..=9999).contains(&time.year())
 }
 
 /// A time with its zone, a time in UTC, or a day.
@@ -205,7 +210,8 @@ mod tests {
             assert_eq!(read(text), noon, "{text}");
         }
         assert_eq!(read("2026-11-29").as_deref(), Some("2026-11-29T00:00:00+00:00"));
-        for text in ["", "yesterday", "2026-13-01", "1764417600"] {
+        let beyond = ["-9999-01-01", "0000-12-31", "%2B10000-01-01", "-5000-01-01T00:00:00"];
+        for text in ["", "yesterday", "2026-13-01", "1764417600"].into_iter().chain(beyond) {
             assert_eq!(read(text), None, "{text}");
         }
     }

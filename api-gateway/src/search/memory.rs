@@ -18,6 +18,8 @@ const HIT_KIB: u32 = 32;
 const LEAST_KIB: u32 = 1024;
 /// What the hits of all searches take at most.
 const HITS_KIB: u32 = 96 * 1024;
+/// What the hits of one search take at most: no search alone keeps all others waiting.
+const MOST_OF_ONE_KIB: u32 = HITS_KIB / 2;
 /// Everything is held as it comes, as it is read and as it is written.
 const COPIES: u32 = 3;
 /// What the fields of one answer take at most as JSON.
@@ -46,12 +48,12 @@ impl Default for SearchMemory {
 }
 
 impl SearchMemory {
-    /// Room for so many hits, or for as many as there is memory for.
+    /// Room for so many hits, or for as many as one search may have.
     ///
     /// # Errors
     /// [`Problem::SearchBusy`] if others take too long.
     pub async fn for_hits(&self, hits: u32) -> Result<Reserved, Problem> {
-        reserve(&self.hits, hits.saturating_mul(HIT_KIB).clamp(LEAST_KIB, HITS_KIB)).await
+        reserve(&self.hits, hits.saturating_mul(HIT_KIB).clamp(LEAST_KIB, MOST_OF_ONE_KIB)).await
     }
 
     /// Room for fields of so many bytes of JSON, at most [`MOST_FIELDS_BYTES`].
@@ -96,13 +98,13 @@ mod tests {
     #[tokio::test]
     async fn a_search_that_finds_no_room_waits_until_another_has_ended() {
         let memory = SearchMemory::default();
-        let all = memory.for_hits(u32::MAX).await.unwrap();
+        let (half, other) = (memory.for_hits(u32::MAX).await.unwrap(), memory.for_hits(u32::MAX).await.unwrap());
         let mut next = std::pin::pin!(memory.for_hits(1));
         assert!(futures::poll!(next.as_mut()).is_pending());
-        let answer = all.shrunk_to(1024 * 1024);
+        let answer = half.shrunk_to(1024 * 1024);
         let next = next.await.unwrap();
-        assert_eq!(memory.hits.available_permits(), 96 * 1024 - 1024 - 1024);
-        drop((answer, next));
+        assert_eq!(memory.hits.available_permits(), 48 * 1024 - 1024 - 1024);
+        drop((answer, next, other));
         assert_eq!(memory.hits.available_permits(), 96 * 1024);
     }
 

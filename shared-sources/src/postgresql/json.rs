@@ -3,6 +3,7 @@
 //! PostgreSQL's `json` is the text that somebody stored, and its `jsonb` has numbers of any size. Whatever of it a
 //! [`Value`] can't say is kept as text.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -84,9 +85,18 @@ impl<'a> Json<'a> {
     }
 
     fn written(self, halves: Halves) -> String {
+        self.written_at(0, halves)
+    }
+
+    fn written_at(self, depth: usize, halves: Halves) -> String {
         let mut json = String::new();
-        self.write(&mut json, 0, halves);
+        self.write(&mut json, depth, halves);
         json
+    }
+
+    /// Told by the first byte: to look into it would be to read it once more.
+    fn is_too_deep(self, depth: usize) -> bool {
+        depth >= MAX_DEPTH && self.0.starts_with(['{', '['])
     }
 
     fn shape(self) -> Shape<'a> {
@@ -107,14 +117,17 @@ impl<'a> Json<'a> {
     }
 
     fn value_at(self, depth: usize) -> Value {
+        if self.is_too_deep(depth) {
+            return Value::from(self.0);
+        }
         match self.shape() {
-            Shape::Object(_) | Shape::Array(_) if depth >= MAX_DEPTH => Value::from(self.0),
+            // Before anything in it is read: that could have names twice as well, at every level.
+            Shape::Object(members) if members.have_a_name_twice() => {
+                Value::from(self.written_at(depth, Halves::Replaced))
+            }
             Shape::Object(Members(members)) => {
-                let count = members.len();
                 let value = |(name, value): (Text, Self)| (name.text, value.value_at(depth + 1));
-                let object: Map<_, _> = members.into_iter().map(value).collect();
-                let has_a_name_twice = object.len() < count;
-                if has_a_name_twice { Value::from(self.written(Halves::Replaced)) } else { Value::Object(object) }
+                Value::Object(members.into_iter().map(value).collect::<Map<_, _>>())
             }
             Shape::Array(items) => items.into_iter().map(|item| item.value_at(depth + 1)).collect(),
             Shape::Text(text) => Value::from(text.text),
@@ -126,8 +139,11 @@ impl<'a> Json<'a> {
     }
 
     fn write(self, json: &mut String, depth: usize, halves: Halves) {
+        if self.is_too_deep(depth) {
+            json.push_str(self.0);
+            return;
+        }
         match self.shape() {
-            Shape::Object(_) | Shape::Array(_) if depth >= MAX_DEPTH => json.push_str(self.0),
             Shape::Object(Members(members)) => {
                 json.push('{');
                 for (place, (name, value)) in members.into_iter().enumerate() {
@@ -150,6 +166,13 @@ impl<'a> Json<'a> {
             Shape::Text(text) => json.push_str(&quoted(&text)),
             Shape::Number(as_written) | Shape::Word(as_written) => json.push_str(as_written),
         }
+    }
+}
+
+impl Members<'_> {
+    fn have_a_name_twice(&self) -> bool {
+        let mut names = HashSet::with_capacity(self.0.len());
+        !self.0.iter().all(|(name, _)| names.insert(name.text.as_str()))
     }
 }
 
@@ -302,5 +325,13 @@ mod tests {
         let depth = value.to_string().chars().take_while(|character| *character == '[').count();
         assert_eq!(depth, MAX_DEPTH);
         assert_eq!(parsed(&deep).readable(), deep);
+    }
+
+    /// Each level is read once for each that it is in, and not the square of that.
+    #[test]
+    fn names_that_come_twice_at_every_level_are_kept_as_they_are() {
+        let levels = 120;
+        let text = format!("{}[{}1]{}", r#"{"a":1,"a":"#.repeat(levels), "1,".repeat(1_000), "}".repeat(levels));
+        assert_eq!(Json::parse(&text).unwrap().value(), Value::from(text.as_str()));
     }
 }

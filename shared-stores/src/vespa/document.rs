@@ -18,7 +18,7 @@ pub struct Document {
     #[serde(default)]
     pub textual_representation: String,
     /// The chunk's text in scripts without blanks between words, as pairs of characters: searched, never shown.
-    /// [`super::bigrams`] makes it.
+    /// [`super::bigrams()`] makes it.
     #[serde(skip_deserializing, skip_serializing_if = "String::is_empty")]
     pub cjk_bigrams: String,
     /// The source's own fields, as JSON text: empty if they are large.

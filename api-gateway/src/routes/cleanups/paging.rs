@@ -6,7 +6,7 @@ use chrono::DateTime;
 use shared_database::cleanup_view::{CleanupFilter, CleanupPlace, CleanupRow};
 use shared_models::CleanupState;
 
-use crate::input::{Page, Query};
+use crate::input::{Page, Query, is_in_the_calendar};
 use crate::problem::Problem;
 
 const CURSOR: &str = "cursor";
@@ -62,7 +62,8 @@ fn cursor(place: CleanupPlace) -> String {
 fn read_cursor(text: &str) -> Option<CleanupPlace> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     let (micros, id) = text.split_once('/')?;
-    Some(CleanupPlace { created_at: DateTime::from_timestamp_micros(micros.parse().ok()?)?, id: id.parse().ok()? })
+    let created_at = DateTime::from_timestamp_micros(micros.parse().ok()?).filter(is_in_the_calendar)?;
+    Some(CleanupPlace { created_at, id: id.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -76,6 +77,8 @@ mod tests {
         let place =
             CleanupPlace { created_at: "2026-11-29T12:00:00.123456Z".parse().unwrap(), id: CleanupId::random() };
         assert_eq!(read_cursor(&cursor(place)), Some(place));
+        let beyond = URL_SAFE_NO_PAD.encode(format!("-1000000000000000000/{}", place.id));
+        assert_eq!(read_cursor(&beyond), None);
         for text in
             ["", "x", "AAAA", &URL_SAFE_NO_PAD.encode("1/2"), &URL_SAFE_NO_PAD.encode(format!("{}/x", i64::MAX))]
         {
