@@ -28,6 +28,7 @@ mod relay;
 mod routes;
 mod schedule;
 mod search;
+mod search_memory;
 mod server;
 mod settings;
 mod state;
@@ -47,7 +48,7 @@ use shared_stores::vespa::{VespaClient, VespaError};
 use crate::cleanup_events::CleanupEvents;
 use crate::deletion::{CASCADE_MARGIN, Deletions, FinisherTimes};
 use crate::relay::RelayBell;
-use crate::search::SearchMemory;
+use crate::search_memory::SearchMemory;
 use crate::settings::Settings;
 use crate::state::AppState;
 

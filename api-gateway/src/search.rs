@@ -17,17 +17,16 @@ use crate::auth::Caller;
 use crate::input::SearchInput;
 use crate::present;
 use crate::problem::Problem;
+use crate::search_memory::Reserved;
 use crate::state::AppState;
 
 mod fusion;
 mod incomplete;
 mod large_fields;
-mod memory;
 mod retrieve;
 
 pub use incomplete::Incomplete;
 use large_fields::LargeFields;
-pub use memory::{Reserved, SearchMemory};
 use retrieve::{Retrieval, Retrieved};
 
 /// What a search found.

@@ -15,7 +15,7 @@ use crate::cleanup_events::CleanupEvents;
 use crate::client_times::ClientTimes;
 use crate::deletion::Deletions;
 use crate::relay::RelayBell;
-use crate::search::SearchMemory;
+use crate::search_memory::SearchMemory;
 
 /// The parts of this gateway that handlers share.
 pub struct AppState {

@@ -23,7 +23,8 @@ use crate::input::{self, LegacyForm, LegacyInput, Query, SearchInput, readable_i
 use crate::openapi::answers::{LegacyHits, LegacySearchAnswer, NoLanguageModel, NoSuchCollection};
 use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
-use crate::search::{self, Found, Reserved};
+use crate::search::{self, Found};
+use crate::search_memory::Reserved;
 use crate::submission::Submission;
 
 /// A body is handed over in pieces, so that what is written but not yet sent is no second copy of it.

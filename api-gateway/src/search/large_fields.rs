@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::{StreamExt as _, TryStreamExt as _};
 use shared_stores::vespa::{Hit, StoredId, VespaClient};
 
-use super::memory::{MOST_FIELDS_BYTES, Reserved, SearchMemory};
 use crate::problem::Problem;
+use crate::search_memory::{MOST_FIELDS_BYTES, Reserved, SearchMemory};
 
 /// Documents that are asked for at the same time.
 const IN_FLIGHT: usize = 16;

@@ -14,9 +14,9 @@ use shared_stores::vespa::{Filter, Hit, Hits, Ranking, SearchRequest, VespaClien
 
 use super::fusion::{depth_of, fuse};
 use super::incomplete::Incomplete;
-use super::memory::{Reserved, SearchMemory};
 use crate::input::SearchInput;
 use crate::problem::Problem;
+use crate::search_memory::{Reserved, SearchMemory};
 
 const VESPA_TIMEOUT: Duration = Duration::from_secs(8);
 /// A person waits for the answer.
