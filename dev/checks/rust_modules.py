@@ -1,11 +1,12 @@
 """Reads the modules of a Rust crate, and which file takes names from which.
 
 It reads tokens, not types: a path such as `crate::a::Name`, in a `use` or in the middle of code, leads to the file that
-defines `Name`, through re-exports as well. What macros write and which file implements a method stay unseen.
+defines `Name`, and to every file that re-exports it on the way. What macros write and which file implements a method
+stay unseen.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 TOKEN = re.compile(
@@ -162,10 +163,17 @@ def read_file(file: Path, parent: Module | None = None) -> Module:
 
 @dataclass(frozen=True)
 class Found:
-    """What a path names: something that a module defines, or the module itself."""
+    """What a path names: something that a module defines, or the module itself; and who re-exports it on the way."""
 
     module: Module
     is_module: bool
+    through: tuple[Module, ...] = ()
+
+    def by_way_of(self, module: Module) -> "Found":
+        return replace(self, through=(module, *self.through))
+
+    def files(self) -> set[Path]:
+        return {module.file for module in (self.module, *self.through)}
 
 
 def find(module: Module, path: tuple[str, ...], passed: tuple[Use, ...] = ()) -> Found | None:
@@ -201,12 +209,12 @@ def taken_on(module: Module, name: str, rest: tuple[str, ...], passed: tuple[Use
     named = [use for use in module.uses if use.alias == name]
     for use in named:
         if use not in passed and (found := find(module, use.path + rest, (*passed, use))):
-            return found
+            return found.by_way_of(module)
     for use in module.uses:
         if use.alias == "*" and use not in passed and (beyond := find(module, use.path, (*passed, use))):
             found = find(beyond.module, ("self", name, *rest), (*passed, use))
             if found and (found.module is not beyond.module or name in beyond.module.defined):
-                return found
+                return found.by_way_of(module)
     # Without a use it was made by a macro here; with one it is of another crate.
     return None if named else Found(module, is_module=False)
 
@@ -218,6 +226,7 @@ def arrows(root: Module) -> dict[Path, dict[Path, set[str]]]:
         for path in [*(use.path for use in module.uses), *module.paths]:
             found = find(module, path)
             # A module by itself is no name: what is taken from it shows where it is taken.
-            if found and not found.is_module and found.module.file != module.file:
-                seen[module.file].setdefault(found.module.file, set()).add(path[-1])
+            if found and not found.is_module:
+                for file in found.files() - {module.file}:
+                    seen[module.file].setdefault(file, set()).add(path[-1])
     return seen

@@ -28,7 +28,13 @@ class Circles(unittest.TestCase):
                         "use crate::top::{self, *}; fn f() -> top::B {}"):
             found = self.found(lib="mod a; mod top;", a=through + "pub struct A;", top="mod b; pub use b::*;",
                                top__b="use crate::a::A; pub struct B;")
-            self.assertIn(found, ([["a.rs", "top/b.rs"]], [["a.rs", "top.rs", "top/b.rs"]]), through)
+            self.assertEqual(found, [["a.rs", "top.rs", "top/b.rs"]], through)
+
+    def test_a_circle_by_way_of_a_file_that_only_reexports_is_one(self):
+        found = self.found(lib="mod state; mod search;", state="use crate::search::Memory; pub struct State(Memory);",
+                           search="mod memory; pub use memory::Memory; use crate::state::State; fn f(_: State) {}",
+                           search__memory="pub struct Memory;")
+        self.assertEqual(found, [["search.rs", "state.rs"]])
 
     def test_a_circle_of_the_parts_of_a_module_is_one_though_they_use_the_module_too(self):
         found = self.found(lib="mod m;", m="mod a; mod b; pub struct M; fn f() { a::f(); b::f() }",
