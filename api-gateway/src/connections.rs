@@ -35,11 +35,13 @@ pub async fn get(state: &AppState, caller: &Caller, id: SourceConnectionId) -> R
 /// # Errors
 /// The first check that fails.
 pub async fn create(state: &AppState, caller: &Caller, input: ConnectionInput) -> Result<SourceConnection, Problem> {
-    let source = state.source(&input.short_name).ok_or_else(|| Problem::NoSourceToConnect(input.short_name.clone()))?;
+    let missing = || Problem::NoSourceToConnect(input.short_name.clone(), state.source_names());
+    let source = state.source(&input.short_name).ok_or_else(missing)?;
     let (auth_method, credentials) = authenticated(source, input.authentication)?;
     let credentials = checked_credentials(source, &credentials)?;
-    let config = checked_config(source, &input.config)?;
-    if let Some(why) = source.refuse_credentials(&credentials.0).or_else(|| source.refuse_config(&config)) {
+    let config = checked_config(source, &input.config, None)?;
+    let refused = source.refuse_credentials(&credentials.0, &state.source_settings);
+    if let Some(why) = refused.or_else(|| source.refuse_config(&config)) {
         return Err(Problem::RejectedBySource(why));
     }
     let cron = schedule::for_new(source.definition(), &input.schedule, clock::utc_now())?;
@@ -85,8 +87,9 @@ pub async fn update(
         return Err(Problem::NotDirect);
     }
     let credentials = patch.credentials.map(|given| checked_credentials(source, &given)).transpose()?;
-    let config = patch.config.map(|given| checked_config(source, &given)).transpose()?;
-    if let Some(why) = credentials.as_ref().and_then(|given| source.refuse_credentials(&given.0)) {
+    let config = patch.config.map(|given| checked_config(source, &given, row.config.as_object())).transpose()?;
+    let refused = credentials.as_ref().and_then(|given| source.refuse_credentials(&given.0, &state.source_settings));
+    if let Some(why) = refused {
         return Err(Problem::RejectedBySource(why));
     }
     let change = ConnectionChange {
@@ -180,8 +183,9 @@ fn authenticated(source: Source, given: GivenAuthentication) -> Result<(AuthMeth
             Ok((AuthMethod::OauthToken, Credentials(fields)))
         }
         (GivenAuthentication::Token(_), None) | (GivenAuthentication::Other, _) => {
-            Err(Problem::UnsupportedAuthentication(source.as_str().to_owned(), source.definition().auth_methods()))
+            Err(Problem::UnsupportedAuthentication { of: source, given: true })
         }
+        (GivenAuthentication::None, _) => Err(Problem::UnsupportedAuthentication { of: source, given: false }),
     }
 }
 
@@ -189,6 +193,10 @@ fn checked_credentials(source: Source, given: &Credentials) -> Result<Credential
     source.check_credentials(&given.0).map(Credentials).map_err(Problem::InvalidAuth)
 }
 
-fn checked_config(source: Source, given: &Map<String, Value>) -> Result<ValidatedFields, Problem> {
-    source.check_config(given).map_err(Problem::InvalidConfig)
+fn checked_config(
+    source: Source,
+    given: &Map<String, Value>,
+    stored: Option<&Map<String, Value>>,
+) -> Result<ValidatedFields, Problem> {
+    source.check_config(given, stored).map_err(Problem::InvalidConfig)
 }

@@ -9,6 +9,7 @@ mod cancel;
 mod cleanup_events;
 mod client_times;
 mod collections;
+mod connection_checks;
 mod connections;
 mod context;
 mod deletion;
@@ -65,6 +66,7 @@ const ABOUT: About<Settings> = About {
         rate_limit::start_figures_at_zero();
     },
     telemetry: |settings| &settings.telemetry,
+    connections: connection_checks::of,
 };
 /// A stopping gateway waits for what runs beside requests this much longer than for them.
 const DRAIN_MARGIN: Duration = Duration::from_secs(2);
@@ -172,6 +174,7 @@ fn assemble(settings: &Settings, database: &Database, service: &Service) -> anyh
         times: settings.http.times(),
         auth_enabled: settings.auth_enabled,
         rate_limits: settings.rate_limits(),
+        source_settings: settings.sources.clone(),
         offers_internal_sources: settings.enable_internal_sources,
     })
 }

@@ -9,9 +9,8 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
 use shared_database::DatabaseError;
 use shared_models::wire::problem::{Detail, FieldProblem, Unprocessable};
-use shared_models::wire::source_connection::AuthMethod;
 use shared_models::{JobStatus, OrganizationId};
-use shared_sources::InvalidFields;
+use shared_sources::{InvalidFields, Source};
 use shared_stores::EmbedderError;
 use shared_stores::vespa::VespaError;
 
@@ -63,11 +62,11 @@ pub enum Problem {
     #[error("Collection '{0}' not found.")]
     NoCollectionToSearchLegacy(String),
     /// A connection to a source that isn't offered.
-    #[error("Source '{0}' not found")]
-    NoSourceToConnect(String),
+    #[error("Source '{0}' not found. There are: {list}", list = .1.join(", "))]
+    NoSourceToConnect(String, Vec<&'static str>),
     /// A source that isn't offered.
-    #[error("Source not found: {0}")]
-    NoSource(String),
+    #[error("Source not found: {0}. There are: {list}", list = .1.join(", "))]
+    NoSource(String, Vec<&'static str>),
     /// No such job of the connection.
     #[error("Sync job not found")]
     NoJob,
@@ -90,9 +89,14 @@ pub enum Problem {
     /// Readable ids are unique.
     #[error("Collection with readable_id '{0}' already exists")]
     ReadableIdTaken(String),
-    /// The source is authenticated otherwise.
-    #[error("Source {0} does not support this authentication method. Supported methods: [{list}]", list = quoted(.1))]
-    UnsupportedAuthentication(String, Vec<AuthMethod>),
+    /// The source is authenticated otherwise, or nothing was given.
+    #[error("{}", unsupported(*.of, *.given))]
+    UnsupportedAuthentication {
+        /// What was to be connected.
+        of: Source,
+        /// Whether any authentication was given.
+        given: bool,
+    },
     /// The source's own validation refuses the connection.
     #[error("{0}")]
     RejectedBySource(String),
@@ -134,7 +138,10 @@ pub enum Problem {
     #[error("Invalid auth fields: {0}")]
     InvalidAuth(InvalidFields),
     /// Not a cron expression.
-    #[error("Invalid CRON expression: {0}")]
+    #[error(
+        "Invalid CRON expression: {0}. Send five fields (minute, hour, day of the month, month, day of the week; UTC), \
+         for example '0 9 * * 1-5'"
+    )]
     InvalidCron(String),
 
     /// There is no language model.
@@ -159,8 +166,14 @@ pub enum Problem {
     Internal(&'static str),
 }
 
-fn quoted(methods: &[AuthMethod]) -> String {
-    methods.iter().map(|method| format!("'{method}'")).collect::<Vec<_>>().join(", ")
+fn unsupported(source: Source, given: bool) -> String {
+    let definition = source.definition();
+    let methods = definition.auth_methods().iter().map(|method| format!("'{method}'")).collect::<Vec<_>>().join(", ");
+    let example = serde_json::json!({"authentication": {"credentials": definition.example_credentials()}});
+    let lead = if given { "Send, for example," } else { "No authentication was given: send, for example," };
+    format!(
+        "Source {source} does not support this authentication method. Supported methods: [{methods}]. {lead} {example}"
+    )
 }
 
 const TRY_AGAIN_SECONDS: i64 = 2;
@@ -177,8 +190,8 @@ impl Problem {
             | Self::NoCollection
             | Self::NoCollectionToSearch(_)
             | Self::NoCollectionToSearchLegacy(_)
-            | Self::NoSourceToConnect(_)
-            | Self::NoSource(_)
+            | Self::NoSourceToConnect(..)
+            | Self::NoSource(..)
             | Self::NoJob
             | Self::NoCleanup
             | Self::NoReceipt
@@ -187,7 +200,7 @@ impl Problem {
             Self::JobActive(_)
             | Self::NotCancellable(_)
             | Self::ReadableIdTaken(_)
-            | Self::UnsupportedAuthentication(..)
+            | Self::UnsupportedAuthentication { .. }
             | Self::NotDirect
             | Self::RejectedBySource(_)
             | Self::TooFrequent(_)

@@ -9,6 +9,7 @@ use shared_service::settings::{
     AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings, ProtocolSettings,
     TelemetrySettings, Validate, VespaSettings, secret,
 };
+use shared_sources::GatewaySourceSettings;
 
 use crate::keys;
 use crate::server::HttpSettings;
@@ -57,6 +58,9 @@ pub struct Settings {
     /// What turns texts into vectors, if anything does.
     #[command(flatten)]
     pub embedder: EmbedderSettings,
+    /// What is known of the sources that sync-workers can reach.
+    #[command(flatten)]
+    pub sources: GatewaySourceSettings,
     /// What credentials of sources are encrypted and decrypted with.
     #[command(flatten)]
     pub credentials: CredentialsKeysSettings,
@@ -81,9 +85,9 @@ impl Settings {
 
 impl Validate for Settings {
     fn validate(&self) -> Result<(), String> {
-        self.database.validate()?;
         self.protocol.validate()?;
         self.http.validate(self.protocol.cancel_wait)?;
+        self.admin.stay_apart("LISTEN", self.http.listen)?;
         if !self.auth_enabled && !self.http.listen.ip().is_loopback() {
             return Err(format!("AUTH_ENABLED is false: LISTEN must be a loopback address, not {}", self.http.listen));
         }
@@ -128,6 +132,7 @@ mod tests {
         assert_eq!(validated(&["--auth-enabled=false", "--listen=[::1]:0"]), Ok(()));
         assert!(validated(&["--auth-enabled=false", "--listen=0.0.0.0:8001"]).unwrap_err().contains("LISTEN"));
         assert_eq!(validated(&["--listen=0.0.0.0:8001"]), Ok(()));
+        assert!(validated(&["--listen=127.0.0.1:9001"]).unwrap_err().ends_with("are the same port"));
     }
 
     #[test]

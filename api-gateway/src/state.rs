@@ -7,7 +7,7 @@ use shared_messaging::Publisher;
 use shared_models::wire::collection::Vectors;
 use shared_service::Tasks;
 use shared_service::admin::Health;
-use shared_sources::Source;
+use shared_sources::{GatewaySourceSettings, Source};
 use shared_stores::embedder::{Embedder, EmbedderIdentity};
 use shared_stores::vespa::VespaClient;
 
@@ -35,6 +35,8 @@ pub struct AppState {
     pub search_memory: SearchMemory,
     /// Makes vectors of questions, if there is one.
     pub embedder: Option<Embedder>,
+    /// What is known of the sources that sync-workers can reach.
+    pub source_settings: GatewaySourceSettings,
     /// Encrypts credentials.
     pub cipher: CredentialCipher,
     /// Spawns on the main runtime.
@@ -69,6 +71,12 @@ impl AppState {
     /// Every source that is offered here.
     pub fn sources(&self) -> impl Iterator<Item = Source> {
         Source::ALL.iter().copied().filter(|source| self.offers(*source))
+    }
+
+    /// The names of all sources that are offered here.
+    #[must_use]
+    pub fn source_names(&self) -> Vec<&'static str> {
+        self.sources().map(Source::as_str).collect()
     }
 
     const fn offers(&self, source: Source) -> bool {

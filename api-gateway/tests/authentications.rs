@@ -4,15 +4,20 @@ use serde_json::{Value, json};
 
 use crate::gateway::{Gateway, stub_body, text};
 
-const METHOD: &str = "Source stub does not support this authentication method. Supported methods: ['direct']";
+const METHOD: &str = "Source stub does not support this authentication method. Supported methods: ['direct']. \
+    Send, for example, {\"authentication\":{\"credentials\":{\"stub_key\":\"<Stub Key>\"}}}";
+const NOTHING_GIVEN: &str = "Source stub does not support this authentication method. Supported methods: ['direct']. \
+    No authentication was given: send, for example, {\"authentication\":{\"credentials\":{\"stub_key\":\"<Stub Key>\"}}}";
 
 #[tokio::test]
 async fn every_kind_of_authentication_is_understood_and_only_direct_is_supported() {
     let gateway = Gateway::start().await;
     let collection = gateway.api.collection().await;
+    for authentication in [Value::Null, json!({}), json!({"type": "direct"})] {
+        let body = stub_body(&collection, json!({"authentication": authentication}));
+        gateway.api.post("/source-connections", body).await.refuses(400, NOTHING_GIVEN);
+    }
     for authentication in [
-        Value::Null,
-        json!({}),
         json!({"access_token": "t", "refresh_token": "r", "expires_at": "2999-01-01T00:00:00Z"}),
         json!({"redirect_uri": "https://example.com", "client_id": "a", "client_secret": "b"}),
         json!({"consumer_key": "a", "consumer_secret": "b"}),
@@ -24,7 +29,7 @@ async fn every_kind_of_authentication_is_understood_and_only_direct_is_supported
     }
     let mut absent = stub_body(&collection, json!({}));
     absent.as_object_mut().unwrap().remove("authentication");
-    gateway.api.post("/source-connections", absent).await.refuses(400, METHOD);
+    gateway.api.post("/source-connections", absent).await.refuses(400, NOTHING_GIVEN);
     for (authentication, place, msg) in [
         (json!({"credentials": {}}), "body.authentication.credentials", "Value error, Credentials cannot be empty"),
         (json!({"credentials": {"a": 1}, "b": 2}), "body.authentication.b", "Extra inputs are not permitted"),
@@ -55,8 +60,9 @@ async fn a_source_that_needs_a_token_alone_takes_one() {
         .await
         .refuses(400, "Credentials can only be updated for direct authentication");
     assert_eq!(api.patch(&path, json!({"name": "Renamed"})).await.ok()["auth"]["method"], "oauth_token");
-    let method =
-        "Source github does not support this authentication method. Supported methods: ['direct', 'oauth_token']";
+    let method = "Source github does not support this authentication method. \
+        Supported methods: ['direct', 'oauth_token']. \
+        Send, for example, {\"authentication\":{\"credentials\":{\"personal_access_token\":\"<Personal Access Token>\"}}}";
     github(json!({"provider_readable_id": "composio-1"})).await.refuses(400, method);
     let expired = github(json!({"access_token": "t", "expires_at": "2020-01-01T00:00:00Z"})).await;
     expired.faults("body.authentication.expires_at", "Value error, The token has expired");

@@ -112,11 +112,11 @@ async fn sources_for_tests_are_offered_only_when_asked_for() {
         assert_eq!(source["auth_methods"], if token { json!(["direct", "oauth_token"]) } else { json!(["direct"]) });
         assert!(source["supported_auth_providers"].is_array());
     }
-    api.get("/sources/stub").await.refuses(404, "Source not found: stub");
+    api.get("/sources/stub").await.refuses(404, "Source not found: stub. There are: files, github, postgresql, s3");
     assert_eq!(api.get("/sources/postgresql").await.ok()["short_name"], "postgresql");
     let id = api.collection().await;
     let create = api.post("/source-connections", crate::gateway::stub_body(&id, json!({}))).await;
-    create.refuses(404, "Source 'stub' not found");
+    create.refuses(404, "Source 'stub' not found. There are: files, github, postgresql, s3");
 }
 
 #[tokio::test]

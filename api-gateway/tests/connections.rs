@@ -78,18 +78,27 @@ async fn creation_is_checked_in_the_contracts_order() {
         "schedule": {"cron": "nonsense"},
     });
     let create = async |body: &Value| api.post("/source-connections", body.clone()).await;
-    create(&body).await.refuses(404, "Source 'nonsense' not found");
+    let there_are = "files, github, postgresql, s3, timed, stub, incremental_stub, exception_stub";
+    create(&body).await.refuses(404, &format!("Source 'nonsense' not found. There are: {there_are}"));
     body["short_name"] = json!("stub");
-    let method = "Source stub does not support this authentication method. Supported methods: ['direct']";
-    create(&body).await.refuses(400, method);
-    body["authentication"] = json!({});
-    create(&body).await.refuses(400, method);
+    let method = "Source stub does not support this authentication method. Supported methods: ['direct']. ";
+    for (given, next) in [(json!({"access_token": "t"}), "Send, "), (json!({}), "No authentication was given: ")] {
+        body["authentication"] = given;
+        let refused = create(&body).await;
+        assert!(refused.status == 400 && refused.text.contains(&format!("{method}{next}")), "{refused:?}");
+    }
     body["authentication"] = json!({"credentials": {"stub_key": 7}});
     create(&body).await.refuses(422, "Invalid auth fields: stub_key: Input should be a valid string");
     body["authentication"] = json!({"type": "direct", "credentials": {"stub_key": "k"}});
     create(&body).await.refuses(422, "Invalid config fields: entity_count: Input should be greater than or equal to 1");
-    body["config"] = json!({"entity_count": 1, "unknown": true});
-    create(&body).await.refuses(422, "Invalid CRON expression: nonsense");
+    body["config"] = json!({"entity_count": 1, "entity_counts": 2});
+    create(&body).await.refuses(422, "Invalid config fields: entity_counts: Unknown field, did you mean entity_count?");
+    body["config"] = json!({"entity_count": 1});
+    create(&body).await.refuses(
+        422,
+        "Invalid CRON expression: nonsense. Send five fields (minute, hour, day of the month, month, day of the week; \
+         UTC), for example '0 9 * * 1-5'",
+    );
     body["schedule"] = json!({"cron": "*/5 * * * *"});
     create(&body).await.refuses(400, "Source 'stub' does not support continuous syncs. Minimum interval is 1 hour.");
     body["schedule"] = json!({"cron": null});
@@ -97,8 +106,57 @@ async fn creation_is_checked_in_the_contracts_order() {
     body["readable_collection_id"] = json!(collection);
     let made = create(&body).await.ok();
     assert!(made["schedule"].is_null());
-    assert!(made["config"].get("unknown").is_none());
     assert_eq!(gateway.database.count("SELECT count(*) FROM source_connection").await, 1);
+}
+
+/// A typo in `include` would index everything; what an older version has stored goes on working.
+#[tokio::test]
+async fn unknown_keys_of_a_config_are_refused_unless_they_are_stored() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let collection = api.collection().await;
+    let files = json!({"short_name": "files", "authentication": {"credentials": {"root": "docs"}}});
+    let create = async |config: Value| {
+        let mut body = stub_body(&collection, files.clone());
+        body["config"] = config;
+        api.post("/source-connections", body).await
+    };
+    let refused = create(json!({"includes": ["*.md"], "excludes": [], "colour": null})).await;
+    refused.refuses(
+        422,
+        "Invalid config fields: colour: Unknown field; there are path, include, exclude; \
+         excludes: Unknown field, did you mean exclude?; includes: Unknown field, did you mean include?",
+    );
+    let path = format!("/source-connections/{}", text(&create(json!({"include": ["*.md"]})).await.ok(), "id"));
+    let patch = async |config: Value| api.patch(&path, json!({"config": config})).await;
+    patch(json!({"includes": []}))
+        .await
+        .refuses(422, "Invalid config fields: includes: Unknown field, did you mean include?");
+    gateway.database.execute("UPDATE source_connection SET config = config || '{\"includes\": [\"*.txt\"]}'").await;
+    let mut shown = api.get(&path).await.ok()["config"].clone();
+    assert_eq!(shown["includes"], json!(["*.txt"]));
+    // A form shows what is stored, changes one field and sends all of it back.
+    shown["exclude"] = json!(["a"]);
+    let changed = patch(shown).await.ok();
+    assert_eq!(changed["config"], json!({"path": null, "include": ["*.md"], "exclude": ["a"]}));
+    api.post(&format!("{path}/run"), json!({})).await.ok();
+}
+
+#[tokio::test]
+async fn a_root_that_is_not_there_is_refused_where_the_gateway_knows_the_names() {
+    let create = async |gateway: &Gateway, root: &str| {
+        let collection = gateway.api.collection().await;
+        let more = json!({"short_name": "files", "config": {}, "authentication": {"credentials": {"root": root}}});
+        gateway.api.post("/source-connections", stub_body(&collection, more)).await
+    };
+    let gateway = Gateway::start_with(&[("FILES_ROOT_NAMES", "docs, wiki")]).await;
+    create(&gateway, "docs").await.ok();
+    let told = "Validation failed for files: there is no root 'dosc'; there are: docs, wiki";
+    create(&gateway, "dosc").await.refuses(400, told);
+    let path = format!("/source-connections/{}", text(&create(&gateway, "wiki").await.ok(), "id"));
+    let other = json!({"authentication": {"credentials": {"root": "dosc"}}});
+    gateway.api.patch(&path, other).await.refuses(400, told);
+    create(&Gateway::start().await, "dosc").await.ok();
 }
 
 #[tokio::test]

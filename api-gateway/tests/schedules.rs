@@ -72,8 +72,12 @@ async fn what_a_source_cannot_follow_and_what_is_no_cron_is_refused() {
         assert_eq!(made.ok()["schedule"]["cron"], cron);
     }
     for cron in ["invalid cron expression", "60 * * * *", "* * * * * *", "0 0 31 2 *", "@often"] {
-        create(cron).await.refuses(422, &format!("Invalid CRON expression: {cron}"));
-        change(cron).await.refuses(422, &format!("Invalid CRON expression: {cron}"));
+        let told = format!(
+            "Invalid CRON expression: {cron}. Send five fields (minute, hour, day of the month, month, day of the week; \
+             UTC), for example '0 9 * * 1-5'"
+        );
+        create(cron).await.refuses(422, &told);
+        change(cron).await.refuses(422, &told);
     }
     change("").await.faults("body.schedule.cron", "String should have at least 1 character");
     for cron in ["0 * * * *", "@hourly", "15 3 * * MON-FRI", "0 0 L * *"] {

@@ -4,6 +4,7 @@
 //! `slots` finds the work. Keeps DEL-4 to DEL-7; each module says which and how.
 
 pub mod bell;
+pub mod connection_checks;
 pub mod end;
 pub mod figures;
 pub mod heartbeat;

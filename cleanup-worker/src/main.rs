@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use cleanup_worker::bell::BellHandler;
+use cleanup_worker::connection_checks;
 use cleanup_worker::figures;
 use cleanup_worker::schedule::Pace;
 use cleanup_worker::settings::Settings;
@@ -30,6 +31,7 @@ const ABOUT: About<Settings> = About {
     figures: figures::DESCRIPTIONS,
     start_at_zero: figures::start_at_zero,
     telemetry: |settings| &settings.telemetry,
+    connections: connection_checks::of,
 };
 
 fn main() -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use clap::Parser;
 use shared_database::cleanups::AllowedHours;
 use shared_service::settings::{
     AdminSettings, ArfSettings, BrokerSettings, DatabaseSettings, ReceiptKeySettings, TelemetrySettings, Validate,
-    VespaSettings,
+    VespaSettings, whole_number,
 };
 
 use crate::heartbeat::ClaimTimes;
@@ -40,13 +40,13 @@ pub struct Settings {
 #[derive(Debug, Clone, clap::Args)]
 pub struct CleanupSettings {
     /// Cleanups worked on at the same time
-    #[arg(long, env = "CLEANUP_SLOTS", value_name = "COUNT", default_value_t = 4)]
+    #[arg(long, env = "CLEANUP_SLOTS", value_name = "COUNT", default_value_t = 4, value_parser = whole_number(1..=1_000_usize))]
     pub cleanup_slots: usize,
     /// When purges may run: always, or daily windows such as 22:00-06:00,12:00-13:00; times are UTC
     #[arg(long, env = "CLEANUP_ALLOWED_HOURS", value_name = "WINDOWS", default_value = "always", value_parser = parse_allowed_hours)]
     pub cleanup_allowed_hours: AllowedHours,
     /// Documents removed per second by all slots together; 0 is no limit
-    #[arg(long, env = "CLEANUP_DOCUMENTS_PER_SECOND", value_name = "COUNT", default_value_t = 0)]
+    #[arg(long, env = "CLEANUP_DOCUMENTS_PER_SECOND", value_name = "COUNT", default_value_t = 0, value_parser = whole_number(0..=1_000_000_000_u32))]
     pub cleanup_documents_per_second: u32,
     /// How often to look for due cleanups without being asked to
     #[arg(long, env = "CLEANUP_POLL_INTERVAL", value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
@@ -98,9 +98,6 @@ impl CleanupSettings {
 
 impl Validate for CleanupSettings {
     fn validate(&self) -> Result<(), String> {
-        if self.cleanup_slots == 0 || self.cleanup_slots > 1_000 {
-            return Err("CLEANUP_SLOTS must be 1 to 1000".to_owned());
-        }
         let positive = [
             ("CLAIM_RENEWAL", self.claim_renewal),
             ("CLEANUP_POLL_INTERVAL", self.cleanup_poll_interval),
@@ -127,7 +124,6 @@ impl Validate for CleanupSettings {
 
 impl Validate for Settings {
     fn validate(&self) -> Result<(), String> {
-        self.database.validate()?;
         self.cleanup.validate()?;
         // Each slot needs a connection for its heartbeat and one for its steps; the rest look for work.
         let (needed, size) = (self.cleanup.cleanup_slots + 2, self.database.database_pool_size);

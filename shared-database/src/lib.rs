@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod cleanup_view;
 pub mod cleanups;
 pub mod collections;
+mod connection_check;
 pub mod connections;
 pub mod credentials;
 pub mod deletion;
@@ -24,6 +25,7 @@ pub mod search;
 mod session;
 mod statement;
 
+pub use connection_check::{Migrations, check};
 pub use error::DatabaseError;
 pub use pool::{Connection, Database, migrate, revert_all};
 pub use session::Session;

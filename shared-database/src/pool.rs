@@ -16,7 +16,7 @@ use crate::error::{DatabaseError, Result};
 use crate::session::{self, CONNECT_TIMEOUT, Session};
 
 /// Every migration, embedded.
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// A pooled connection.
 pub type Connection = Object<Session>;

@@ -21,6 +21,17 @@ pub use consumer::{ConsumerHandle, Handler, Outcome, Subscription, WorkQueue};
 pub use error::{MessagingError, PublishError};
 pub use publisher::Publisher;
 
+/// Connects once, declares what every service declares at its start, and goes.
+///
+/// # Errors
+/// [`MessagingError`] if the broker can't be reached, or refuses.
+pub async fn check(url: SecretString, service: &'static str) -> Result<(), MessagingError> {
+    let address = connection::Address::parse(&url, service)?;
+    let (connection, _events) = topology::open(&address, "check").await?;
+    connection::close(&connection).await;
+    Ok(())
+}
+
 /// The broker as one process sees it: makes the publisher and the consumers.
 ///
 /// Use it on `main`'s runtime: the supervisors live on the runtime that they are started on.

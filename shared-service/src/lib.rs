@@ -6,6 +6,7 @@
 pub mod admin;
 mod backoff;
 pub mod clock;
+mod connection_check;
 mod error;
 pub mod invariants;
 pub mod metrics;
@@ -18,6 +19,7 @@ mod telemetry;
 
 pub use backoff::Backoff;
 pub use clock::BootClock;
+pub use connection_check::ConnectionCheck;
 pub use error::ServiceError;
 pub use periodic::{Bell, Driver, Periodic};
 pub use runtime::run;

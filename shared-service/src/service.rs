@@ -7,18 +7,21 @@
 
 use std::fmt::Display;
 use std::future::Future;
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::process::exit;
 use std::time::Duration;
 
 use clap::Parser;
 
 use crate::admin::{self, Health};
+use crate::connection_check::{self, ConnectionCheck};
 use crate::error::ServiceError;
 use crate::invariants;
 use crate::metrics::{self, Description, MetricsHandle};
 use crate::periodic::Driver;
 use crate::runtime::run;
-use crate::settings::{TelemetrySettings, Validate, load};
+use crate::settings::{Started, TelemetrySettings, Validate, load_service};
 use crate::tasks::Tasks;
 use crate::{install_tls_provider, telemetry};
 
@@ -36,6 +39,8 @@ pub struct About<S> {
     pub start_at_zero: fn(),
     /// Where its settings say what is logged.
     pub telemetry: fn(&S) -> &TelemetrySettings,
+    /// What it talks to, for `--check-connections`.
+    pub connections: fn(&S) -> Vec<ConnectionCheck>,
 }
 
 /// A service that runs: what every part of it is started with.
@@ -59,7 +64,10 @@ where
     E: From<ServiceError> + Display,
 {
     install_tls_provider();
-    let settings: S = load();
+    let settings: S = match load_service() {
+        Started::Serve(settings) => settings,
+        Started::CheckConnections(settings) => check_connections((about.connections)(&settings)),
+    };
     run(Box::pin(async move {
         let service = Service::new(&about, (about.telemetry)(&settings))?;
         let outcome = Box::pin(start(settings, service)).await;
@@ -69,6 +77,18 @@ where
         }
         outcome
     }))?
+}
+
+/// Tells what came of the checks, and ends the process.
+fn check_connections(checks: Vec<ConnectionCheck>) -> ! {
+    let report = run(connection_check::run(checks));
+    let (text, code) = match report {
+        Ok(report) => (report.lines.join("\n"), i32::from(!report.are_all_well)),
+        Err(error) => (error.to_string(), 1),
+    };
+    // A reader that has seen enough, such as head, is no fault.
+    let _closed = writeln!(std::io::stdout(), "{text}");
+    exit(code)
 }
 
 impl Service {

@@ -8,6 +8,7 @@ mod keys;
 mod load;
 mod misspelling;
 mod names;
+mod number;
 mod one_line;
 #[cfg(test)]
 mod tests;
@@ -17,4 +18,6 @@ pub use groups::{
     EmbedderSettings, LogFormat, ProtocolSettings, ReceiptKeySettings, TelemetrySettings, VespaSettings, secret,
 };
 pub use keys::{BadKey, KeyRing, NamedKey};
+pub(crate) use load::{Started, load_service};
 pub use load::{Validate, load};
+pub use number::whole_number;

@@ -31,16 +31,17 @@ macro_rules! catalogue {
                 }
             }
 
-            /// Checks a config and fills its defaults in; unknown keys are dropped.
+            /// Checks a config and fills its defaults in. Unknown keys that the `stored` config has are dropped.
             ///
             /// # Errors
-            /// What doesn't fit.
+            /// What doesn't fit, other unknown keys among it.
             pub fn check_config(
                 self,
                 given: &$crate::catalogue::Fields,
+                stored: Option<&$crate::catalogue::Fields>,
             ) -> Result<$crate::ValidatedFields, $crate::InvalidFields> {
                 match self {
-                    $(Self::$source => $crate::connector::check_config::<$folder::$source>(given),)+
+                    $(Self::$source => $crate::connector::check_config::<$folder::$source>(given, stored),)+
                 }
             }
 
@@ -55,9 +56,16 @@ macro_rules! catalogue {
             /// Why a connection must not have these credentials, which fit, if there is a reason.
             /// Never quotes a secret.
             #[must_use]
-            pub fn refuse_credentials(self, credentials: &$crate::ValidatedFields) -> Option<String> {
+            pub fn refuse_credentials(
+                self,
+                credentials: &$crate::ValidatedFields,
+                settings: &GatewaySourceSettings,
+            ) -> Option<String> {
+                use $crate::connector::refuse_credentials;
                 match self {
-                    $(Self::$source => $crate::connector::refuse_credentials::<$folder::$source>(credentials),)+
+                    $(
+                        Self::$source => refuse_credentials::<$folder::$source>(credentials, &settings.$folder),
+                    )+
                 }
             }
 
@@ -97,6 +105,16 @@ macro_rules! catalogue {
             )+
         }
 
+        /// What the operator tells the gateway of sources: names alone, never what they stand for.
+        #[derive(Debug, Clone, clap::Args)]
+        #[group(skip)]
+        pub struct GatewaySourceSettings {
+            $(
+                #[command(flatten)]
+                pub(crate) $folder: <$folder::$source as $crate::connector::Connector>::GatewaySettings,
+            )+
+        }
+
         impl shared_service::settings::Validate for SourceSettings {
             fn validate(&self) -> Result<(), String> {
                 $(self.$folder.validate()?;)+
@@ -117,12 +135,13 @@ impl crate::Source {
         self.definition().short_name
     }
 
-    /// Checks credentials and fills their defaults in; unknown keys are dropped.
+    /// Checks credentials and fills their defaults in; unknown keys are dropped, if they are no misspelling.
     ///
     /// # Errors
     /// What doesn't fit; a secret's value is never part of it.
     pub fn check_credentials(self, given: &Fields) -> Result<crate::ValidatedFields, crate::InvalidFields> {
-        crate::definition::validate(self.definition().auth_fields, given)
+        use crate::definition::{Unknown, validate};
+        validate(self.definition().auth_fields, given, Unknown::UnlessMisspelled)
     }
 }
 
@@ -183,7 +202,7 @@ mod tests {
                     })
                     .collect::<Map<_, _>>()
             };
-            let config = source.check_config(&given(definition.config_fields)).unwrap();
+            let config = source.check_config(&given(definition.config_fields), None).unwrap();
             let credentials = source.check_credentials(&given(definition.auth_fields)).unwrap();
             let (sink, entities) = crate::EntitySink::new(1);
             drop(entities);

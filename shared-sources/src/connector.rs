@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use shared_service::settings::Validate;
 
-use crate::definition::{InvalidFields, validate};
+use crate::definition::{InvalidFields, Unknown, validate};
 use crate::{EntitySink, ReadSummary, SourceAccess, SourceDefinition, SourceError, ValidatedFields};
 
 /// A source. Its config and credentials reach it as types that were read from what its definition accepts.
@@ -22,6 +22,8 @@ pub(crate) trait Connector {
     type Credentials: DeserializeOwned + Send;
     /// What the operator sets for it.
     type Settings: Args + Validate + Debug + Clone + Send + Sync + 'static;
+    /// What the operator tells the gateway of it, so that a connection that can't work is refused when it is made.
+    type GatewaySettings: Args + Debug + Clone + Send + Sync + 'static;
 
     /// What of `config` can't be right although each field by itself may be, as `field: problem`.
     fn misfit(_config: &Self::Config) -> Option<String> {
@@ -34,7 +36,7 @@ pub(crate) trait Connector {
     }
 
     /// Why a connection must not have these credentials, likewise. Never quotes a secret.
-    fn refuse_credentials(_credentials: &Self::Credentials) -> Option<String> {
+    fn refuse_credentials(_credentials: &Self::Credentials, _settings: &Self::GatewaySettings) -> Option<String> {
         None
     }
 
@@ -63,8 +65,11 @@ pub struct NoSettings {}
 
 impl Validate for NoSettings {}
 
-pub(crate) fn check_config<C: Connector>(given: &Map<String, Value>) -> Result<ValidatedFields, InvalidFields> {
-    let valid = validate(C::DEFINITION.config_fields, given)?;
+pub(crate) fn check_config<C: Connector>(
+    given: &Map<String, Value>,
+    stored: Option<&Map<String, Value>>,
+) -> Result<ValidatedFields, InvalidFields> {
+    let valid = validate(C::DEFINITION.config_fields, given, Unknown::AsStored(stored))?;
     let misfit = match parse::<C::Config>(&valid) {
         Ok(config) => C::misfit(&config),
         Err(error) => Some(error.to_string()),
@@ -76,8 +81,11 @@ pub(crate) fn refuse_config<C: Connector>(valid: &ValidatedFields) -> Option<Str
     C::refuse_config(&parse(valid).ok()?)
 }
 
-pub(crate) fn refuse_credentials<C: Connector>(valid: &ValidatedFields) -> Option<String> {
-    C::refuse_credentials(&parse(valid).ok()?)
+pub(crate) fn refuse_credentials<C: Connector>(
+    valid: &ValidatedFields,
+    settings: &C::GatewaySettings,
+) -> Option<String> {
+    C::refuse_credentials(&parse(valid).ok()?, settings)
 }
 
 pub(crate) async fn read<C: Connector>(

@@ -41,6 +41,11 @@ impl LeftOut {
         noted.unread.add(entity_id);
     }
 
+    /// Tells the owner something although the run goes well, in a sentence.
+    pub(crate) fn warn(&self, warning: &str) {
+        self.0.lock().warnings.push(warning.to_owned());
+    }
+
     /// Tells of patterns to include that have matched nothing: mostly they are misspelled.
     pub(crate) fn unmatched(&self, patterns: &Patterns) {
         let told = patterns.unmatched().take(MAX_WARNINGS).map(|pattern| {

@@ -7,6 +7,7 @@
 //! A storage error is an error, never "not there" (DEL-7). A local write can't be interrupted: it is a task of its own,
 //! and its [`PutHandle`] ends only when the write has really ended (DEL-2).
 
+mod access_check;
 mod blobs;
 mod cloud;
 mod error;

@@ -148,6 +148,14 @@ impl Embedder {
         EmbedderIdentity { model: self.model.clone(), dimensions: self.dimensions }
     }
 
+    /// Asks for the vector of one harmless word, once.
+    ///
+    /// # Errors
+    /// [`EmbedderError`].
+    pub async fn check(&self, timeout: Duration) -> Result<(), EmbedderError> {
+        self.embed(&[HARMLESS], Patience { request: timeout, total: timeout }).await.map(drop)
+    }
+
     /// The vectors of these texts, in their order. A blank text has none, nor has one that the endpoint refuses.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod id;
 mod large_payload;
 mod page;
 mod remove_many;
+mod schema_check;
 mod search;
 mod text;
 mod write;

@@ -5,6 +5,7 @@
 //! its lease runs out and the reaper of another ends its job.
 
 pub mod cancel;
+pub mod connection_checks;
 pub mod figures;
 pub mod job;
 mod late_write;

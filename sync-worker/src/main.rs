@@ -23,7 +23,7 @@ use sync_worker::pipeline::{Embedding, Limiter, Stores};
 use sync_worker::settings::Settings;
 use sync_worker::sources::SourceAccess;
 use sync_worker::worker::{RunMessages, Worker};
-use sync_worker::{figures, reaper, scheduler};
+use sync_worker::{connection_checks, figures, reaper, scheduler};
 use tokio::sync::Semaphore;
 
 /// A job makes and drops many small things on all threads: the system's own allocator took a tenth of its time.
@@ -43,6 +43,7 @@ const ABOUT: About<Settings> = About {
     figures: figures::DESCRIPTIONS,
     start_at_zero: figures::start_at_zero,
     telemetry: |settings| &settings.telemetry,
+    connections: connection_checks::of,
 };
 
 fn main() -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser};
 use shared_service::settings::{
     AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings,
-    ProtocolSettings, TelemetrySettings, Validate, VespaSettings,
+    ProtocolSettings, TelemetrySettings, Validate, VespaSettings, whole_number,
 };
 use shared_sources::SourceSettings;
 
@@ -44,17 +44,17 @@ pub struct Settings {
 #[derive(Debug, Clone, Args)]
 pub struct SyncSettings {
     /// Jobs that run at the same time
-    #[arg(long, env = "MAX_JOBS", value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    #[arg(long, env = "MAX_JOBS", value_name = "COUNT", default_value_t = 4, value_parser = whole_number(1..=1_000_u16))]
     pub max_jobs: u16,
     /// Writes to the stores that are under way at the same time, of all jobs together
-    #[arg(long, env = "WRITES_IN_FLIGHT", value_name = "COUNT", default_value_t = 96, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, env = "WRITES_IN_FLIGHT", value_name = "COUNT", default_value_t = 96, value_parser = whole_number(1..=10_000_u32))]
     pub writes_in_flight: u32,
     /// How long a sync goes on asking for the vectors of one batch while the embedder is overloaded or away, before it
     /// fails
     #[arg(long, env = "EMBEDDER_PATIENCE", value_name = "DURATION", default_value = "2m", value_parser = humantime::parse_duration)]
     pub embedder_patience: Duration,
     /// Largest raw file that is kept, in bytes; of larger ones only the text is
-    #[arg(long, env = "MAX_BLOB_BYTES", value_name = "BYTES", default_value_t = 16 << 20, value_parser = clap::value_parser!(u64).range(..=16 << 20))]
+    #[arg(long, env = "MAX_BLOB_BYTES", value_name = "BYTES", default_value_t = 16 << 20, value_parser = whole_number(0..=16_u64 << 20))]
     pub max_blob_bytes: u64,
     /// How often jobs of lost workers are looked for
     #[arg(long, env = "REAPER_INTERVAL", value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
@@ -69,7 +69,6 @@ pub struct SyncSettings {
 
 impl Validate for Settings {
     fn validate(&self) -> Result<(), String> {
-        self.database.validate()?;
         self.protocol.validate()?;
         self.sync.validate()?;
         self.sources.validate()

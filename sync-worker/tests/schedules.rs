@@ -24,7 +24,7 @@ const STILL_DUE: &str = "SELECT count(*) FROM source_connection WHERE next_run_a
 
 /// Makes connections with a schedule that isn't due yet, nor becomes so by itself while a test runs.
 async fn scheduled(stage: &Stage, count: usize) {
-    let config = Source::Stub.check_config(json!({"entity_count": 1}).as_object().unwrap());
+    let config = Source::Stub.check_config(json!({"entity_count": 1}).as_object().unwrap(), None);
     let config = Value::Object(config.unwrap());
     let sql = format!(
         "INSERT INTO organization (id, name) VALUES (gen_random_uuid(), 'Test');

@@ -110,7 +110,7 @@ impl Stage {
     /// A connection to `short_name`; `config` is completed with the catalogue's defaults.
     pub async fn connection(&self, short_name: &str, config: Value) -> Connection {
         let source: Source = short_name.parse().unwrap();
-        let config = source.check_config(config.as_object().unwrap()).unwrap();
+        let config = source.check_config(config.as_object().unwrap(), None).unwrap();
         let connection = Connection { id: SourceConnectionId::random(), sync: SyncId::random() };
         let (organization, collection) = (Uuid::new_v4(), Uuid::new_v4());
         let sql = format!(

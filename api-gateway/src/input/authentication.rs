@@ -19,6 +19,8 @@ pub enum GivenAuthentication {
     Token(SecretString),
     /// Something that no source of this version supports.
     Other,
+    /// Nothing.
+    None,
 }
 
 const DIRECT: &[&str] = &["type", "credentials"];
@@ -29,9 +31,10 @@ const ANY: std::ops::RangeInclusive<usize> = 0..=1024;
 
 /// Reads `authentication` of a body; what is wrong with it is added to what is wrong with the body.
 pub(super) fn authentication(fields: &mut Fields<'_>) -> GivenAuthentication {
-    let Some(given) = fields.object("authentication") else { return GivenAuthentication::Other };
+    let Some(given) = fields.object("authentication") else { return GivenAuthentication::None };
     let mut inner = fields.nested("authentication", given);
-    let mut found = GivenAuthentication::Other;
+    let is_empty = given.keys().all(|key| key == "type");
+    let mut found = if is_empty { GivenAuthentication::None } else { GivenAuthentication::Other };
     if inner.has("credentials") {
         found = direct(&mut inner);
     } else if inner.has("access_token") {
@@ -122,14 +125,15 @@ mod tests {
         let token = json!({"access_token": "t", "refresh_token": null, "expires_at": "2999-01-01T00:00:00Z"});
         assert!(matches!(read(token).unwrap(), GivenAuthentication::Token(_)));
         for other in [
-            Value::Null,
-            json!({}),
             json!({"type": "oauth_browser", "redirect_uri": "https://example.com"}),
             json!({"client_id": "a", "client_secret": "b"}),
             json!({"consumer_key": "a", "consumer_secret": "b", "client_id": null}),
             json!({"provider_readable_id": "p", "provider_config": {"a": 1}}),
         ] {
             assert!(matches!(read(other).unwrap(), GivenAuthentication::Other));
+        }
+        for none in [Value::Null, json!({}), json!({"type": "direct"})] {
+            assert!(matches!(read(none).unwrap(), GivenAuthentication::None));
         }
     }
 

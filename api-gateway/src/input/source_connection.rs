@@ -106,7 +106,7 @@ pub fn update_connection(body: &Body) -> Result<ConnectionPatch, Problem> {
         None => None,
         Some(_) => match authentication(&mut fields) {
             GivenAuthentication::Direct(credentials) => Some(credentials),
-            GivenAuthentication::Token(_) | GivenAuthentication::Other => {
+            GivenAuthentication::Token(_) | GivenAuthentication::Other | GivenAuthentication::None => {
                 let msg = "Value error, Direct auth can only be updated with authentication";
                 fields.refuse("", msg, "value_error");
                 None

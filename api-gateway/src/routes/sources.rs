@@ -35,6 +35,7 @@ async fn list(state: State, _: Caller) -> Answer {
     )
 )]
 async fn get(state: State, _: Caller, short_name: Path<String>) -> Answer {
-    let source = state.source(&short_name).ok_or_else(|| Problem::NoSource(short_name.into_inner()))?;
+    let missing = || Problem::NoSource(short_name.clone(), state.source_names());
+    let source = state.source(&short_name).ok_or_else(missing)?;
     ok(Source::from(source.definition()))
 }

@@ -139,7 +139,7 @@ def test_another_method_of_authentication_is_refused_by_name(
 def test_an_unknown_source_collection_or_connection_is_not_found(client: Checked, collection: Collection) -> None:
     direct = DirectAuthentication(credentials={"stub_key": "k"})
     for source, readable_id, text in [
-        ("nothing", collection.readable_id, "Source 'nothing' not found"),
+        ("nothing", collection.readable_id, "Source 'nothing' not found. There are: files, github, postgresql, s3, timed, stub, incremental_stub, exception_stub"),
         ("stub", "no-such-collection", "Collection not found"),
     ]:
         # The SDK has no class for a 404 here: its contract doesn't name it.

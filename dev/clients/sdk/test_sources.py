@@ -41,4 +41,4 @@ def test_what_must_stay_secret_is_marked(client: Checked) -> None:
 def test_an_unknown_source_is_not_found(client: Checked) -> None:
     with pytest.raises(NotFoundError) as caught:
         client.sources.get("nothing")
-    assert caught.value.body.detail == "Source not found: nothing"
+    assert caught.value.body.detail.startswith("Source not found: nothing. There are: files, ")

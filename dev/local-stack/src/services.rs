@@ -28,7 +28,7 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8001";
 
 /// What each service is told. The rest of the caller's variables reach all of them.
 const GATEWAY_KNOWS: &[&str] =
-    &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "CREDENTIALS_KEYS", "INITIAL_API_KEY", "LISTEN"];
+    &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "CREDENTIALS_KEYS", "INITIAL_API_KEY", "FILES_ROOT_NAMES", "LISTEN"];
 const SYNC_WORKER_KNOWS: &[&str] =
     &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "ARF_URL", "CREDENTIALS_KEYS", "FILES_ROOTS"];
 const CLEANUP_WORKER_KNOWS: &[&str] = &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "ARF_URL", "RECEIPT_SIGNING_KEY"];
@@ -218,6 +218,7 @@ impl Settings {
         let or_token = |name: &str, file: &str| caller(name).map_or_else(|| secrets.token(file), Ok);
         let or_key = |name: &str, file: &str| caller(name).map_or_else(|| secrets.key(file), Ok);
         let arf = caller("ARF_URL").map_or_else(|| folder_url(&options.layout.data.join("arf")), Ok)?;
+        let roots = caller("FILES_ROOTS").unwrap_or_else(|| default_roots(options));
         Ok(Self(vec![
             ("DATABASE_URL", servers.database.to_owned()),
             ("AMQP_URL", servers.amqp.to_owned()),
@@ -226,7 +227,8 @@ impl Settings {
             ("CREDENTIALS_KEYS", or_key("CREDENTIALS_KEYS", "credentials-key")?),
             ("RECEIPT_SIGNING_KEY", or_key("RECEIPT_SIGNING_KEY", "receipt-signing-key")?),
             ("INITIAL_API_KEY", or_token("INITIAL_API_KEY", "api-key")?),
-            ("FILES_ROOTS", caller("FILES_ROOTS").unwrap_or_else(|| default_roots(options))),
+            ("FILES_ROOT_NAMES", caller("FILES_ROOT_NAMES").unwrap_or_else(|| root_names(&roots))),
+            ("FILES_ROOTS", roots),
             ("LISTEN", listen(options)?.to_string()),
         ]))
     }
@@ -241,6 +243,13 @@ fn folder_url(folder: &Path) -> Result<String> {
     std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     let url = url::Url::from_file_path(folder).map_err(|()| anyhow!("{} is not absolute", folder.display()))?;
     Ok(url.to_string())
+}
+
+/// What the gateway is told of the roots.
+fn root_names(roots: &str) -> String {
+    let names = roots.split(',').filter_map(|root| root.split_once('=')).map(|(name, _)| name.trim());
+    let names = names.collect::<Vec<_>>().join(",");
+    if names.is_empty() { "none".to_owned() } else { names }
 }
 
 /// The sources of the crates that built this: a folder of real text on every machine that can build it.

@@ -15,6 +15,7 @@ mod checker;
 mod clients;
 mod collections;
 mod compose;
+mod connection_checks;
 mod deletion;
 mod exact;
 mod found;

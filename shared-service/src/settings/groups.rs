@@ -12,6 +12,7 @@ use url::Url;
 
 use super::keys::{KeyRing, NamedKey};
 use super::load::Validate;
+use super::number::whole_number;
 
 /// A clap value parser for secrets; pair it with `hide_env_values = true`.
 ///
@@ -28,7 +29,7 @@ pub struct DatabaseSettings {
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = postgres_url)]
     pub database_url: SecretString,
     /// Largest number of connections to PostgreSQL
-    #[arg(long, env = "DATABASE_POOL_SIZE", value_name = "COUNT", default_value_t = 16)]
+    #[arg(long, env = "DATABASE_POOL_SIZE", value_name = "COUNT", default_value_t = 16, value_parser = whole_number(1..=10_000_usize))]
     pub database_pool_size: usize,
 }
 
@@ -99,7 +100,7 @@ pub struct EmbedderSettings {
     #[arg(long, env = "EMBEDDER_MODEL", value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), requires = "embedder_url")]
     pub embedder_model: Option<String>,
     /// Dimensions of the model's vectors, those of dense_embedding in Vespa's schema; 1536 if not given
-    #[arg(long, env = "EMBEDDER_DIMENSIONS", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=16_384), requires = "embedder_url")]
+    #[arg(long, env = "EMBEDDER_DIMENSIONS", value_name = "COUNT", value_parser = whole_number(1..=16_384_u32), requires = "embedder_url")]
     pub embedder_dimensions: Option<u32>,
     /// Key that is sent as a bearer token; none if not given; a secret
     #[arg(long, env = "EMBEDDER_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret, requires = "embedder_url")]
@@ -169,6 +170,22 @@ pub struct AdminSettings<const PORT: u16> {
     pub admin_listen: SocketAddr,
 }
 
+impl<const PORT: u16> AdminSettings<PORT> {
+    /// Refuses an address of the service itself that takes the same port.
+    ///
+    /// # Errors
+    /// One line that names both settings.
+    pub fn stay_apart(&self, setting: &str, listen: SocketAddr) -> Result<(), String> {
+        let (own, other) = (self.admin_listen, listen);
+        let overlap = own.ip() == other.ip() || own.ip().is_unspecified() || other.ip().is_unspecified();
+        // Port 0 is whichever is free.
+        if own.port() == other.port() && own.port() != 0 && overlap {
+            return Err(format!("{setting} {other} and ADMIN_LISTEN {own} are the same port"));
+        }
+        Ok(())
+    }
+}
+
 /// What logs look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -187,15 +204,6 @@ pub struct TelemetrySettings {
     /// How it is logged
     #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
-}
-
-impl Validate for DatabaseSettings {
-    fn validate(&self) -> Result<(), String> {
-        if self.database_pool_size == 0 {
-            return Err("DATABASE_POOL_SIZE must be at least 1".to_owned());
-        }
-        Ok(())
-    }
 }
 
 fn log_level(text: &str) -> Result<String, String> {
@@ -239,13 +247,36 @@ fn arf_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         Ok(url) if url.scheme() == "file" => Ok(url),
         Ok(url) if matches!(url.scheme(), "s3" | "gs" | "az" | "abfs" | "abfss") && url.has_host() => Ok(url),
-        _ => Err("not a URL of the form file:///directory or s3://bucket/prefix"),
+        _ => Err(
+            "not a URL of the form file:///directory, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix",
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::arf_url;
+    use super::*;
+
+    #[test]
+    fn the_service_and_its_metrics_have_ports_of_their_own() {
+        let apart = |admin: &str, listen: &str| {
+            let settings: AdminSettings<9001> = AdminSettings { admin_listen: admin.parse().unwrap() };
+            settings.stay_apart("LISTEN", listen.parse().unwrap())
+        };
+        for (admin, listen) in
+            [("127.0.0.1:8001", "127.0.0.1:8001"), ("0.0.0.0:8001", "127.0.0.1:8001"), ("10.0.0.1:8001", "[::]:8001")]
+        {
+            assert_eq!(
+                apart(admin, listen),
+                Err(format!("LISTEN {listen} and ADMIN_LISTEN {admin} are the same port"))
+            );
+        }
+        for (admin, listen) in
+            [("127.0.0.1:9001", "127.0.0.1:8001"), ("127.0.0.1:0", "127.0.0.1:0"), ("127.0.0.1:8001", "10.0.0.1:8001")]
+        {
+            assert_eq!(apart(admin, listen), Ok(()));
+        }
+    }
 
     #[test]
     fn an_object_store_has_a_bucket() {

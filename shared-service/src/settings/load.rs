@@ -11,6 +11,7 @@ use super::names::EVERY_SERVICE;
 use super::one_line::{self, Named};
 
 const CHECK_CONFIG: &str = "check-config";
+const CHECK_CONNECTIONS: &str = "check-connections";
 
 /// Settings that can contradict each other.
 pub trait Validate {
@@ -24,16 +25,40 @@ pub trait Validate {
     }
 }
 
+/// What a service was started for.
+pub(crate) enum Started<S> {
+    /// To serve.
+    Serve(S),
+    /// To say whether everything that it talks to can be reached: `--check-connections`.
+    CheckConnections(S),
+}
+
 /// The settings of this process. With `--check-config`, `--help` or a fault it ends the process instead:
 /// exit code 0 with "configuration is valid" or the help, or 2 with one line on stderr that names the setting.
 #[must_use]
-#[expect(clippy::print_stderr, reason = "speaks to whoever starts the service, before telemetry")]
 pub fn load<S: Parser + Validate>() -> S {
+    match judged(S::command()) {
+        Started::Serve(settings) | Started::CheckConnections(settings) => settings,
+    }
+}
+
+/// The same for a service, which can also look at what it talks to.
+pub(crate) fn load_service<S: Parser + Validate>() -> Started<S> {
+    judged(S::command().arg(
+        Arg::new(CHECK_CONNECTIONS)
+            .long(CHECK_CONNECTIONS)
+            .help("Judge the configuration, connect to everything that it names, and exit: 0 if all can be used, 1 if not")
+            .action(ArgAction::SetTrue),
+    ))
+}
+
+#[expect(clippy::print_stderr, reason = "speaks to whoever starts the service, before telemetry")]
+fn judged<S: Parser + Validate>(command: Command) -> Started<S> {
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    let command = S::command();
     let named = named(&command);
     match judge::<S>(command, &named, std::env::args_os().collect(), &environment) {
-        Judgement::Run(settings) => *settings,
+        Judgement::Run(settings) => Started::Serve(*settings),
+        Judgement::CheckConnections(settings) => Started::CheckConnections(*settings),
         Judgement::Say(text) => {
             // A reader that has seen enough, such as head, is no fault.
             let _closed = writeln!(std::io::stdout(), "{text}");
@@ -48,6 +73,7 @@ pub fn load<S: Parser + Validate>() -> S {
 
 pub(super) enum Judgement<S> {
     Run(Box<S>),
+    CheckConnections(Box<S>),
     Say(String),
     Refuse(String),
 }
@@ -72,8 +98,9 @@ pub(super) fn judge<S: Parser + Validate>(
             .help("Judge the configuration and exit: 0 if it is valid, 2 with one line if not")
             .action(ArgAction::SetTrue),
     );
-    let checking = arguments.iter().any(|argument| argument.to_str() == Some("--check-config"));
-    let scrutiny = if checking { Scrutiny::CheckConfig } else { Scrutiny::Start };
+    let has = |flag: &str| arguments.iter().any(|argument| argument.to_str() == Some(flag));
+    let (checking, connecting) = (has("--check-config"), has("--check-connections"));
+    let scrutiny = if checking || connecting { Scrutiny::CheckConfig } else { Scrutiny::Start };
     let matches = match command.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) if !error.use_stderr() => return Judgement::Say(error.to_string().trim_end().to_owned()),
@@ -92,6 +119,7 @@ pub(super) fn judge<S: Parser + Validate>(
     };
     match settings.validate() {
         Err(line) => Judgement::Refuse(line),
+        Ok(()) if connecting => Judgement::CheckConnections(Box::new(settings)),
         Ok(()) if checking => Judgement::Say("configuration is valid".to_owned()),
         Ok(()) => Judgement::Run(Box::new(settings)),
     }

@@ -6,6 +6,8 @@ use std::net::AddrParseError;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::number::NoSuchNumber;
+
 /// One argument: how clap writes it, its variable, and whether its value may be shown.
 #[derive(Debug, Clone)]
 pub(super) struct Named {
@@ -41,6 +43,9 @@ pub(super) fn render(error: &clap::Error, named: &[Named]) -> String {
             _ => format!("{names} is not set"),
         },
         ErrorKind::MissingRequiredArgument => format!("{names} are not set"),
+        ErrorKind::ValueValidation if error.source().is_some_and(<dyn Error>::is::<NoSuchNumber>) => {
+            format!("{names} {}", error.source().map(ToString::to_string).unwrap_or_default())
+        }
         ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
             let why = match error.source() {
                 Some(source) => explain(source),

@@ -137,6 +137,15 @@ impl SourceDefinition {
         }
     }
 
+    /// Credentials as an example: what must be given, or all that can be, each with its title in the place of a value.
+    #[must_use]
+    pub fn example_credentials(&self) -> ValidatedFields {
+        let is_needed = |field: &&Field| field.default == FieldDefault::Required;
+        let needs_any = self.auth_fields.iter().any(|field| is_needed(&field));
+        let shown = self.auth_fields.iter().filter(|field| is_needed(field) || !needs_any);
+        shown.map(|field| (field.name.to_owned(), format!("<{}>", field.title).into())).collect()
+    }
+
     /// The ways in which its connections may be authenticated.
     #[must_use]
     pub fn auth_methods(&self) -> Vec<AuthMethod> {

@@ -4,6 +4,7 @@ use serde_json::{Map, Number, Value};
 
 use shared_models::wire::words::{either, parse_boolean};
 
+use super::unknown::Unknown;
 use super::{Field, FieldDefault, FieldKind, ValidatedFields};
 
 /// Bounds of a list of texts.
@@ -15,11 +16,15 @@ const MAX_ITEM_CHARS: usize = 1_024;
 #[error("{}", .0.join("; "))]
 pub struct InvalidFields(pub Vec<String>);
 
-/// Checks `given` against `fields`, fills defaults in and drops unknown keys.
+/// Checks `given` against `fields`, fills defaults in, and drops the unknown keys that `unknown` takes.
 ///
 /// # Errors
 /// [`InvalidFields`] with one text for each field that doesn't fit. A secret's value is never part of it.
-pub fn validate(fields: &[Field], given: &Map<String, Value>) -> Result<ValidatedFields, InvalidFields> {
+pub fn validate(
+    fields: &[Field],
+    given: &Map<String, Value>,
+    unknown: Unknown<'_>,
+) -> Result<ValidatedFields, InvalidFields> {
     let mut valid = Map::new();
     let mut problems = Vec::new();
     for field in fields {
@@ -30,6 +35,7 @@ pub fn validate(fields: &[Field], given: &Map<String, Value>) -> Result<Validate
             Err(problem) => problems.push(format!("{}: {problem}", field.name)),
         }
     }
+    problems.extend(unknown.refused(fields, given));
     if problems.is_empty() { Ok(valid) } else { Err(InvalidFields(problems)) }
 }
 

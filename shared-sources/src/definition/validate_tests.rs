@@ -12,7 +12,9 @@ const STUB: &SourceDefinition = Source::Stub.definition();
 const TIMED: &SourceDefinition = Source::Timed.definition();
 
 fn check(fields: &[Field], value: &Value) -> Result<Value, String> {
-    validate(fields, value.as_object().unwrap()).map(Value::Object).map_err(|error| error.to_string())
+    validate(fields, value.as_object().unwrap(), Unknown::UnlessMisspelled)
+        .map(Value::Object)
+        .map_err(|error| error.to_string())
 }
 
 #[test]

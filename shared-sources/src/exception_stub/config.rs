@@ -170,7 +170,7 @@ mod tests {
     use crate::{Source, ValidatedFields};
 
     fn config(given: Value) -> ValidatedFields {
-        Source::ExceptionStub.check_config(given.as_object().unwrap()).unwrap()
+        Source::ExceptionStub.check_config(given.as_object().unwrap(), None).unwrap()
     }
 
     fn stub(given: Value) -> Config {

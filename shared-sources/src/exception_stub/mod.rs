@@ -19,6 +19,7 @@ impl Connector for ExceptionStub {
     type Config = config::Config;
     type Credentials = NoCredentials;
     type Settings = NoSettings;
+    type GatewaySettings = NoSettings;
 
     fn refuse_config(config: &config::Config) -> Option<String> {
         config.rejection()

@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn a_config_that_cannot_be_read_with_is_refused_in_words() {
-        let refused = |config: Value| Source::Files.check_config(config.as_object().unwrap()).unwrap_err().to_string();
+        let refused =
+            |config: Value| Source::Files.check_config(config.as_object().unwrap(), None).unwrap_err().to_string();
         let problem = refused(json!({"include": ["["]}));
         assert!(problem.starts_with("include: '[' is not a pattern: "), "{problem}");
         let many = json!({"include": ["x".repeat(1_000)], "exclude": vec!["y".repeat(1_000); 16]});

@@ -17,7 +17,7 @@
 //! the next run mends it, for its time of change was looked at before its content. A network file system that hangs
 //! holds a thread until it answers.
 
-use self::settings::FilesSettings;
+use self::settings::{FilesGatewaySettings, FilesSettings};
 use crate::connector::{Connector, Given};
 use crate::{ReadSummary, SourceDefinition, SourceError};
 
@@ -39,9 +39,14 @@ impl Connector for Files {
     type Config = check::Config;
     type Credentials = check::Credentials;
     type Settings = FilesSettings;
+    type GatewaySettings = FilesGatewaySettings;
 
     fn misfit(config: &check::Config) -> Option<String> {
         check::misfit(config)
+    }
+
+    fn refuse_credentials(credentials: &check::Credentials, settings: &FilesGatewaySettings) -> Option<String> {
+        settings.refuse(&credentials.root)
     }
 
     async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {

@@ -9,6 +9,8 @@ use super::name::RepositoryName;
 pub(crate) struct Config {
     pub(super) repo_name: RepositoryName,
     pub(super) branch: Option<String>,
+    #[serde(default)]
+    pub(super) sync_pull_requests: bool,
 }
 
 /// Who reads, and where. The API stands beside the token: whoever changes one must know the other, so a stored token

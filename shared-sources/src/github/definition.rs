@@ -47,5 +47,12 @@ pub(super) const DEFINITION: SourceDefinition = SourceDefinition {
             FieldKind::Text { max_chars: 255 },
             FieldDefault::Null,
         ),
+        field(
+            "sync_pull_requests",
+            "Sync Pull Requests",
+            "Taken because Airweave's clients send it. Pull requests aren't read; a job says so if it is true.",
+            FieldKind::Boolean,
+            FieldDefault::Boolean(false),
+        ),
     ],
 };

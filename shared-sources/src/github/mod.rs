@@ -18,7 +18,7 @@
 //!
 //! Not guaranteed: times of files; asking for each one's last commit would double the requests.
 
-use crate::connector::{Connector, Given};
+use crate::connector::{Connector, Given, NoSettings};
 use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod api;
@@ -49,6 +49,7 @@ impl Connector for Github {
     type Config = check::Config;
     type Credentials = check::Credentials;
     type Settings = GithubSettings;
+    type GatewaySettings = NoSettings;
 
     async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
         read::read(given).await

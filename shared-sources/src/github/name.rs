@@ -74,10 +74,13 @@ mod tests {
     #[test]
     fn the_form_takes_a_repository_and_perhaps_a_branch() {
         let check = |config: serde_json::Value| {
-            Source::Github.check_config(config.as_object().unwrap()).map(serde_json::Value::Object)
+            Source::Github.check_config(config.as_object().unwrap(), None).map(serde_json::Value::Object)
         };
         let valid = check(serde_json::json!({"repo_name": "octo/spoon", "branch": ""}));
-        assert_eq!(valid, Ok(serde_json::json!({"repo_name": "octo/spoon", "branch": null})));
+        assert_eq!(
+            valid,
+            Ok(serde_json::json!({"repo_name": "octo/spoon", "branch": null, "sync_pull_requests": false}))
+        );
         let refused = check(serde_json::json!({"repo_name": "spoon"})).unwrap_err().to_string();
         assert!(refused.starts_with("repo_name: String should match pattern"), "{refused}");
         assert_eq!(check(serde_json::json!({})).unwrap_err().to_string(), "repo_name: Field required");

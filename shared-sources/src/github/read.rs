@@ -31,6 +31,9 @@ pub(super) async fn read(given: Given<'_, Github>) -> Result<ReadSummary, Source
         Head::Empty => (repository.default_branch.clone(), None),
     };
     let reading = Reading { api, origin: Origin { asked, repository, branch }, sink, left_out: LeftOut::default() };
+    if config.sync_pull_requests {
+        reading.left_out.warn("sync_pull_requests: pull requests are not read here");
+    }
     sink.send(reading.origin.repository()).await?;
     if let Some(commit) = commit {
         reading.read_commit(commit).await?;

@@ -19,6 +19,7 @@ impl Connector for IncrementalStub {
     type Config = read::Config;
     type Credentials = NoCredentials;
     type Settings = NoSettings;
+    type GatewaySettings = NoSettings;
 
     async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
         read::read(&given.config, given.cursor, given.sink).await

@@ -19,7 +19,7 @@
 //! number: changing such a row removes an entity and adds another.
 
 use self::settings::PostgresqlSettings;
-use crate::connector::{Connector, Given};
+use crate::connector::{Connector, Given, NoSettings};
 use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod check;
@@ -50,8 +50,9 @@ impl Connector for Postgresql {
     type Config = check::Config;
     type Credentials = check::Credentials;
     type Settings = PostgresqlSettings;
+    type GatewaySettings = NoSettings;
 
-    fn refuse_credentials(credentials: &check::Credentials) -> Option<String> {
+    fn refuse_credentials(credentials: &check::Credentials, _: &NoSettings) -> Option<String> {
         check::refuse_credentials(credentials)
     }
 

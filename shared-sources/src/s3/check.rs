@@ -79,13 +79,16 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_told_before_a_job_fails() {
-        let refused = |config: Value| Source::S3.check_config(config.as_object().unwrap()).unwrap_err().to_string();
+        let refused =
+            |config: Value| Source::S3.check_config(config.as_object().unwrap(), None).unwrap_err().to_string();
         assert!(refused(json!({"bucket": "b/c"})).starts_with("bucket: Input should be the name"));
         assert!(refused(json!({"bucket": "abc", "include": ["["]})).starts_with("include: '['"));
+        let refused = |given: Value| {
+            let valid = Source::S3.check_credentials(given.as_object().unwrap()).unwrap();
+            refuse_credentials(&serde_json::from_value(Value::Object(valid)).unwrap())
+        };
         let half = json!({"access_key_id": "AKIA", "secret_access_key": null});
-        let half = Source::S3.check_credentials(half.as_object().unwrap()).unwrap();
-        assert!(Source::S3.refuse_credentials(&half).unwrap().ends_with("need each other"));
-        let none = Source::S3.check_credentials(&serde_json::Map::new()).unwrap();
-        assert_eq!(Source::S3.refuse_credentials(&none), None);
+        assert!(refused(half).unwrap().ends_with("need each other"));
+        assert_eq!(refused(json!({})), None);
     }
 }

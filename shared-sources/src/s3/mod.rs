@@ -17,7 +17,7 @@
 //! and the next run reads it.
 
 use self::settings::S3Settings;
-use crate::connector::{Connector, Given};
+use crate::connector::{Connector, Given, NoSettings};
 use crate::{ReadSummary, SourceDefinition, SourceError};
 
 mod address;
@@ -41,12 +41,13 @@ impl Connector for S3 {
     type Config = check::Config;
     type Credentials = check::Credentials;
     type Settings = S3Settings;
+    type GatewaySettings = NoSettings;
 
     fn misfit(config: &check::Config) -> Option<String> {
         check::misfit(config)
     }
 
-    fn refuse_credentials(credentials: &check::Credentials) -> Option<String> {
+    fn refuse_credentials(credentials: &check::Credentials, _: &NoSettings) -> Option<String> {
         check::refuse_credentials(credentials)
     }
 

@@ -20,6 +20,7 @@ impl Connector for Stub {
     type Config = config::Config;
     type Credentials = NoCredentials;
     type Settings = NoSettings;
+    type GatewaySettings = NoSettings;
 
     async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
         read::read(&given.config, given.access, given.sink).await

@@ -9,7 +9,7 @@ const KEY: &str = "geheim-hunter2";
 
 fn asked(source: Source, config: &Value) -> Asked {
     let given = config.as_object().unwrap();
-    let mut valid = source.check_config(&serde_json::Map::new()).unwrap();
+    let mut valid = source.check_config(&serde_json::Map::new(), None).unwrap();
     // More entities than the catalogue takes, where memory is measured.
     valid.extend(given.clone());
     let key = if source == Source::Timed { "timed_key" } else { "stub_key" };

@@ -12,7 +12,7 @@ async fn read(
     config: Value,
     cursor: Option<&Value>,
 ) -> (Vec<SourceEntity>, Result<ReadSummary, SourceError>) {
-    let config = source.check_config(config.as_object().unwrap()).unwrap();
+    let config = source.check_config(config.as_object().unwrap(), None).unwrap();
     let credentials = source.check_credentials(&Map::new()).unwrap();
     let (sink, entities) = EntitySink::new(1);
     let access = SourceAccess::for_tests(|_| {});

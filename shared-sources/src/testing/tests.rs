@@ -12,7 +12,7 @@ fn access() -> SourceAccess {
 }
 
 async fn read(source: Source, config: Value) -> (Vec<SourceEntity>, Result<(), SourceError>) {
-    let config = source.check_config(config.as_object().unwrap()).unwrap();
+    let config = source.check_config(config.as_object().unwrap(), None).unwrap();
     let credentials = source.check_credentials(&Map::new()).unwrap();
     let (sink, entities) = EntitySink::new(1);
     let access = access();

@@ -18,6 +18,7 @@ impl Connector for Timed {
     type Config = read::Config;
     type Credentials = NoCredentials;
     type Settings = NoSettings;
+    type GatewaySettings = NoSettings;
 
     async fn read(given: Given<'_, Self>) -> Result<ReadSummary, SourceError> {
         read::read(&given.config, given.sink).await

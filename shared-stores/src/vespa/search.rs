@@ -117,7 +117,7 @@ impl VespaClient {
     }
 }
 
-fn query_of(request: &SearchRequest) -> Value {
+pub(super) fn query_of(request: &SearchRequest) -> Value {
     // Ids are UUIDs, so quoting them is safe; the person's words travel as a parameter.
     let syncs = request.sync_ids.iter().map(|sync| format!("\"{sync}\"")).collect::<Vec<_>>().join(", ");
     // Both operators keep only about so many of the best: fewer than are asked for would end the pages too early.

@@ -55,6 +55,17 @@ async fn repository_folders_and_files_become_entities_that_know_where_they_are()
 }
 
 #[tokio::test]
+async fn pull_requests_that_are_asked_for_are_told_not_to_be_read() {
+    let server = GithubServer::with(&[("a.rs", "a")]).await;
+    for (wanted, warnings) in [(true, vec!["sync_pull_requests: pull requests are not read here"]), (false, vec![])] {
+        let mut config = config(None);
+        config.insert("sync_pull_requests".to_owned(), json!(wanted));
+        let read = read_with(&limits(&server.url()), config, credentials(TOKEN)).await;
+        assert_eq!(read.outcome.unwrap().warnings, warnings);
+    }
+}
+
+#[tokio::test]
 async fn a_run_costs_one_request_per_text_file_and_three_more() {
     let server = GithubServer::with(&[("a.rs", "a"), ("b/c.rs", "c"), ("b/d/e.rs", "e"), ("empty", "")]).await;
     server.write("logo.png", b"\x89PNG");
