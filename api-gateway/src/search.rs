@@ -17,7 +17,7 @@ use crate::auth::Caller;
 use crate::input::SearchInput;
 use crate::present;
 use crate::problem::Problem;
-use crate::search_memory::Reserved;
+use crate::search_memory::{Reserved, ReservedFields};
 use crate::state::AppState;
 
 mod fusion;
@@ -37,8 +37,10 @@ pub struct Found {
     pub ranked_by: RetrievalStrategy,
     /// What the answer leaves out.
     pub incomplete: Incomplete,
-    /// The memory that it takes.
-    pub reserved: Vec<Reserved>,
+    /// The memory that the hits take, if there are any.
+    pub reserved: Option<Reserved>,
+    /// The memory that their fields take until they are written, if they have any.
+    pub reserved_fields: Option<ReservedFields>,
 }
 
 /// The collection to search in; `None` if there is none, for the caller to say so in its own words.
@@ -64,11 +66,17 @@ pub async fn search(state: &AppState, collection: &CollectionRow, input: SearchI
         let ranked_by = retrieve::strategy(input.strategy, embedder);
         let incomplete = Incomplete { strategy: ranked_by != input.strategy, ..Incomplete::default() };
         let results = SearchResults { results: Vec::new() };
-        return Ok(Found { results, ranked_by, incomplete, reserved: Vec::new() });
+        return Ok(Found { results, ranked_by, incomplete, reserved: None, reserved_fields: None });
     }
     let asked: BTreeSet<SyncId> = live.iter().copied().collect();
-    let retrieval =
-        Retrieval { vespa: &state.vespa, embedder, memory: &state.search_memory, input: &input, syncs: live };
+    let retrieval = Retrieval {
+        vespa: &state.vespa,
+        embedder,
+        memory: &state.search_memory,
+        organization: collection.organization_id,
+        input: &input,
+        syncs: live,
+    };
     let Retrieved { mut hits, ranked_by, incomplete, reserved } = retrieval.run().await?;
     let fields = large_fields::add(&state.vespa, &state.search_memory, &mut hits).await?;
     let found: Vec<SyncId> = hits.iter().map(|hit| hit.document.sync_id).collect();
@@ -81,6 +89,6 @@ pub async fn search(state: &AppState, collection: &CollectionRow, input: SearchI
     let results = hits.into_iter().filter(shown).map(present::search_result).collect();
     let LargeFields { is_incomplete, reserved: of_fields } = fields;
     let incomplete = incomplete.or(Incomplete { fields: is_incomplete, ..Incomplete::default() });
-    let reserved = std::iter::once(reserved).chain(of_fields).collect();
-    Ok(Found { results: SearchResults { results }, ranked_by, incomplete, reserved })
+    let results = SearchResults { results };
+    Ok(Found { results, ranked_by, incomplete, reserved: Some(reserved), reserved_fields: of_fields })
 }

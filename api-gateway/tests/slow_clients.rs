@@ -91,3 +91,25 @@ async fn a_client_that_does_not_read_its_answers_is_dropped() {
     timeout(PATIENCE * 3, asking).await.unwrap();
     gateway.api.get("/health").await.ok();
 }
+
+/// What an answer takes is held until its client has it: who reads a little now and then is cut off like who reads not
+/// at all.
+#[tokio::test]
+async fn a_client_that_trickles_its_answer_in_is_dropped() {
+    let (gateway, address) = gateway().await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
+    // The largest answer that needs no data, asked for until it fills every buffer on the way.
+    let request = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let reading = async {
+        let mut piece = [0; 64];
+        // Often enough for a limit on silence, and far too slow for the whole.
+        while stream.read(&mut piece).await.is_ok_and(|read| read > 0) && stream.write_all(b"G").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(PATIENCE * 6, reading).await.unwrap();
+    gateway.api.get("/health").await.ok();
+}

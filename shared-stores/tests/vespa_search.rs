@@ -199,12 +199,15 @@ async fn large_fields_are_in_no_hit_and_come_with_any_chunk_s_id() {
     assert_eq!(hit.document.large_payload_bytes, i32::try_from(json.len()).ok());
     let third = StoredId::parse(&hit.id.to_string().replace(".0", ".3")).unwrap();
     for id in [&hit.id, &third] {
-        assert_eq!(stage.standin.client.large_payload(id, stage.sync, TIMEOUT).await.unwrap().as_ref(), Some(&json));
-        let of_another = stage.standin.client.large_payload(id, SyncId::random(), TIMEOUT).await.unwrap();
+        assert_eq!(
+            stage.standin.client.large_payload(id, stage.sync, json.len(), TIMEOUT).await.unwrap().as_ref(),
+            Some(&json)
+        );
+        let of_another = stage.standin.client.large_payload(id, SyncId::random(), json.len(), TIMEOUT).await.unwrap();
         assert_eq!(of_another, None, "another sync's fields are nobody's business");
     }
     let gone = StoredId::parse(&hit.id.to_string().replace(&stage.sync.to_string(), "x")).unwrap();
-    assert_eq!(stage.standin.client.large_payload(&gone, stage.sync, TIMEOUT).await.unwrap(), None);
+    assert_eq!(stage.standin.client.large_payload(&gone, stage.sync, json.len(), TIMEOUT).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ pub struct NoLanguageModel;
     status = 200,
     description = "The hits.",
     headers(
-        ("X-Retrieval-Strategy"), ("X-Search-Incomplete"), ("X-API-Deprecation"), ("X-API-Deprecation-Message"),
+        ("X-Retrieval-Strategy"), ("X-Search-Incomplete"), ("X-Search-Cut-After"), ("X-API-Deprecation"), ("X-API-Deprecation-Message"),
         ("X-Feature-Removed"), ("X-Feature-Removed-Message"),
     )
 )]

@@ -49,6 +49,14 @@ pub fn all() -> impl Iterator<Item = (&'static str, Header)> {
                  `raw_source_fields`). Absent if nothing is left out.",
             ),
         ),
+        (
+            "X-Search-Cut-After",
+            header(
+                count().minimum(Some(1)),
+                "With `size` in `X-Search-Incomplete`: for how many hits there was room. The next page begins at \
+                 `offset` plus this.",
+            ),
+        ),
         ("X-API-Deprecation", header(text(), "`true`, if the request's form is deprecated.")),
         ("X-API-Deprecation-Message", header(text(), "What to use instead.")),
         ("X-Feature-Removed", header(text(), "What the request asks for and isn't done any more.")),

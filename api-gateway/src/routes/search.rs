@@ -55,7 +55,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     request_body = InstantSearchRequest,
     responses(
         (status = 200, description = "The hits.", body = SearchResults,
-            headers(("X-Retrieval-Strategy"), ("X-Search-Incomplete"))),
+            headers(("X-Retrieval-Strategy"), ("X-Search-Incomplete"), ("X-Search-Cut-After"))),
         NoSuchCollection,
     )
 )]
@@ -73,7 +73,7 @@ async fn instant(state: State, submission: Submission, id: Path<String>) -> Answ
     request_body = ClassicSearchRequest,
     responses(
         (status = 200, description = "The hits.", body = SearchResults,
-            headers(("X-Retrieval-Strategy"), ("X-Search-Incomplete"))),
+            headers(("X-Retrieval-Strategy"), ("X-Search-Incomplete"), ("X-Search-Cut-After"))),
         NoSuchCollection,
     )
 )]
@@ -156,30 +156,28 @@ async fn find(
 
 async fn answer(state: &State, caller: &Caller, id: Path<String>, input: SearchInput) -> Answer {
     let collection = find(state, caller, id, Problem::NoCollectionToSearch).await?;
-    let mut found = search::search(state, &collection, input).await?;
-    let mut response = ranked(&found);
-    let reserved = std::mem::take(&mut found.reserved);
-    body(&mut response, &found.results, reserved)
+    let found = search::search(state, &collection, input).await?;
+    body(&mut ranked(&found), &found.results, found.reserved)
 }
 
 async fn answer_legacy(state: &State, caller: &Caller, id: Path<String>, input: LegacyInput) -> Answer {
     let LegacyInput { search, form, asks_for_recency } = input;
     let collection = find(state, caller, id, Problem::NoCollectionToSearchLegacy).await?;
-    let mut found = search::search(state, &collection, search).await?;
+    let found = search::search(state, &collection, search).await?;
     let mut response = ranked(&found);
-    let reserved = std::mem::take(&mut found.reserved);
+    let Found { results, reserved, reserved_fields: _until_written, .. } = found;
     if asks_for_recency {
         response.insert_header(("X-Feature-Removed", "temporal_relevance"));
         response.insert_header(("X-Feature-Removed-Message", "Hits aren't ranked by their age"));
     }
     match form {
-        LegacyForm::Newer => body(&mut response, &LegacyResults::from(found.results), reserved),
+        LegacyForm::Newer => body(&mut response, &LegacyResults::from(results), reserved),
         LegacyForm::Older(response_type) => {
             response.insert_header(("X-API-Deprecation", "true")).insert_header((
                 "X-API-Deprecation-Message",
                 "This form of search is deprecated: use POST /search/instant",
             ));
-            body(&mut response, &OlderResults::new(found.results, response_type), reserved)
+            body(&mut response, &OlderResults::new(results, response_type), reserved)
         }
     }
 }
@@ -190,15 +188,17 @@ fn ranked(found: &Found) -> HttpResponseBuilder {
     if let Some(left_out) = found.incomplete.header() {
         response.insert_header(("X-Search-Incomplete", left_out));
     }
+    if let Some(hits) = found.incomplete.size {
+        response.insert_header(("X-Search-Cut-After", hits.to_string()));
+    }
     response
 }
 
 /// The answer, whose memory is given back when the client has it.
-fn body(response: &mut HttpResponseBuilder, results: &impl Serialize, reserved: Vec<Reserved>) -> Answer {
+fn body(response: &mut HttpResponseBuilder, results: &impl Serialize, reserved: Option<Reserved>) -> Answer {
     let bytes = serde_json::to_vec(results).map_err(|_| Problem::Internal("search results are not JSON"))?;
     let length = bytes.len();
-    // What was reserved for hits comes first; what was for their fields isn't needed any more.
-    let reserved = reserved.into_iter().next().map(|reserved| reserved.shrunk_to(length));
+    let reserved = reserved.map(|reserved| reserved.shrunk_to(length));
     Ok(response.content_type(ContentType::json()).body(Held { bytes: bytes.into(), _reserved: reserved }))
 }
 

@@ -11,8 +11,8 @@ pub struct Incomplete {
     pub ranking: bool,
     /// The question was cut before it was embedded.
     pub question: bool,
-    /// There are fewer hits than asked for, because more would be too large.
-    pub size: bool,
+    /// There are fewer hits than asked for, because more would be too large: so many were asked for in the end.
+    pub size: Option<u32>,
     /// Hits have no `raw_source_fields`, though there are some: another hit of the entity has them, or they are too
     /// large.
     pub fields: bool,
@@ -30,7 +30,11 @@ impl Incomplete {
             coverage: self.coverage || other.coverage,
             ranking: self.ranking || other.ranking,
             question: self.question || other.question,
-            size: self.size || other.size,
+            size: match (self.size, other.size) {
+                (Some(one), Some(two)) => Some(if one < two { one } else { two }),
+                (one, None) => one,
+                (None, two) => two,
+            },
             fields: self.fields || other.fields,
         }
     }
@@ -39,7 +43,7 @@ impl Incomplete {
     #[must_use]
     pub fn header(self) -> Option<String> {
         let Self { strategy, coverage, ranking, question, size, fields } = self;
-        let named = Self::NAMES.into_iter().zip([strategy, coverage, ranking, question, size, fields]);
+        let named = Self::NAMES.into_iter().zip([strategy, coverage, ranking, question, size.is_some(), fields]);
         let left_out: Vec<&str> = named.filter_map(|(name, is_left_out)| is_left_out.then_some(name)).collect();
         (!left_out.is_empty()).then(|| left_out.join(", "))
     }

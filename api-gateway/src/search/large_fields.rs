@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::{StreamExt as _, TryStreamExt as _};
-use shared_stores::vespa::{Hit, StoredId, VespaClient};
+use futures::StreamExt as _;
+use shared_models::SyncId;
+use shared_stores::vespa::{Hit, StoredId, VespaClient, VespaError};
 
 use crate::problem::Problem;
-use crate::search_memory::{MOST_FIELDS_BYTES, Reserved, SearchMemory};
+use crate::search_memory::{MOST_FIELDS_BYTES, ReservedFields, SearchMemory};
 
 /// Documents that are asked for at the same time.
 const IN_FLIGHT: usize = 16;
@@ -20,7 +21,7 @@ pub struct LargeFields {
     /// Whether a hit goes without its fields.
     pub is_incomplete: bool,
     /// What they take.
-    pub reserved: Option<Reserved>,
+    pub reserved: Option<ReservedFields>,
 }
 
 /// Which hits get their fields.
@@ -31,36 +32,59 @@ struct Plan {
     is_incomplete: bool,
 }
 
-/// Gives the first hit of each entity its fields.
+/// Gives the first hit of each entity its fields, as far as they can be had: hits are worth having without.
 ///
 /// # Errors
-/// 503 if Vespa can't be asked, or too many large searches run.
+/// 503 if too many large searches run.
 pub async fn add(vespa: &VespaClient, memory: &SearchMemory, hits: &mut [Hit]) -> Result<LargeFields, Problem> {
     let plan = plan(hits);
     if plan.hits.is_empty() {
         return Ok(LargeFields { is_incomplete: plan.is_incomplete, reserved: None });
     }
     let reserved = memory.for_fields(plan.bytes).await?;
-    let wanted: Vec<_> = plan
-        .hits
-        .iter()
-        .filter_map(|place| hits.get(*place).map(|hit| (*place, hit.id.clone(), hit.document.sync_id)))
-        .collect();
+    let wanted: Vec<_> =
+        plan.hits.iter().filter_map(|place| hits.get(*place).map(|hit| (*place, Wanted::of(hit)))).collect();
     let fetched: Vec<(usize, Option<String>)> = futures::stream::iter(wanted)
-        .map(|(place, id, sync)| async move { Ok((place, vespa.large_payload(&id, sync, TIMEOUT).await?)) })
+        .map(|(place, wanted)| async move { (place, wanted.fetch(vespa).await) })
         .buffer_unordered(IN_FLIGHT)
-        .try_collect()
-        .await
-        .map_err(Problem::Search)?;
+        .collect()
+        .await;
     let mut is_incomplete = plan.is_incomplete;
     for (place, fields) in fetched {
         match (hits.get_mut(place), fields) {
             (Some(hit), Some(fields)) => hit.document.payload = fields,
-            // Gone since, or rewritten: what is there now was not what was found.
             (_, _) => is_incomplete = true,
         }
     }
     Ok(LargeFields { is_incomplete, reserved: Some(reserved) })
+}
+
+/// The large fields of one entity.
+struct Wanted {
+    chunk: StoredId,
+    sync: SyncId,
+    /// How large they were when the entity was found.
+    bytes: usize,
+}
+
+impl Wanted {
+    fn of(hit: &Hit) -> Self {
+        let Hit { id, document, .. } = hit;
+        let bytes = document.large_payload_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
+        Self { chunk: id.clone(), sync: document.sync_id, bytes }
+    }
+
+    /// `None` if they are gone since, or rewritten to what is larger: no room was reserved for that.
+    async fn fetch(&self, vespa: &VespaClient) -> Option<String> {
+        match vespa.large_payload(&self.chunk, self.sync, self.bytes, TIMEOUT).await {
+            Ok(fields) => fields,
+            Err(VespaError::TooLarge(_)) => None,
+            Err(error) => {
+                tracing::warn!(%error, "large fields of a hit can't be fetched; the search goes on without");
+                None
+            }
+        }
+    }
 }
 
 fn plan(hits: &[Hit]) -> Plan {

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use shared_models::SyncId;
 use shared_models::wire::search::RetrievalStrategy;
+use shared_models::{OrganizationId, SyncId};
 use shared_stores::embedder::{Embedder, EmbedderError, Embedding, MAX_INPUT_CHARS, Patience};
 use shared_stores::vespa::{Filter, Hit, Hits, Ranking, SearchRequest, VespaClient, VespaError};
 
@@ -45,6 +45,8 @@ pub struct Retrieval<'a> {
     pub embedder: Option<&'a Embedder>,
     /// What searches share.
     pub memory: &'a SearchMemory,
+    /// Whose clients ask.
+    pub organization: OrganizationId,
     /// What is searched for.
     pub input: &'a SearchInput,
     /// Where: live syncs only (DEL-3).
@@ -79,10 +81,15 @@ impl Retrieval<'_> {
             RetrievalStrategy::Hybrid => depth_of(self.wanted()).saturating_mul(2),
             RetrievalStrategy::Keyword | RetrievalStrategy::Semantic => self.input.limit,
         };
-        let reserved = self.memory.for_hits(depth.max(self.input.limit)).await?;
-        let (Answered { hits, incomplete }, ranked_by) = match (ranked_by, self.embedder) {
-            (RetrievalStrategy::Semantic, Some(embedder)) => (self.by_meaning(embedder, &reserved).await?, ranked_by),
-            (RetrievalStrategy::Hybrid, Some(embedder)) => self.by_both(embedder, &reserved).await?,
+        // Before any memory is held: others need none of it while the embedder is asked.
+        let question = match (ranked_by, self.embedder) {
+            (RetrievalStrategy::Keyword, _) | (_, None) => None,
+            (_, Some(embedder)) => Some(self.embedded(embedder).await),
+        };
+        let reserved = self.memory.for_hits(self.organization, depth.max(self.input.limit)).await?;
+        let (Answered { hits, incomplete }, ranked_by) = match (ranked_by, question) {
+            (RetrievalStrategy::Semantic, Some(question)) => (self.by_meaning(question, &reserved).await?, ranked_by),
+            (RetrievalStrategy::Hybrid, Some(question)) => self.by_both(question, &reserved).await?,
             (RetrievalStrategy::Keyword, _) | (_, None) => {
                 (self.by_keywords(&reserved).await?, RetrievalStrategy::Keyword)
             }
@@ -105,8 +112,12 @@ impl Retrieval<'_> {
         self.ask(self.words(), limit, offset, reserved.bytes_of_each(1)).await.map_err(Problem::Search)
     }
 
-    async fn by_meaning(&self, embedder: &Embedder, reserved: &Reserved) -> Result<Answered, Problem> {
-        match self.near(embedder, self.input.limit, self.input.offset, reserved.bytes_of_each(1)).await {
+    async fn by_meaning(
+        &self,
+        question: Result<Embedding, NoMeaning>,
+        reserved: &Reserved,
+    ) -> Result<Answered, Problem> {
+        match self.near(question, self.input.limit, self.input.offset, reserved.bytes_of_each(1)).await {
             Ok(answered) => Ok(answered),
             // A question without a direction is near to nothing.
             Err(NoMeaning::NoVector) => Ok(Answered { hits: Vec::new(), incomplete: Incomplete::default() }),
@@ -117,14 +128,14 @@ impl Retrieval<'_> {
 
     async fn by_both(
         &self,
-        embedder: &Embedder,
+        question: Result<Embedding, NoMeaning>,
         reserved: &Reserved,
     ) -> Result<(Answered, RetrievalStrategy), Problem> {
         let (limit, offset) = (self.input.limit, self.input.offset);
         let depth = depth_of(self.wanted());
         let bytes = reserved.bytes_of_each(2);
         let words = self.ask(self.words(), depth, 0, bytes);
-        let (words, meaning) = tokio::join!(words, self.near(embedder, depth, 0, bytes));
+        let (words, meaning) = tokio::join!(words, self.near(question, depth, 0, bytes));
         let words = words.map_err(Problem::Search)?;
         let meaning = match meaning {
             Ok(meaning) => meaning,
@@ -143,22 +154,38 @@ impl Retrieval<'_> {
         let incomplete = words.incomplete.or(meaning.incomplete);
         let incomplete = incomplete.or(Incomplete { ranking: is_cut, ..Incomplete::default() });
         let hits = fuse_hits(words.hits, meaning.hits, limit, offset);
-        Ok((Answered { hits, incomplete }, RetrievalStrategy::Hybrid))
+        // Of rankings that were cut the page holds what they still had; an empty one lies beyond them.
+        let shown = u32::try_from(hits.len()).unwrap_or(limit);
+        let (size, ranking) = match incomplete.size {
+            Some(_) if shown == 0 => (None, true),
+            Some(_) => (Some(shown), incomplete.ranking),
+            None => (None, incomplete.ranking),
+        };
+        Ok((Answered { hits, incomplete: Incomplete { size, ranking, ..incomplete } }, RetrievalStrategy::Hybrid))
     }
 
     fn words(&self) -> Ranking {
         Ranking::Keywords(self.input.text.clone())
     }
 
-    async fn near(&self, embedder: &Embedder, limit: u32, offset: u32, bytes: usize) -> Result<Answered, NoMeaning> {
+    /// The question's vector.
+    async fn embedded(&self, embedder: &Embedder) -> Result<Embedding, NoMeaning> {
         let question = [&self.input.text];
         let embedding = embedder.embed(&question, PATIENCE);
         // Waiting for a turn counts as well.
         let embedded = tokio::time::timeout(PATIENCE.total, embedding).await;
         let embedded = embedded.map_err(|_| EmbedderError::Unanswered(PATIENCE.total))??;
-        let vector = embedded.into_iter().next().flatten();
-        let vector: Embedding = vector.ok_or(NoMeaning::NoVector)?;
-        Ok(self.ask(Ranking::Meaning(vector), limit, offset, bytes).await?)
+        embedded.into_iter().next().flatten().ok_or(NoMeaning::NoVector)
+    }
+
+    async fn near(
+        &self,
+        question: Result<Embedding, NoMeaning>,
+        limit: u32,
+        offset: u32,
+        bytes: usize,
+    ) -> Result<Answered, NoMeaning> {
+        Ok(self.ask(Ranking::Meaning(question?), limit, offset, bytes).await?)
     }
 
     /// Asks for so many hits; for fewer if they would take more than `bytes`.
@@ -174,7 +201,7 @@ impl Retrieval<'_> {
                     if is_degraded {
                         tracing::warn!("Vespa answered a search without looking everywhere");
                     }
-                    let (coverage, size) = (is_degraded, request.limit < limit);
+                    let (coverage, size) = (is_degraded, (request.limit < limit).then_some(request.limit));
                     return Ok(Answered { hits, incomplete: Incomplete { coverage, size, ..Incomplete::default() } });
                 }
             }

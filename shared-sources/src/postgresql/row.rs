@@ -84,7 +84,7 @@ impl Row {
             id,
             name,
             document_type: DocumentType::Base,
-            fields: bounded(self.fields.clone(), text.len()),
+            fields: bounded(self.fields.clone()),
             text,
             breadcrumbs: vec![table.breadcrumb()],
             created_at: self.moment(table, "created_at"),

@@ -14,19 +14,16 @@ pub(crate) fn searchable(mut text: String) -> String {
 
 /// Longest value of a field, bytes. An answer of a search carries the fields of many entities.
 const MAX_VALUE_BYTES: usize = 8 * 1024;
-/// Where there are more bytes of fields than this, or of text, which makes many chunks, values are shorter.
+/// Where there are more bytes of fields than this, values are shorter.
 const MANY_BYTES: usize = 128 * 1024;
 const SHORT_VALUE_BYTES: usize = 512;
 /// Shorter than this no value is cut.
 const SHORTEST_VALUE_BYTES: usize = 32;
 
-/// The fields of an entity with a text of `text_bytes`, long values cut, which an ellipsis tells; what is no text but
+/// The fields of an entity, long values cut, which an ellipsis tells; what is no text but
 /// long becomes the beginning of its JSON. Of fields that are too many even so, the last ones are left out.
-pub(crate) fn bounded(fields: Map<String, Value>, text_bytes: usize) -> Map<String, Value> {
+pub(crate) fn bounded(fields: Map<String, Value>) -> Map<String, Value> {
     let mut bounded = with_values_of(fields, MAX_VALUE_BYTES);
-    if text_bytes > MANY_BYTES {
-        bounded = with_values_of(bounded, SHORT_VALUE_BYTES);
-    }
     let mut max_bytes = SHORT_VALUE_BYTES;
     while fields_bytes(&bounded) > MANY_BYTES && max_bytes >= SHORTEST_VALUE_BYTES {
         bounded = with_values_of(bounded, max_bytes);
@@ -136,7 +133,7 @@ mod tests {
 
     #[test]
     fn long_values_are_cut_and_many_even_more() {
-        let of = |value: Value| bounded(value.as_object().unwrap().clone(), 1_000);
+        let of = |value: Value| bounded(value.as_object().unwrap().clone());
         let long = "é".repeat(MAX_VALUE_BYTES);
         let fields =
             of(json!({"long": long, "list": vec![7; 5_000], "short": "x", "number": 1.5, "small": [1, {"a": null}]}));
@@ -144,8 +141,6 @@ mod tests {
         assert!(fields["list"].as_str().is_some_and(|text| text.starts_with("[7,7") && text.ends_with('…')));
         assert_eq!((&fields["short"], &fields["number"]), (&json!("x"), &json!(1.5)));
         assert_eq!(fields["small"], json!([1, {"a": null}]));
-        let of_a_long_text = bounded(json!({"long": "x".repeat(600)}).as_object().unwrap().clone(), MANY_BYTES + 1);
-        assert_eq!(of_a_long_text["long"].as_str().unwrap().len(), SHORT_VALUE_BYTES + "…".len());
         let many = (0..100).map(|number| (number.to_string(), json!("x".repeat(5_000)))).collect();
         assert_eq!(of(Value::Object(many))["99"].as_str().unwrap().len(), SHORT_VALUE_BYTES + "…".len());
     }
@@ -154,7 +149,7 @@ mod tests {
     fn fields_are_bounded_in_sum() {
         let of = |count: usize, name: usize, value: &Value| {
             let fields = (0..count).map(|number| (format!("{number:0name$}"), value.clone())).collect();
-            let bounded = bounded(fields, 1_000);
+            let bounded = bounded(fields);
             assert!(serde_json::to_vec(&bounded).unwrap().len() <= MANY_BYTES + 1_000);
             bounded
         };

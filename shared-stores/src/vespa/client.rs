@@ -210,7 +210,7 @@ pub(super) async fn exchange(
     exchange_at_most(MOST_ANSWER_BYTES, request, timeout, deadline).await
 }
 
-async fn exchange_at_most(
+pub(super) async fn exchange_at_most(
     most_bytes: usize,
     request: RequestBuilder,
     timeout: Duration,

@@ -6,8 +6,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use shared_models::SyncId;
 
-use super::client::{WIRE_MARGIN, exchange};
+use super::client::{WIRE_MARGIN, exchange_at_most};
 use super::{StoredId, VespaClient, VespaError};
+
+/// What is JSON already is mostly escaped with one character more; a control character would take six.
+const MOST_ESCAPED: usize = 2;
+/// What the answer has around the fields.
+const AROUND_BYTES: usize = 4096;
 
 #[derive(Deserialize)]
 struct Answer {
@@ -24,25 +29,31 @@ struct Fields {
 
 impl VespaClient {
     /// The large fields of the entity that `chunk` is of, as JSON text; `None` if they are gone meanwhile, or not the
-    /// sync's.
+    /// sync's. `bytes` is how long they are; as JSON within JSON they may take several times that.
     ///
     /// # Errors
-    /// As any call.
+    /// `TooLarge` if they are longer by now, else as any call.
     pub async fn large_payload(
         &self,
         chunk: &StoredId,
         sync: SyncId,
+        bytes: usize,
         timeout: Duration,
     ) -> Result<Option<String>, VespaError> {
         let Some(first) = chunk.first_chunk() else { return Ok(None) };
         let kind = first.document_type();
         let fields = format!("{kind}:airweave_system_metadata_sync_id,large_payload");
         let request = self.fields_request(&first, &fields, timeout)?;
-        let body = match exchange(request, timeout, timeout + WIRE_MARGIN).await {
+        let most_bytes = bytes.saturating_mul(MOST_ESCAPED).saturating_add(AROUND_BYTES);
+        let body = match exchange_at_most(most_bytes, request, timeout, timeout + WIRE_MARGIN).await {
             Err(VespaError::Rejected { status: 404, .. }) => return Ok(None),
             answered => answered?,
         };
         let answer: Answer = serde_json::from_slice(&body).map_err(|_| VespaError::Malformed("document".to_owned()))?;
-        Ok(answer.fields.large_payload.filter(|_| answer.fields.sync_id == Some(sync)))
+        let fields = answer.fields.large_payload.filter(|_| answer.fields.sync_id == Some(sync));
+        match fields {
+            Some(fields) if fields.len() > bytes => Err(VespaError::TooLarge(bytes)),
+            fields => Ok(fields),
+        }
     }
 }
