@@ -1,7 +1,7 @@
 //! `make bench-deletes`: DELETEs of idle connections a second, beside pgbench with the gateway's own statements as
 //! plain SQL, look-up of the key and snapshot of the answer included; on the same server, with as many clients, without
 //! cleanup-workers. The script is made from what the gateway sends. Rounds take turns, so that what else the machine
-//! does meets both.
+//! does meets both. The clients that send DELETEs are about as lean as pgbench's: they share the machine.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -18,6 +18,8 @@ use serde_json::json;
 use system_tests::script::{self, Recorded};
 use system_tests::{Api, Gateway, System, api::ids_of, copies};
 use test_support::{CountingProxy, wait_until};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 const ROUNDS: usize = 5;
@@ -95,6 +97,38 @@ async fn record(system: &System) -> (String, usize) {
     script
 }
 
+/// A client with one connection that is kept open. It reads no more of an answer than where it ends.
+struct LeanClient {
+    stream: BufReader<TcpStream>,
+    key: String,
+}
+
+impl LeanClient {
+    async fn connect(api: &Api) -> Self {
+        let stream = TcpStream::connect(api.url.trim_start_matches("http://")).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream: BufReader::new(stream), key: api.key.clone() }
+    }
+
+    async fn delete(&mut self, path: &str) {
+        let request = format!("DELETE {path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {}\r\n\r\n", self.key);
+        self.stream.write_all(request.as_bytes()).await.unwrap();
+        let (mut line, mut length) = (String::new(), 0);
+        self.stream.read_line(&mut line).await.unwrap();
+        assert!(line.starts_with("HTTP/1.1 200 "), "{path}: {line}");
+        while line != "\r\n" {
+            line.clear();
+            self.stream.read_line(&mut line).await.unwrap();
+            if let Some(told) = line.strip_prefix("content-length: ") {
+                length = told.trim().parse().unwrap();
+            }
+        }
+        assert!(length > 0, "{path}: an answer without a length");
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).await.unwrap();
+    }
+}
+
 /// DELETEs a second by way of the gateway.
 async fn gateway_round(system: &System, gateway: &Gateway, first: usize) -> f64 {
     let number = Arc::new(AtomicUsize::new(first));
@@ -103,11 +137,10 @@ async fn gateway_round(system: &System, gateway: &Gateway, first: usize) -> f64 
     for _ in 0..CLIENTS {
         let (api, number) = (gateway.api.clone(), Arc::clone(&number));
         clients.spawn(async move {
+            let mut client = LeanClient::connect(&api).await;
             for _ in 0..EACH {
-                let path =
-                    format!("/source-connections/{}", copies::connection(number.fetch_add(1, Ordering::Relaxed)));
-                let answer = api.delete(&path).await;
-                assert_eq!(answer.status, 200, "{}", answer.body);
+                let number = number.fetch_add(1, Ordering::Relaxed);
+                client.delete(&format!("/source-connections/{}", copies::connection(number))).await;
             }
         });
     }

@@ -14,6 +14,7 @@ use super::row::{Row, id_by};
 use super::table::Table;
 use super::{query, storage};
 use crate::left_out::LeftOut;
+use crate::tools::busy::with_thread_to_itself;
 use crate::{EntitySink, ReadSummary, SourceError};
 
 /// Settings that not every version has: a dropped connection is noticed while a query runs; no limit on the whole read.
@@ -169,7 +170,8 @@ impl Reading<'_> {
             self.leave_out(key.map(|key| id_by(table, child, &texts.read(key))), table, copies, "is larger than 4 MiB");
             return Ok(());
         };
-        let Some(row) = Row::parse(table, child, json, texts) else {
+        let row = with_thread_to_itself(json.0.len(), || Row::parse(table, child, json, texts));
+        let Some(row) = row else {
             self.leave_out(None, table, copies, "isn't JSON");
             return Ok(());
         };

@@ -1,6 +1,7 @@
 //! What readers share: text fit for the index, room in memory, patterns, times, what names tell.
 
 pub(crate) mod breadcrumbs;
+pub(crate) mod busy;
 pub(crate) mod content;
 pub(crate) mod cut;
 pub(crate) mod entries;
