@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a fixture panics")]
 
 mod consuming;
+mod dead;
 mod fixture;
 mod operating;
 mod publishing;
+mod raw;
