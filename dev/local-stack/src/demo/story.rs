@@ -167,7 +167,7 @@ impl Demo<'_> {
     /// Seconds from D1 to the stop acknowledgement, as the gateway measured them.
     async fn stop_acknowledgement(&self) -> Result<Option<f64>> {
         let metrics = reqwest::get(&self.metrics).await.context("ask for metrics")?.text().await?;
-        let value = metrics.lines().find_map(|line| line.strip_prefix("unweave_stop_acknowledgement_seconds_sum"));
+        let value = metrics.lines().find_map(|line| line.strip_prefix("unweave_deletion_wait_seconds_sum"));
         Ok(value.and_then(|rest| rest.rsplit(' ').next()).and_then(|number| number.parse().ok()))
     }
 
