@@ -1,6 +1,7 @@
 //! How a cleanup stands, as people see it: told from its row, in the same words in API, metrics and logs.
 //!
-//! The row's state says what was reached; this says whether anybody is at it, and if not, why. Nothing is decided by it.
+//! The row's state says what was reached; this says whether anybody is at it, and if not, why. Nothing else is decided
+//! by it.
 
 use super::CleanupState;
 use crate::text_enum::text_enum;
