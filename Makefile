@@ -106,8 +106,7 @@ build-release: build
 	cargo build --release --workspace --bins --bench delete --bench deletes --bench memory --bench rate_limits --bench reads --bench sync
 
 run-tests: build-all $(python_stamp)
-	@promtool=$$($(stack) promtool); PROMTOOL=$$promtool VESPA_CLI=$(CURDIR)/.local/venv/bin/vespa \
-	  CLIENTS_PYTHON=$(CURDIR)/.local/venv/bin/python bash dev/run-tests.sh
+	@VESPA_CLI=$(CURDIR)/.local/venv/bin/vespa CLIENTS_PYTHON=$(CURDIR)/.local/venv/bin/python bash dev/run-tests.sh
 
 not-run-here: build-all
 	@$(stack) not-run-here

@@ -1,6 +1,7 @@
 //! What the services show at `/metrics`: as Prometheus wants it, and all that docs/operations.md names an alarm for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use system_tests::{Gateway, System, Worker, api::ids_of, fast_times, metrics};
@@ -52,15 +53,19 @@ impl Everything {
     }
 }
 
+/// `PROMTOOL`, or the one that `local-stack promtool` downloads, or one of the machine's.
+fn promtool() -> PathBuf {
+    let given = std::env::var_os("PROMTOOL").map(PathBuf::from).filter(|given| given.is_file());
+    let downloaded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/opt/prometheus/usr/bin/promtool");
+    given.or_else(|| downloaded.is_file().then_some(downloaded)).unwrap_or_else(|| "promtool".into())
+}
+
 /// What promtool finds wrong; empty if nothing is.
 async fn lint(text: &str) -> String {
-    let promtool = std::env::var("PROMTOOL").unwrap_or_else(|_| "promtool".to_owned());
-    let mut command = Command::new(&promtool);
+    let mut command = Command::new(promtool());
     command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut check = command.spawn().unwrap_or_else(|error| {
-        panic!(
-            "{promtool}: {error}; run the tests with `make test`, or set PROMTOOL to what `local-stack promtool` says"
-        )
+        panic!("promtool: {error}; run the tests with `make test`, or `target/debug/local-stack promtool` before")
     });
     check.stdin.take().unwrap().write_all(text.as_bytes()).await.unwrap();
     let answer = check.wait_with_output().await.unwrap();
