@@ -68,7 +68,7 @@ while read -r name folder; do
     fi
     # What a reader needs to reach folders and servers; the gateway checks what owners ask for, and reads nothing.
     if [[ "$name" != shared-sources && "$name" != sync-worker ]] &&
-        grep -rnE --include='*.rs' 'SourceAccess|SourceSettings' "$folder/src"; then
+        grep -rnE --include='*.rs' '\b(SourceAccess|SourceSettings)\b' "$folder/src"; then
         complain "only the sync-worker reads sources, not $name"
     fi
 done <<< "$crates"

@@ -3,6 +3,10 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+# Where it isn't to be had, the one test that needs it fails and says so.
+PROMTOOL=${PROMTOOL:-$(target/debug/local-stack promtool)}
+export PROMTOOL
+
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 

@@ -103,14 +103,16 @@ impl CleanupEvents {
     }
 }
 
-/// Tells the watchers, if the row is newer than the one that they know.
+/// Tells the watchers, if the row has changed since the one that they know, or stands otherwise by the time alone.
 fn replace(changes: &watch::Sender<CleanupRow>, row: CleanupRow) {
     changes.send_if_modified(|known| {
-        let is_newer = row.modified_at > known.modified_at;
-        if is_newer {
+        let is_changed = row.modified_at > known.modified_at;
+        let is_later = row.modified_at == known.modified_at && row.read_at > known.read_at;
+        let is_news = is_changed || (is_later && row.standing() != known.standing());
+        if is_news {
             *known = row;
         }
-        is_newer
+        is_news
     });
 }
 

@@ -140,7 +140,9 @@ fn owned(is_owner: bool, cleanups: Vec<CleanupId>) -> DeletionAnswer {
 pub fn start_figures_at_zero() {
     for result in ["not_found", "deleted", "already_gone", "still_running", "error", "finished"] {
         counter!("unweave_deletions_total", "result" => result).increment(0);
+        drop(histogram!("unweave_deletion_seconds", "result" => result));
     }
+    drop(histogram!("unweave_deletion_wait_seconds"));
 }
 
 fn record(outcome: &Result<DeletionAnswer, DatabaseError>, took: Duration, subject: Subject) {

@@ -2,7 +2,8 @@
 //! not the sum.
 
 use shared_database::{Database, DatabaseError};
-use shared_service::metrics::{Description, Kind};
+use shared_service::cleanup_figures;
+use shared_service::metrics::{Description, Kind, count};
 
 /// Help texts of the gateway's own metrics.
 pub const DESCRIPTIONS: &[Description] = &[
@@ -15,13 +16,9 @@ pub const DESCRIPTIONS: &[Description] = &[
         "Hybrid searches that were answered by keywords alone, because there were no hits by meaning",
     ),
     (Kind::Counter, "unweave_requests_refused_by_rate_limit_total", "Requests refused by the rate limit"),
-    (Kind::Gauge, "unweave_cleanups", "Cleanups, by state"),
-    (Kind::Gauge, "unweave_cleanup_oldest_open_age_seconds", "Age of the oldest open cleanup; 0 if none is open"),
-    (
-        Kind::Gauge,
-        "cleanup_oldest_pending_age_seconds",
-        "Age of the oldest open cleanup, as unweave_cleanup_oldest_open_age_seconds",
-    ),
+    (Kind::Counter, "unweave_deletions_total", "Deletions that were answered, or finished for nobody, by result"),
+    (Kind::Histogram, "unweave_deletion_seconds", "Time to answer a deletion, by result"),
+    (Kind::Histogram, "unweave_deletion_wait_seconds", "Time from D1 to the last writer's stop, where there was one"),
     (
         Kind::Gauge,
         "unweave_schedule_overdue_seconds",
@@ -52,20 +49,11 @@ pub async fn collect(database: Database) {
 
 async fn read(database: &Database) -> Result<(), DatabaseError> {
     let stats = database.cleanup_stats().await?;
-    for (state, cleanups) in stats.by_state {
-        metrics::gauge!("unweave_cleanups", "state" => state.as_str()).set(gauge(cleanups));
-    }
-    metrics::gauge!("unweave_cleanup_oldest_open_age_seconds").set(stats.oldest_open_age_seconds);
-    metrics::gauge!("cleanup_oldest_pending_age_seconds").set(stats.oldest_open_age_seconds);
+    cleanup_figures::show(&stats);
     let overdue = database.schedule_outlook().await?.overdue;
     metrics::gauge!("unweave_schedule_overdue_seconds").set(overdue.as_secs_f64());
     let backlog = database.outbox_backlog().await?;
-    metrics::gauge!("unweave_outbox_messages").set(gauge(u64::try_from(backlog.messages).unwrap_or_default()));
+    metrics::gauge!("unweave_outbox_messages").set(count(u64::try_from(backlog.messages).unwrap_or_default()));
     metrics::gauge!("unweave_outbox_oldest_age_seconds").set(backlog.oldest_age_seconds);
     Ok(())
-}
-
-/// Counts of rows stay far below what a gauge holds exactly.
-fn gauge(count: u64) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }

@@ -59,7 +59,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ABOUT: About<Settings> = About {
     name: "api-gateway",
-    figures: figures::DESCRIPTIONS,
+    figures: &[figures::DESCRIPTIONS, shared_service::cleanup_figures::DESCRIPTIONS],
     start_at_zero: || {
         figures::start_at_zero();
         deletion::start_figures_at_zero();

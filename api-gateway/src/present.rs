@@ -193,6 +193,7 @@ pub fn api_key(row: ApiKey, key: Option<&SecretString>) -> wire::api_key::ApiKey
 pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
     let this = format!("/cleanups/{}", row.id);
     let receipt = row.completed_at.is_some().then(|| format!("{this}/receipt"));
+    let standing = row.standing();
     wire::cleanup::Cleanup {
         targets: row.targets(),
         id: row.id,
@@ -200,9 +201,13 @@ pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
         collection_id: row.collection_id,
         source_connection_id: row.source_connection_id,
         sync_id: row.sync_id,
+        status: standing.status(),
+        waiting_for: standing.waiting_for(),
         state: row.state,
         attempts: row.attempts,
+        failing_since: row.failing_since(),
         error_code: row.error_code,
+        error_text: row.error_text,
         entity_rows_deleted: row.entity_rows_deleted,
         writer_end: row.writer_end,
         requested_by: row.requested_by,

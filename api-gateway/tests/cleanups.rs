@@ -75,15 +75,72 @@ async fn cleanups_are_found_by_connection_collection_state_and_time() {
     }
 }
 
+/// What the API says of how a cleanup stands.
+fn standing(cleanup: &Value) -> [&Value; 6] {
+    ["status", "waiting_for", "failing_since", "attempts", "error_code", "error_text"].map(|name| &cleanup[name])
+}
+
+#[tokio::test]
+async fn how_a_cleanup_stands_is_shown_and_found() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let connection = &delete(api, &api.collection().await, 1).await[0];
+    delete(api, &api.collection().await, 1).await;
+    let id = api.get(&format!("/cleanups?source_connection_id={connection}")).await.ok()[0]["id"].clone();
+    let id = id.as_str().unwrap();
+    let since = "2026-11-29T12:00:00Z";
+    let failing =
+        format!("attempts = 3, failing_since = '{since}', error_code = 'vespa_unavailable', error_text = 'no'");
+    let hour = "clock_timestamp() + interval '1 hour'";
+    for (columns, expected) in [
+        ("state = 'scheduled'".to_owned(), json!(["waiting", "turn", null, 0, null, null])),
+        (
+            format!("state = 'settling', next_attempt_at = {hour}"),
+            json!(["waiting", "settle_delay", null, 0, null, null]),
+        ),
+        (format!("state = 'purging', claim_expires_at = {hour}"), json!(["working", null, null, 0, null, null])),
+        (
+            format!("state = 'scheduled', {failing}, next_attempt_at = {hour}"),
+            json!(["failing", null, since, 3, "vespa_unavailable", "no"]),
+        ),
+        (
+            "state = 'done', attempts = 0, error_code = NULL, error_text = NULL".to_owned(),
+            json!(["done", null, null, 0, null, null]),
+        ),
+        ("state = 'refused'".to_owned(), json!(["refused", null, null, 0, null, null])),
+    ] {
+        gateway.database.arrange(&format!("UPDATE cleanup SET {columns} WHERE id = '{id}'")).await;
+        let shown = api.get(&format!("/cleanups/{id}")).await.ok();
+        assert_eq!(json!(standing(&shown)), expected, "{columns}");
+        let status = expected[0].as_str().unwrap();
+        let found = api.get(&format!("/cleanups?status={status}")).await.ok();
+        let found = found.as_array().unwrap().iter().find(|cleanup| cleanup["id"] == id);
+        assert_eq!(found, Some(&shown), "{status}");
+        for other in ["waiting", "working", "failing", "done", "refused"].iter().filter(|other| **other != status) {
+            let page = api.get(&format!("/cleanups?status={other}")).await.ok();
+            assert!(page.as_array().unwrap().iter().all(|cleanup| cleanup["id"] != id), "{other}");
+        }
+    }
+    let now = "extract(epoch FROM (now() AT TIME ZONE 'UTC')::time)::int";
+    let closed = format!("INSERT INTO cleanup_hours VALUES (({now} + 600) % 86400, ({now} + 1200) % 86400)");
+    gateway.database.execute(&closed).await;
+    for cleanup in api.get("/cleanups?status=waiting").await.ok().as_array().unwrap() {
+        assert_eq!(standing(cleanup)[1], "hours");
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_filter_is_refused_and_never_passed_over() {
     let gateway = Gateway::start().await;
     let api = &gateway.api;
-    let known = "'state', 'source_connection_id', 'collection_id', 'since', 'until', 'skip', 'limit' or 'cursor'";
+    let known =
+        "'status', 'state', 'source_connection_id', 'collection_id', 'since', 'until', 'skip', 'limit' or 'cursor'";
     let unknown = format!("Unknown parameter: it is one of {known}");
     api.get("/cleanups?source_connection=1").await.faults("query.source_connection", &unknown);
     let states = "Input should be 'scheduled', 'purging', 'settling', 'done' or 'refused'";
     api.get("/cleanups?state=finished").await.faults("query.state", states);
+    let statuses = "Input should be 'waiting', 'working', 'failing', 'done' or 'refused'";
+    api.get("/cleanups?status=scheduled").await.faults("query.status", statuses);
     let times = "Input should be a time or a day, such as 2026-11-29T12:00:00Z or 2026-11-29";
     api.get("/cleanups?since=yesterday").await.faults("query.since", times);
     api.get("/cleanups?cursor=x").await.faults("query.cursor", "Input should be the cursor of a Link header");

@@ -106,6 +106,21 @@ async fn each_change_is_told_once_until_the_cleanup_is_done() {
 }
 
 #[tokio::test]
+async fn what_only_time_changes_is_told_too() {
+    let gateway = Gateway::start().await;
+    let cleanup = deleted(&gateway.api).await;
+    set(&gateway, &cleanup, "state = 'settling', next_attempt_at = clock_timestamp() + interval '3 seconds'").await;
+    let mut stream = Events::open(&gateway.api, &cleanup, None).await;
+    let (first, second) = (stream.next().await.unwrap(), stream.next().await.unwrap());
+    let told = |event: &Event| (event.data["waiting_for"].clone(), event.data["modified_at"].clone());
+    assert_eq!(told(&first), (json!("settle_delay"), told(&second).1));
+    assert_eq!(told(&second).0, "turn");
+    let mut again = Events::open(&gateway.api, &cleanup, Some(&second.id)).await;
+    set(&gateway, &cleanup, DONE).await;
+    assert_eq!(again.next().await.unwrap().name, "done", "what was seen isn't told again");
+}
+
+#[tokio::test]
 async fn a_client_that_connects_again_goes_on_and_one_that_has_seen_the_end_is_told_to_stop() {
     let gateway = Gateway::start().await;
     let cleanup = deleted(&gateway.api).await;

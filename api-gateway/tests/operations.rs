@@ -40,9 +40,9 @@ async fn metrics_tell_of_requests_and_of_work_left() {
     line("unweave_http_request_seconds_bucket{method=\"DELETE\",route=\"/source-connections/{id}\"");
     assert!(line("unweave_cleanups{state=\"scheduled\"}").ends_with(" 1"));
     assert!(line("unweave_cleanups{state=\"done\"}").ends_with(" 0"));
-    for name in ["unweave_cleanup_oldest_open_age_seconds", "cleanup_oldest_pending_age_seconds"] {
-        assert!(!line(&format!("{name} ")).ends_with(" 0"), "{name}");
-    }
+    assert!(!line("unweave_cleanup_oldest_open_age_seconds ").ends_with(" 0"));
+    assert!(line("unweave_cleanups_by_status{status=\"waiting\",waiting_for=\"turn\"}").ends_with(" 1"));
+    assert!(line("unweave_cleanup_oldest_failing_age_seconds ").ends_with(" 0"));
     assert!(line("unweave_outbox_messages ").ends_with(" 2"));
     line("unweave_outbox_oldest_age_seconds ");
 }

@@ -18,6 +18,10 @@ pub enum End {
 }
 
 impl End {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Settled, Self::Done, Self::Released, Self::Refused, Self::Failed, Self::Lost];
+
     /// The metric's label.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

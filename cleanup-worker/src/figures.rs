@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use shared_database::{Database, DatabaseError};
 use shared_models::PurgeTarget;
 use shared_service::metrics::{Description, Kind};
 
@@ -10,8 +9,6 @@ use crate::end::End;
 
 /// What each metric means.
 pub const DESCRIPTIONS: &[Description] = &[
-    (Kind::Gauge, "unweave_cleanups", "Cleanups, by state"),
-    (Kind::Gauge, "unweave_cleanup_oldest_open_age_seconds", "Age of the oldest open cleanup; 0 if none is open"),
     (Kind::Counter, "unweave_cleanup_attempts_total", "Claims that were worked on, by how that ended"),
     (Kind::Counter, "unweave_purged_total", "Removals that a store acknowledged, by target"),
     (
@@ -25,6 +22,10 @@ pub const DESCRIPTIONS: &[Description] = &[
 /// Makes the counters that alarms watch exist before their first event.
 pub fn start_at_zero() {
     metrics::counter!("unweave_cleanup_refused_total").increment(0);
+    drop(metrics::histogram!("unweave_cleanup_duration_seconds"));
+    for end in End::ALL {
+        metrics::counter!("unweave_cleanup_attempts_total", "outcome" => end.as_str()).increment(0);
+    }
     for target in PurgeTarget::ALL {
         purged(*target, 0);
     }
@@ -48,18 +49,4 @@ pub(crate) fn refused() {
 /// A cleanup got its first receipt.
 pub(crate) fn done_after(time: Duration) {
     metrics::histogram!("unweave_cleanup_duration_seconds").record(time);
-}
-
-/// Reads the gauges from PostgreSQL.
-///
-/// # Errors
-/// Any database error; the gauges then stay as they are.
-pub async fn read_gauges(database: &Database) -> Result<(), DatabaseError> {
-    let stats = database.cleanup_stats().await?;
-    for (state, cleanups) in stats.by_state {
-        let cleanups = u32::try_from(cleanups).map_or(f64::INFINITY, f64::from);
-        metrics::gauge!("unweave_cleanups", "state" => state.as_str()).set(cleanups);
-    }
-    metrics::gauge!("unweave_cleanup_oldest_open_age_seconds").set(stats.oldest_open_age_seconds);
-    Ok(())
 }

@@ -19,7 +19,7 @@ use shared_database::Database;
 use shared_messaging::{Broker, Subscription, WorkQueue};
 use shared_models::receipt::ReceiptSigner;
 use shared_service::admin::Health;
-use shared_service::{About, Bell, Service};
+use shared_service::{About, Bell, Service, cleanup_figures};
 use shared_stores::{ArfStore, VespaClient};
 
 /// How long shutdown waits for the slices under way.
@@ -28,7 +28,7 @@ const STORE_PROBE: Duration = Duration::from_millis(1_500);
 
 const ABOUT: About<Settings> = About {
     name: "cleanup-worker",
-    figures: figures::DESCRIPTIONS,
+    figures: &[figures::DESCRIPTIONS, cleanup_figures::DESCRIPTIONS],
     start_at_zero: figures::start_at_zero,
     telemetry: |settings| &settings.telemetry,
     connections: connection_checks::of,
@@ -87,8 +87,9 @@ fn health(health: Health, database: &Database, worker: &Arc<Worker>) -> Health {
         .collector(move || {
             let database = read.clone();
             async move {
-                if let Err(error) = figures::read_gauges(&database).await {
-                    tracing::warn!(%error, "read the figures of cleanups");
+                match database.cleanup_stats().await {
+                    Ok(stats) => cleanup_figures::show(&stats),
+                    Err(error) => tracing::warn!(%error, "read the figures of cleanups"),
                 }
             }
         })

@@ -10,7 +10,7 @@ use shared_database::DatabaseError;
 use shared_database::cleanups::ClaimedCleanup;
 use shared_service::periodic::{LastRun, Next, RunOutcome};
 use shared_service::{Bell, Driver, Periodic};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::targets::KNOWN;
@@ -24,7 +24,8 @@ const LOOK: &str = "look for cleanups";
 
 /// Claims and works until shutdown, on so many slots. `bell` makes it look now; it looks every `poll` at the latest.
 pub fn fill(worker: Arc<Worker>, slots: usize, poll: Duration, bell: &Bell, driver: &Driver) {
-    let looks = Slots { worker, free: Arc::new(Semaphore::new(slots)), bell: bell.clone() };
+    let (free, told) = (Arc::new(Semaphore::new(slots)), Arc::default());
+    let looks = Slots { worker, free, bell: bell.clone(), told };
     driver.start(Periodic::every(LOOK, poll).woken_by(bell), move |_| looks.clone().fill());
 }
 
@@ -39,11 +40,15 @@ struct Slots {
     worker: Arc<Worker>,
     free: Arc<Semaphore>,
     bell: Bell,
+    /// Whether the hours of this worker are stored.
+    told: Arc<OnceCell<()>>,
 }
 
 impl Slots {
     /// Claims what is due while a slot is free. A slot that becomes free rings the bell.
     async fn fill(self) -> Result<Next, DatabaseError> {
+        let (database, hours) = (&self.worker.database, &self.worker.policy.allowed_hours);
+        self.told.get_or_try_init(|| database.store_cleanup_hours(hours)).await?;
         while let Ok(slot) = self.free.clone().try_acquire_owned() {
             if self.worker.tasks.shutdown().is_cancelled() {
                 break;

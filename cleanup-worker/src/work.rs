@@ -197,6 +197,10 @@ impl<'a> Attempt<'a> {
         }
         observed?;
         tracing::debug!(store = target.as_str(), removed = slice.removed, ?end, "slice done");
+        if slice.removed > 0 {
+            self.worker.database.save_headway(self.cleanup.claim, self.machine.progress()).await?;
+            return Ok(None);
+        }
         self.save().await.map(|()| None)
     }
 
@@ -257,8 +261,8 @@ impl<'a> Attempt<'a> {
         }
         let (policy, failures) = (&self.worker.policy, self.failures.saturating_add(1));
         let delay = Backoff::new(policy.retry_base, policy.retry_longest).after(failures);
-        let (code, text) = (error.code(), error.to_string());
-        tracing::warn!(code, error = text, failures, ?delay, "attempt failed, to be retried");
+        let (code, text) = (error.code(), error.shown());
+        tracing::warn!(code, %error, failures, ?delay, "attempt failed, to be retried");
         let (claim, progress) = (self.cleanup.claim, self.machine.progress());
         loop {
             match self.worker.database.fail_attempt(claim, progress, failures, code, &text, delay).await {

@@ -54,6 +54,7 @@ async fn assert_powerless(rows: &Rows, held: &ClaimedCleanup) {
     assert_lost(database.renew_claim(claim, TTL).await);
     assert_lost(database.begin_purge(claim, &none).await);
     assert_lost(database.save_progress(claim, &none).await);
+    assert_lost(database.save_headway(claim, &none).await);
     assert_lost(database.settle(claim, &none, soon).await);
     assert_lost(database.release_claim(claim, &none).await);
     assert_lost(database.fail_attempt(claim, &none, 1, "code", "text", soon).await);

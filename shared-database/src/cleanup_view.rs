@@ -3,14 +3,18 @@
 //! Keeps DEL-9: every call names the organization, or cleanups that were found by such a call.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use shared_models::{
-    ApiKeyId, CleanupId, CleanupState, CollectionId, OrganizationId, PurgeTarget, RequestId, SourceConnectionId,
-    SyncId, TargetsProgress, WriterEnd,
+    ApiKeyId, CleanupId, CleanupState, CleanupStatus, CollectionId, OrganizationId, PurgeTarget, RequestId,
+    SourceConnectionId, Standing, StandingFacts, SyncId, TargetsProgress, WriterEnd,
 };
 
+use crate::cleanups::{AllowedHours, standing};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::{cleanup, receipt};
@@ -35,15 +39,44 @@ pub struct CleanupRow {
     progress: Value,
     pub state: CleanupState,
     pub next_attempt_at: DateTime<Utc>,
+    claim_expires_at: Option<DateTime<Utc>>,
     pub attempts: i32,
+    failing_since: Option<DateTime<Utc>>,
     pub error_code: Option<String>,
+    pub error_text: Option<String>,
     pub check_again_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub modified_at: DateTime<Utc>,
     pub completed_at: Option<DateTime<Utc>>,
+    /// When it was read, on PostgreSQL's clock.
+    #[diesel(select_expression = sql("statement_timestamp()"))]
+    #[diesel(select_expression_type = SqlLiteral<Timestamptz>)]
+    pub read_at: DateTime<Utc>,
+    #[diesel(select_expression = sql(&AllowedHours::sql_of_stored()))]
+    #[diesel(select_expression_type = SqlLiteral<Bool>)]
+    are_hours_open: bool,
 }
 
 impl CleanupRow {
+    /// How it stood when it was read.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing::of(StandingFacts {
+            state: self.state,
+            has_failed: self.attempts > 0,
+            is_claimed: self.claim_expires_at.is_some_and(|end| end > self.read_at),
+            is_due: self.next_attempt_at <= self.read_at,
+            are_hours_open: self.are_hours_open,
+        })
+    }
+
+    /// Since when its attempts have been failing. Where a worker of an earlier version doesn't say, its last change
+    /// is the latest that it can be.
+    #[must_use]
+    pub fn failing_since(&self) -> Option<DateTime<Utc>> {
+        (self.standing() == Standing::Failing).then(|| self.failing_since.unwrap_or(self.modified_at))
+    }
+
     /// Progress of every target that must be verified empty. A target that this version doesn't know, written by a
     /// newer one, is left out.
     #[must_use]
@@ -68,6 +101,8 @@ pub struct CleanupFilter {
     pub connection: Option<SourceConnectionId>,
     /// Only those in this state.
     pub state: Option<CleanupState>,
+    /// Only those that stand so.
+    pub status: Option<CleanupStatus>,
     /// Only those made at this time or later.
     pub since: Option<DateTime<Utc>>,
     /// Only those made before this time.
@@ -112,6 +147,10 @@ impl Database {
         }
         if let Some(state) = filter.state {
             query = query.filter(cleanup::state.eq(state));
+        }
+        if let Some(status) = filter.status {
+            let is = sql::<Bool>(&format!("({}) = ", standing::STATUS)).bind::<Text, _>(status);
+            query = query.filter(is);
         }
         if let Some(since) = filter.since {
             query = query.filter(cleanup::created_at.ge(since));

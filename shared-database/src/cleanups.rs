@@ -17,13 +17,15 @@ use crate::error::DatabaseError;
 
 mod claim;
 mod held;
+mod hours;
 mod moves;
 mod reopen;
+pub(crate) mod standing;
 mod stats;
 
 pub use claim::Guard;
 pub use held::Finished;
-pub use stats::CleanupStats;
+pub use hours::{AllowedHours, DailyWindow};
 
 /// The right to work on one cleanup, until somebody else claims it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,37 +50,6 @@ pub enum ClaimError {
     /// PostgreSQL; the update may have happened if the connection was lost.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-}
-
-/// A part of each day, in seconds since midnight UTC; it may span midnight. `from` is in it, `to` isn't.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DailyWindow {
-    /// Its first second.
-    pub from: u32,
-    /// The first second after it.
-    pub to: u32,
-}
-
-/// When purges may run. No window means always.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AllowedHours(pub Vec<DailyWindow>);
-
-impl AllowedHours {
-    /// SQL that tells whether now is in one of the windows bound as `$from` and `$to`.
-    fn sql(from: u8, to: u8) -> String {
-        format!(
-            "(cardinality(${from}::int[]) = 0 OR EXISTS (
-                SELECT 1 FROM unnest(${from}::int[], ${to}::int[]) AS allowed (first, last),
-                    (SELECT extract(epoch FROM (statement_timestamp() AT TIME ZONE 'UTC')::time) AS of_day) AS now
-                WHERE CASE WHEN first < last THEN of_day >= first AND of_day < last
-                           ELSE of_day >= first OR of_day < last END))"
-        )
-    }
-
-    fn bounds(&self) -> (Vec<i32>, Vec<i32>) {
-        let second = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-        self.0.iter().map(|window| (second(window.from), second(window.to))).unzip()
-    }
 }
 
 /// A cleanup that has just been claimed, as it was when it was claimed.

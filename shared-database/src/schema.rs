@@ -173,6 +173,14 @@ diesel::table! {
         created_at -> Timestamptz,
         modified_at -> Timestamptz,
         completed_at -> Nullable<Timestamptz>,
+        failing_since -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    cleanup_hours (opens, closes) {
+        opens -> Integer,
+        closes -> Integer,
     }
 }
 
@@ -220,6 +228,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     entity,
     entity_count,
     cleanup,
+    cleanup_hours,
     receipt,
     outbox,
 );

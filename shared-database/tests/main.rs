@@ -19,4 +19,5 @@ mod schedules;
 mod search;
 mod secrets;
 mod sessions;
+mod standing;
 mod statements;

@@ -42,6 +42,11 @@ impl fmt::Debug for Address {
 }
 
 impl Address {
+    /// The user that the broker knows us by.
+    pub(crate) fn user(&self) -> &str {
+        &self.uri.authority.userinfo.username
+    }
+
     pub(crate) fn parse(url: &SecretString, service: &'static str) -> Result<Self, MessagingError> {
         let mut uri: AMQPUri = url.expose_secret().parse().map_err(|_| MessagingError::Address)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);

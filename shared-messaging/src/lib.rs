@@ -8,6 +8,7 @@
 
 mod connection;
 mod consumer;
+mod dead;
 mod error;
 pub mod operator;
 mod publisher;

@@ -1,6 +1,6 @@
 //! What an operator looks at: how deep a queue is, and what is dead.
 //!
-//! A dead message is replayed by publishing its body to the queue that it came from; consumers are idempotent (DEL-6).
+//! A dead message is replayed by publishing it as it was to where it came from; consumers are idempotent (DEL-6).
 
 use std::time::Duration;
 
@@ -10,20 +10,29 @@ use lapin::{Channel, Connection, ErrorKind};
 use secrecy::SecretString;
 
 use crate::connection::{self, Address, within};
+use crate::dead::{self, Epitaph};
 use crate::error::{MessagingError, PublishError};
 use crate::publisher::Publisher;
-use crate::topology;
+use crate::topology::{self, Route};
 
 /// Longest wait for the connection that replays.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// A message in `dead`.
+/// A message in `dead`. What the broker dead-lettered by itself doesn't tell everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadMessage {
-    /// The queue that it came from, if it says so.
+    /// Its id.
+    pub message_id: Option<String>,
+    /// The queue that it came from, or the exchange that a process's own queue was bound to.
     pub queue: Option<String>,
-    /// Why it is dead, if it says so: the broker's own dead-lettering gives `x-first-death-reason`.
+    /// The exchange that it was published to.
+    pub exchange: Option<String>,
+    /// The key that it was published with.
+    pub routing_key: Option<String>,
+    /// Why it is dead.
     pub reason: Option<String>,
+    /// When a consumer first found that it is.
+    pub first_seen: Option<String>,
     /// Its body.
     pub body: Vec<u8>,
 }
@@ -95,9 +104,9 @@ impl Operator {
             let got =
                 within("get a message", channel.basic_get(topology::DEAD.into(), options)).await.map_err(unknown)?;
             let Some(got) = got else { break };
-            let dead = read(&got);
-            let Some(queue) = dead.queue else { continue };
-            if let Err(error) = publisher.publish_again(&queue, &dead.body, got.properties.clone()).await {
+            let Some(route) = way_back(&Epitaph::of(&got.properties)) else { continue };
+            let properties = dead::revive(&got.properties, self.address.user());
+            if let Err(error) = publisher.publish_again(&route, &got.data, properties).await {
                 let nack = got.acker.nack(BasicNackOptions { requeue: true, multiple: false });
                 within("give a message back", nack).await.map_err(unknown)?;
                 return Err(error);
@@ -115,8 +124,19 @@ impl Operator {
 }
 
 fn read(message: &lapin::message::BasicGetMessage) -> DeadMessage {
-    let header = |name: &str| topology::header(&message.properties, name);
-    let queue = header(topology::HEADER_DEAD_QUEUE).or_else(|| header("x-first-death-queue"));
-    let reason = header(topology::HEADER_DEAD_REASON).or_else(|| header("x-first-death-reason"));
-    DeadMessage { queue, reason, body: message.data.clone() }
+    let Epitaph { reason, queue, exchange, routing_key, first_seen } = Epitaph::of(&message.properties);
+    let message_id = message.properties.message_id().as_ref().map(ToString::to_string);
+    DeadMessage { message_id, queue, exchange, routing_key, reason, first_seen, body: message.data.clone() }
+}
+
+/// Where a dead message came from. A process's own queue may be gone: who listens at its exchange now hears it.
+fn way_back(epitaph: &Epitaph) -> Option<Route> {
+    let queue = epitaph.queue.clone()?;
+    let own = [topology::SYNC_CONTROL, topology::EVENTS].into_iter().find(|exchange| *exchange == queue);
+    Some(match own {
+        Some(exchange) => {
+            Route { exchange, routing_key: epitaph.routing_key.clone().unwrap_or_default(), mandatory: false }
+        }
+        None => Route { exchange: "", routing_key: queue, mandatory: true },
+    })
 }

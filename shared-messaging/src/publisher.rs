@@ -16,6 +16,7 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use parking_lot::Mutex;
 use shared_models::Envelope;
+use shared_service::clock;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
@@ -90,25 +91,20 @@ impl Publisher {
         self.send(kind, &route, &envelope.message.encode(), properties(envelope)).await
     }
 
-    /// Publishes to `dead` what `queue` held and nobody can parse.
-    pub(crate) async fn publish_dead(&self, queue: &str, reason: &str, body: &[u8]) -> Result<(), PublishError> {
-        let mut headers = FieldTable::default();
-        headers.insert(topology::HEADER_DEAD_REASON.into(), topology::text(reason));
-        headers.insert(topology::HEADER_DEAD_QUEUE.into(), topology::text(queue));
-        let properties = BasicProperties::default().with_delivery_mode(PERSISTENT).with_headers(headers);
+    /// Publishes to `dead` what nobody can handle. The quorum queue there keeps it on disk, whatever its delivery mode.
+    pub(crate) async fn publish_dead(&self, body: &[u8], properties: BasicProperties) -> Result<(), PublishError> {
         let route = Route { exchange: "", routing_key: topology::DEAD.to_owned(), mandatory: true };
         self.send("dead", &route, body, properties).await
     }
 
-    /// Publishes a dead message's body and properties to `queue` again.
+    /// Publishes what was dead to where it came from.
     pub(crate) async fn publish_again(
         &self,
-        queue: &str,
+        route: &Route,
         body: &[u8],
         properties: BasicProperties,
     ) -> Result<(), PublishError> {
-        let route = Route { exchange: "", routing_key: queue.to_owned(), mandatory: true };
-        self.send("replayed", &route, body, properties.with_delivery_mode(PERSISTENT)).await
+        self.send("replayed", route, body, properties).await
     }
 
     async fn send(
@@ -175,7 +171,8 @@ async fn confirm(
     properties: BasicProperties,
 ) -> Result<Confirmation, lapin::Error> {
     let options = BasicPublishOptions { mandatory: route.mandatory, immediate: false };
-    let key = ShortString::from(route.routing_key.as_str());
+    // Ours are short; one that a dead message names may be anything.
+    let key = ShortString::try_new(route.routing_key.as_str()).unwrap_or_default();
     channel.basic_publish(route.exchange.into(), key, options, body, properties).await?.await
 }
 
@@ -196,8 +193,10 @@ fn properties(envelope: &Envelope) -> BasicProperties {
         headers.insert(topology::HEADER_REQUEST_ID.into(), topology::text(&request_id.to_string()));
         headers.insert(topology::HEADER_TRACEPARENT.into(), topology::text(&request_id.traceparent()));
     }
+    let now = u64::try_from(clock::utc_now().timestamp()).unwrap_or_default();
     BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
+        .with_timestamp(now)
         .with_message_id(ShortString::from(envelope.message_id.to_string().as_str()))
         .with_content_type("application/json".into())
         .with_type(envelope.message.kind().into())

@@ -25,10 +25,6 @@ pub const DEAD: &str = "dead";
 /// Fanout exchange before [`DEAD`]: the work queues' dead-letter exchange.
 pub const DEAD_LETTERS: &str = "dead-letters";
 
-/// Header of a dead message: why it is dead.
-pub const HEADER_DEAD_REASON: &str = "x-dead-reason";
-/// Header of a dead message: the queue that it came from.
-pub const HEADER_DEAD_QUEUE: &str = "x-dead-queue";
 /// Header: the request that caused a message.
 pub const HEADER_REQUEST_ID: &str = "x-request-id";
 /// Header: the W3C trace context.

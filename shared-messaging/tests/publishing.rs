@@ -22,6 +22,7 @@ async fn a_confirmed_message_is_in_its_queue_with_its_headers() {
     assert_eq!(message.properties["message_id"], json!(sent.message_id.to_string()));
     assert_eq!(message.properties["delivery_mode"], json!(2));
     assert_eq!(message.properties["content_type"], json!("application/json"));
+    assert!(message.properties["timestamp"].as_u64().is_some_and(|seconds| seconds > 1_700_000_000));
     let request_id = sent.request_id.unwrap();
     assert_eq!(message.header("x-request-id"), Some(request_id.to_string().as_str()));
     assert_eq!(message.header("traceparent").and_then(RequestId::from_traceparent), Some(request_id));

@@ -10,6 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::text_enum::text_enum;
 
+mod standing;
+mod stats;
+
+pub use standing::{CleanupStatus, Standing, StandingFacts, WaitingFor};
+pub use stats::CleanupStats;
+
 text_enum! {
     /// State of a cleanup.
     CleanupState, "cleanup state", {

@@ -16,7 +16,10 @@ mod text_enum;
 mod times;
 pub mod wire;
 
-pub use cleanup::{CleanupState, PurgeTarget, TargetProgress, TargetsProgress, Verification, WriterEnd};
+pub use cleanup::{
+    CleanupState, CleanupStats, CleanupStatus, PurgeTarget, Standing, StandingFacts, TargetProgress, TargetsProgress,
+    Verification, WaitingFor, WriterEnd,
+};
 pub use document::{DocumentId, DocumentType, EntityKey};
 pub use ids::*;
 pub use invariant::{Facts, Invariant, Violation};

@@ -98,7 +98,8 @@ impl Message {
         match value.get("version").and_then(Value::as_u64) {
             Some(VERSION) => serde_json::from_value(value)
                 .map(Decoded::Message)
-                .map_err(|error| Garbage(format!("malformed {kind}: {error}"))),
+                // The error's own text may quote what somebody else wrote there.
+                .map_err(|_| Garbage(format!("malformed {kind}"))),
             Some(version) => Ok(Decoded::UnknownVersion { kind, version }),
             None => Err(Garbage(format!("{kind} without a version"))),
         }

@@ -9,7 +9,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::ContentType;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use futures::FutureExt as _;
@@ -173,7 +172,7 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
 /// Answers the metrics as Prometheus text.
 async fn metrics(health: web::Data<Health>) -> HttpResponse {
     let text = health.render_metrics().await;
-    HttpResponse::Ok().insert_header(ContentType::plaintext()).body(text)
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
 }
 
 /// Serves [`Health::configure`] on `address` until shutdown. Returns the address bound: port 0 picks a free one.

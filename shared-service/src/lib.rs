@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod backoff;
+pub mod cleanup_figures;
 pub mod clock;
 mod connection_check;
 mod error;

@@ -153,6 +153,8 @@ impl Driver {
             metrics::counter!("unweave_driver_runs_total", "task" => task.name, "outcome" => outcome.as_str())
                 .increment(0);
         }
+        drop(metrics::histogram!("unweave_driver_duration_seconds", "task" => task.name));
+        show_last_run(task.name, clock::utc_now());
         drop(self.tasks.spawn(task.name, self.clone().drive(task, work)));
     }
 
@@ -208,10 +210,15 @@ impl Driver {
     fn record(&self, task: &'static str, run: LastRun) {
         metrics::counter!("unweave_driver_runs_total", "task" => task, "outcome" => run.outcome.as_str()).increment(1);
         metrics::histogram!("unweave_driver_duration_seconds", "task" => task).record(run.took);
-        let since_1970 = (run.ended_at - DateTime::UNIX_EPOCH).to_std().unwrap_or_default();
-        metrics::gauge!("unweave_driver_last_run_timestamp_seconds", "task" => task).set(since_1970.as_secs_f64());
+        show_last_run(task, run.ended_at);
         self.runs.lock().insert(task, Some(run));
     }
+}
+
+/// Before the first run the task's start is shown, so that one that never ends is noticed too.
+fn show_last_run(task: &'static str, at: DateTime<Utc>) {
+    let since_1970 = (at - DateTime::UNIX_EPOCH).to_std().unwrap_or_default();
+    metrics::gauge!("unweave_driver_last_run_timestamp_seconds", "task" => task).set(since_1970.as_secs_f64());
 }
 
 /// The failures of a task since its last good run: each new reason is a warning once.

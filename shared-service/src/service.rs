@@ -34,7 +34,7 @@ pub struct About<S> {
     /// Its name, in logs and at the broker.
     pub name: &'static str,
     /// What its metrics mean.
-    pub figures: &'static [Description],
+    pub figures: &'static [&'static [Description]],
     /// Makes the metrics visible that alarms watch, before their first event.
     pub start_at_zero: fn(),
     /// Where its settings say what is logged.
@@ -95,7 +95,8 @@ impl Service {
     fn new<S>(about: &About<S>, telemetry: &TelemetrySettings) -> Result<Self, ServiceError> {
         telemetry::init(about.name, telemetry)?;
         let metrics = metrics::install()?;
-        metrics::describe(about.figures);
+        metrics::show_build(about.name);
+        about.figures.iter().for_each(|figures| metrics::describe(figures));
         metrics::describe(invariants::FIGURES);
         invariants::start_at_zero();
         (about.start_at_zero)();

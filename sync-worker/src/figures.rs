@@ -30,6 +30,9 @@ pub fn start_at_zero() {
     metrics::counter!("unweave_late_writes_total").increment(0);
     metrics::counter!("unweave_schedules_fired_total").increment(0);
     metrics::counter!("unweave_chunks_without_vector_total").increment(0);
+    for name in ["unweave_stop_acknowledgement_seconds", "unweave_schedule_lag_seconds"] {
+        drop(metrics::histogram!(name));
+    }
     shared_sources::start_at_zero();
     for reason in SkipReason::ALL {
         metrics::counter!("unweave_schedules_skipped_total", "reason" => reason.as_str()).increment(0);

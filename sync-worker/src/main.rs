@@ -40,7 +40,7 @@ const STORE_PROBE: Duration = Duration::from_millis(1_500);
 
 const ABOUT: About<Settings> = About {
     name: "sync-worker",
-    figures: figures::DESCRIPTIONS,
+    figures: &[figures::DESCRIPTIONS],
     start_at_zero: figures::start_at_zero,
     telemetry: |settings| &settings.telemetry,
     connections: connection_checks::of,

@@ -72,10 +72,14 @@ async fn fill(to: &mpsc::Sender<Bytes>, mut changes: watch::Receiver<CleanupRow>
     }
 }
 
-/// The id of the event that tells of the row as it is: it changes with the row.
+/// The id of the event that tells of the row as it is: it changes with the row, and with how it stands.
 #[must_use]
 pub fn event_id(row: &CleanupRow) -> String {
-    row.modified_at.timestamp_micros().to_string()
+    let (changed, standing) = (row.modified_at.timestamp_micros(), row.standing());
+    match standing.waiting_for() {
+        Some(what) => format!("{changed}-{}-{what}", standing.status()),
+        None => format!("{changed}-{}", standing.status()),
+    }
 }
 
 fn event(row: CleanupRow, id: &str) -> String {

@@ -49,7 +49,7 @@ impl Parts {
             let failure = match self.try_commit(subject, watched).await {
                 Ok(Commit::Done(cleanups)) => {
                     if Instant::now() < silent_at {
-                        histogram!("unweave_stop_acknowledgement_seconds").record(woken_after);
+                        histogram!("unweave_deletion_wait_seconds").record(woken_after);
                     }
                     return Ok(owned(is_owner, cleanups));
                 }

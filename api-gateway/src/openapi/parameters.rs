@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use shared_models::wire::requests::SearchText;
 use shared_models::wire::search::ResponseType;
-use shared_models::{ApiKeyId, CleanupId, CleanupState, CollectionId, SourceConnectionId};
+use shared_models::{ApiKeyId, CleanupId, CleanupState, CleanupStatus, CollectionId, SourceConnectionId};
 use utoipa::IntoParams;
 
 /// Which collection.
@@ -83,6 +83,9 @@ pub struct ConnectionFilter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CleanupFilter {
+    /// Only those that stand so.
+    #[param(value_type = CleanupStatus, required = false)]
+    status: CleanupStatus,
     /// Only those in this state.
     #[param(value_type = CleanupState, required = false)]
     state: CleanupState,

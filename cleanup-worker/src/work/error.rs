@@ -8,7 +8,7 @@ use shared_models::receipt::ReceiptError;
 use crate::machine::NoHeadway;
 use crate::targets::StoreError;
 
-/// Why an attempt failed. The texts are stored and shown: no ids of entities, no content.
+/// Why an attempt failed. Texts name no entity and no content.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
     /// A store failed, or its answer can't be trusted.
@@ -41,6 +41,16 @@ impl AttemptError {
             Self::Receipt(_) => "receipt",
             Self::Unverified => "unverified",
             Self::Lost => "claim_lost",
+        }
+    }
+}
+
+impl AttemptError {
+    /// The text that is stored in the row, which its organization may read: no servers, no paths.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Database(_) => "PostgreSQL failed".to_owned(),
+            Self::Store(_) | Self::NoHeadway(_) | Self::Receipt(_) | Self::Unverified | Self::Lost => self.to_string(),
         }
     }
 }

@@ -57,6 +57,8 @@ enum Task {
     Demo,
     /// Download what is missing, start nothing
     Prepare,
+    /// Download promtool if this machine hasn't got it, and say where it is
+    Promtool,
     /// List what the tests do not run on this machine, and why
     NotRunHere,
     #[command(hide = true)]
@@ -112,6 +114,7 @@ fn run() -> Result<ExitCode> {
             return Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Task::Prepare => block_on(prepare(&home, ignore_system))?,
+        Task::Promtool => say(&block_on(promtool(&home, ignore_system))?.display().to_string()),
         Task::Up { foreground: true, servers_only } => {
             let options = Options::of_caller(lasting, scope(servers_only), ignore_system, Progress::detect())?;
             block_on(supervisor::supervise(options))?;
@@ -164,6 +167,15 @@ async fn prepare(home: &Path, ignore_system: bool) -> Result<()> {
     run.end().await;
     say(&format!("PostgreSQL: {}\nRabbitMQ: {}", postgres?.bin.display(), rabbitmq?.server.display()));
     Ok(())
+}
+
+async fn promtool(home: &Path, ignore_system: bool) -> Result<PathBuf> {
+    let environment = Environment::of_caller();
+    let run = Run::begin(&environment)?;
+    let packages = Packages { home, environment: &environment, run: &run, progress: Progress::detect(), ignore_system };
+    let promtool = packages.promtool().await;
+    run.end().await;
+    promtool
 }
 
 /// One thread does everything: the kernel ties children to the thread that started them, and this one lasts.

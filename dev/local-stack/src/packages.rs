@@ -90,6 +90,21 @@ impl Packages<'_> {
         Ok(RabbitMq { server, erlang, epmd, libraries: libraries(&root) })
     }
 
+    /// `promtool`, which checks metrics, from the machine or downloaded.
+    ///
+    /// # Errors
+    /// When it is neither there nor to be had.
+    pub async fn promtool(&self) -> Result<PathBuf> {
+        if let Some(found) = self.environment.find_program("promtool").filter(|_| !self.ignore_system) {
+            return Ok(found);
+        }
+        let promtool = self.unpacked("prometheus").await?.join("usr/bin/promtool");
+        if !promtool.is_file() {
+            bail!("the package prometheus has no promtool here; install it by your system's means");
+        }
+        Ok(promtool)
+    }
+
     fn system_postgres(&self) -> Option<Postgres> {
         if self.ignore_system {
             return None;

@@ -35,8 +35,8 @@ async fn bench() {
         running.push(one(&system, &gateway.api, &collection, Case::Running).await);
         idle.push(one(&system, &gateway.api, &collection, Case::Idle).await);
     }
-    let acknowledged = metric(&gateway.admin_url, "unweave_stop_acknowledgement_seconds_sum").await
-        / metric(&gateway.admin_url, "unweave_stop_acknowledgement_seconds_count").await.max(1.0);
+    let acknowledged = metric(&gateway.admin_url, "unweave_deletion_wait_seconds_sum").await
+        / metric(&gateway.admin_url, "unweave_deletion_wait_seconds_count").await.max(1.0);
     show("timed (1 000 entities) is running", &mut running);
     show("nothing is running", &mut idle);
     println!("mean time from D1 to the stop acknowledgement: {:.1} ms", acknowledged * 1000.0);

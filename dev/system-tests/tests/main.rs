@@ -23,6 +23,7 @@ mod frozen_worker;
 mod gateway_lost;
 mod large_answers;
 mod meaning;
+mod metrics;
 mod odd_files;
 mod odd_rows;
 mod traced;

@@ -59,7 +59,7 @@ async fn every_service_has_metrics_of_what_operators_are_paged_for() {
         metrics(&gateway.admin_url).await.contains("unweave_outbox_messages 0")
     })
     .await;
-    assert!(of_gateway.contains("unweave_stop_acknowledgement_seconds_count 1"), "{of_gateway}");
+    assert!(of_gateway.contains("unweave_deletion_wait_seconds_count 1"), "{of_gateway}");
     let of_sync_worker = metrics(&sync_worker.admin_url).await;
     assert!(of_sync_worker.contains("unweave_stop_acknowledgement_seconds_count 1"), "{of_sync_worker}");
 }

@@ -73,6 +73,14 @@ impl Database {
         self.update_held(claim, progress, moves::save_progress()).await
     }
 
+    /// Stores what is known so far, after something was removed: whatever failed before has got over it.
+    ///
+    /// # Errors
+    /// [`ClaimLost`], or any database error.
+    pub async fn save_headway(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
+        self.update_held(claim, progress, moves::save_headway()).await
+    }
+
     /// `purging → settling`: gives the claim back; due again after `delay`.
     ///
     /// # Errors

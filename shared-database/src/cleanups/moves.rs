@@ -19,9 +19,17 @@ fn of_held(set: &str) -> String {
 /// Gives a claim back: nobody holds the row, and it is due again after `$4` seconds.
 const GIVEN_BACK: &str = "claim_expires_at = NULL, next_attempt_at = clock_timestamp() + make_interval(secs => $4)";
 
+/// What ends a row of failures.
+const NO_FAILURE: &str = "attempts = 0, error_code = NULL, error_text = NULL, failing_since = NULL";
+
 /// No move: what is known so far.
 pub(super) fn save_progress() -> String {
     of_held("state = state")
+}
+
+/// No move: what is known so far, something having been removed.
+pub(super) fn save_headway() -> String {
+    of_held(NO_FAILURE)
 }
 
 /// `scheduled | settling → purging`.
@@ -31,7 +39,7 @@ pub(super) fn begin_purge() -> String {
 
 /// `purging → settling`, due again after `$4` seconds.
 pub(super) fn settle() -> String {
-    let set = format!("state = 'settling', attempts = 0, error_code = NULL, error_text = NULL, {GIVEN_BACK}");
+    let set = format!("state = 'settling', {NO_FAILURE}, {GIVEN_BACK}");
     of_held(&set) + " AND state = 'purging'"
 }
 
@@ -42,13 +50,16 @@ pub(super) fn release() -> String {
 
 /// `purging | settling → scheduled` after a failure `$6`, `$7`, the `$5`th in a row; due after `$4` seconds.
 pub(super) fn fail() -> String {
-    of_held(&format!("state = 'scheduled', attempts = $5, error_code = $6, error_text = $7, {GIVEN_BACK}"))
+    let since = "CASE WHEN $5 > 1 THEN coalesce(failing_since, clock_timestamp()) ELSE clock_timestamp() END";
+    of_held(&format!(
+        "state = 'scheduled', attempts = $5, failing_since = {since}, error_code = $6, error_text = $7, {GIVEN_BACK}"
+    ))
 }
 
 /// `scheduled | purging | settling → refused`.
 pub(super) fn refuse() -> String {
     of_held(
-        "state = 'refused', claim_expires_at = NULL, error_code = 'sync_live',
+        "state = 'refused', claim_expires_at = NULL, failing_since = NULL, error_code = 'sync_live',
          error_text = 'the sync has a row in PostgreSQL; nothing more was purged'",
     )
 }
@@ -57,12 +68,13 @@ pub(super) fn refuse() -> String {
 /// among those verified, `$4`, or if the sync is live.
 pub(super) fn finish() -> String {
     let of_build = PurgeTarget::NAMES.join(",");
-    let set = "state = 'done', attempts = 0, error_code = NULL, error_text = NULL, claim_expires_at = NULL,
-               check_again_at = $5, completed_at = clock_timestamp()";
+    let set = format!(
+        "state = 'done', {NO_FAILURE}, claim_expires_at = NULL, check_again_at = $5, completed_at = clock_timestamp()"
+    );
     format!(
         "{} AND state = 'settling' AND targets <@ $4 AND '{{{of_build}}}'::text[] <@ $4
             AND NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id)",
-        of_held(set)
+        of_held(&set)
     )
 }
 

@@ -1,62 +1,75 @@
 //! Counts and ages of cleanups, as plain numbers for metrics.
 
-use std::collections::BTreeMap;
-
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
-use shared_models::CleanupState;
+use shared_models::{CleanupState, CleanupStats, CleanupStatus, Standing, WaitingFor};
 
-use crate::error::Result;
+use super::standing;
+use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::statement::sql_query;
-
-/// How many cleanups there are, and how late the latest is.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct CleanupStats {
-    /// Cleanups by state; a state without any is 0.
-    pub by_state: BTreeMap<CleanupState, u64>,
-    /// Seconds since the oldest open cleanup's rows were deleted, or since it had to be checked again;
-    /// 0 if none is open.
-    pub oldest_open_age_seconds: f64,
-}
 
 #[derive(QueryableByName)]
 struct Row {
     #[diesel(sql_type = sql_types::Text)]
     state: CleanupState,
+    #[diesel(sql_type = sql_types::Text)]
+    status: CleanupStatus,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    waiting_for: Option<WaitingFor>,
     #[diesel(sql_type = sql_types::BigInt)]
     cleanups: i64,
     #[diesel(sql_type = sql_types::Double)]
     oldest: f64,
+    #[diesel(sql_type = sql_types::Double)]
+    failing: f64,
+}
+
+impl Row {
+    fn standing(&self) -> Result<Standing> {
+        let known =
+            |standing: &&Standing| (standing.status(), standing.waiting_for()) == (self.status, self.waiting_for);
+        let standing = Standing::ALL.iter().find(known).copied();
+        standing.ok_or_else(|| DatabaseError::Corrupt(format!("a cleanup is {} without a reason", self.status)))
+    }
+
+    fn add_to(&self, stats: &mut CleanupStats) -> Result<()> {
+        let (standing, cleanups) = (self.standing()?, u64::try_from(self.cleanups).unwrap_or_default());
+        *stats.by_state.entry(self.state).or_default() += cleanups;
+        *stats.by_standing.entry(standing).or_default() += cleanups;
+        if self.state.is_open() {
+            stats.oldest_open_age_seconds = stats.oldest_open_age_seconds.max(self.oldest);
+        }
+        if standing == Standing::Failing {
+            stats.oldest_failing_age_seconds = stats.oldest_failing_age_seconds.max(self.failing);
+        }
+        Ok(())
+    }
 }
 
 impl Database {
-    /// Cleanups by state, and the age of the oldest open one.
+    /// Cleanups by state and by how they stand, and the ages of the oldest.
     ///
     /// # Errors
     /// Any database error.
     pub async fn cleanup_stats(&self) -> Result<CleanupStats> {
-        let rows: Vec<Row> = sql_query(
-            "SELECT state, count(*) AS cleanups,
+        let rows: Vec<Row> = sql_query(format!(
+            "SELECT state, {status} AS status, {waiting_for} AS waiting_for, count(*) AS cleanups,
                     greatest(0, extract(epoch FROM statement_timestamp() - min(
                         CASE WHEN completed_at IS NULL THEN rows_deleted_at
                              WHEN check_again_at <= statement_timestamp() THEN greatest(completed_at, check_again_at)
-                             ELSE completed_at END)))::float8 AS oldest
-             FROM cleanup GROUP BY state",
-        )
+                             ELSE completed_at END)))::float8 AS oldest,
+                    greatest(0, extract(epoch FROM
+                        statement_timestamp() - min(coalesce(failing_since, modified_at))))::float8 AS failing
+             FROM cleanup GROUP BY 1, 2, 3",
+            status = standing::STATUS,
+            waiting_for = standing::waiting_for(),
+        ))
         .load(&mut self.connection().await?)
         .await?;
         let mut stats = CleanupStats::default();
-        for state in CleanupState::ALL {
-            stats.by_state.insert(*state, 0);
-        }
-        for row in rows {
-            stats.by_state.insert(row.state, u64::try_from(row.cleanups).unwrap_or_default());
-            if row.state.is_open() {
-                stats.oldest_open_age_seconds = stats.oldest_open_age_seconds.max(row.oldest);
-            }
-        }
+        rows.iter().try_for_each(|row| row.add_to(&mut stats))?;
         Ok(stats)
     }
 }

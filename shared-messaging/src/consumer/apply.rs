@@ -15,11 +15,15 @@ use tracing::Instrument as _;
 use super::session::{Stopped, Supervisor};
 use super::{Handler, Outcome};
 use crate::connection::within;
+use crate::dead::{self, Death};
 use crate::error::MessagingError;
 use crate::topology;
 
 /// A handler must be quick: a delivery that is held for long counts against the message, and blocks the next ones.
 const HANDLER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What [`Supervisor::count`] is given.
+const OUTCOMES: [&str; 7] = ["done", "unknown_version", "unavailable", "slow", "dead", "dead_unpublished", "late_ack"];
 
 /// What is to be done with a delivery.
 enum Verdict {
@@ -101,13 +105,25 @@ impl<H: Handler> Supervisor<H> {
     /// Moves a message to `dead`: acknowledged only once it is kept there.
     async fn bury(&self, raw: &Raw, reason: &str) -> Result<Option<Stopped>, MessagingError> {
         let queue = self.subscription.label();
-        match self.publisher.publish_dead(queue, reason, &raw.data).await {
+        let (exchange, routing_key) = (raw.exchange.as_str(), raw.routing_key.as_str());
+        let properties = dead::bury(&raw.properties, Death { reason, queue, exchange, routing_key });
+        // Only ids of ours are logged: what somebody else wrote there may be anything.
+        let message_id = message_id(raw).map(|id| id.to_string()).unwrap_or_default();
+        let request_id = request_id(raw).map(|id| id.to_string()).unwrap_or_default();
+        match self.publisher.publish_dead(&raw.data, properties).await {
             Ok(()) => {
-                tracing::error!(queue, reason, "moved a message to the queue of dead ones");
+                tracing::error!(message_id, request_id, queue, reason, "moved a message to the queue of dead ones");
                 self.acknowledge(raw, "dead").await.map(|()| None)
             }
             Err(error) => {
-                tracing::warn!(queue, reason, %error, "can't move a message to the queue of dead ones yet");
+                tracing::warn!(
+                    message_id,
+                    request_id,
+                    queue,
+                    reason,
+                    %error,
+                    "can't move a message to the queue of dead ones yet"
+                );
                 self.count("dead_unpublished");
                 Ok(Some(Stopped::Unavailable))
             }
@@ -124,6 +140,14 @@ impl<H: Handler> Supervisor<H> {
         }
     }
 
+    /// Makes the counters visible before the first message.
+    pub(super) fn count_from_zero(&self) {
+        let queue = self.subscription.label();
+        for outcome in OUTCOMES {
+            metrics::counter!("unweave_messages_consumed_total", "queue" => queue, "outcome" => outcome).increment(0);
+        }
+    }
+
     fn count(&self, outcome: &'static str) {
         let queue = self.subscription.label();
         metrics::counter!("unweave_messages_consumed_total", "queue" => queue, "outcome" => outcome).increment(1);
@@ -131,10 +155,17 @@ impl<H: Handler> Supervisor<H> {
 }
 
 fn envelope(raw: &Raw, message: Message) -> Envelope {
-    let id = raw.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
+    let message_id = message_id(raw).unwrap_or_else(MessageId::random);
+    Envelope { message_id, request_id: request_id(raw), message }
+}
+
+fn message_id(raw: &Raw) -> Option<MessageId> {
+    raw.properties.message_id().as_ref()?.as_str().parse().ok()
+}
+
+fn request_id(raw: &Raw) -> Option<RequestId> {
     let header = |name: &str| topology::header(&raw.properties, name);
-    let request_id = header(topology::HEADER_REQUEST_ID)
+    header(topology::HEADER_REQUEST_ID)
         .and_then(|id| id.parse().ok())
-        .or_else(|| RequestId::from_traceparent(&header(topology::HEADER_TRACEPARENT)?));
-    Envelope { message_id: id.unwrap_or_else(MessageId::random), request_id, message }
+        .or_else(|| RequestId::from_traceparent(&header(topology::HEADER_TRACEPARENT)?))
 }

@@ -58,6 +58,7 @@ impl<H: Handler> Supervisor<H> {
         let shutdown = self.shutdown.clone();
         let (mut pauses, mut made_for) = (RECONNECT.pauses(), 0);
         metrics::counter!("unweave_broker_reconnects_total", "connection" => queue).increment(0);
+        self.count_from_zero();
         while !shutdown.is_cancelled() {
             let began = Instant::now();
             let ended = Box::pin(self.on_one_connection()).await;

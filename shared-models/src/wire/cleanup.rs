@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::cleanup::{CleanupState, TargetsProgress, WriterEnd};
+use crate::cleanup::{CleanupState, CleanupStatus, TargetsProgress, WaitingFor, WriterEnd};
 use crate::ids::{ApiKeyId, CleanupId, CollectionId, OrganizationId, RequestId, SourceConnectionId, SyncId};
 use crate::text_enum::text_enum;
 
@@ -21,15 +21,23 @@ pub struct Cleanup {
     pub source_connection_id: SourceConnectionId,
     /// The sync whose id the data carries.
     pub sync_id: SyncId,
-    /// Where the removal is.
+    /// How it stands: whether a worker is at it, and if not, whether it waits, fails or has ended.
+    pub status: CleanupStatus,
+    /// What it waits for; null unless it is `waiting`.
+    pub waiting_for: Option<WaitingFor>,
+    /// Where the removal is: the step that was reached.
     pub state: CleanupState,
     /// One entry for each store that must be verified empty: `vespa` and `arf`.
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, crate::cleanup::TargetProgress>))]
     pub targets: TargetsProgress,
     /// Failed attempts in a row, without headway in between.
     pub attempts: i32,
+    /// Since when attempts have been failing without headway; null unless it is `failing`.
+    pub failing_since: Option<DateTime<Utc>>,
     /// What stopped the last attempt; null if nothing did.
     pub error_code: Option<String>,
+    /// The same in words, which name no content; null if nothing did.
+    pub error_text: Option<String>,
     /// Entity rows that went with the connection.
     pub entity_rows_deleted: i64,
     /// How the writers of the sync came to their end.

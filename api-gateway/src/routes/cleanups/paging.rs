@@ -4,13 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use shared_database::cleanup_view::{CleanupFilter, CleanupPlace, CleanupRow};
-use shared_models::CleanupState;
+use shared_models::{CleanupState, CleanupStatus};
 
 use crate::input::{Page, Query, is_in_the_calendar};
 use crate::problem::Problem;
 
 const CURSOR: &str = "cursor";
-const KNOWN: [&str; 8] = ["state", "source_connection_id", "collection_id", "since", "until", "skip", "limit", CURSOR];
+const KNOWN: [&str; 9] =
+    ["status", "state", "source_connection_id", "collection_id", "since", "until", "skip", "limit", CURSOR];
 
 /// What is asked for.
 pub(super) struct Asked {
@@ -32,6 +33,7 @@ pub(super) fn asked(query: &mut Query) -> Result<Asked, Problem> {
         collection: query.id("collection_id"),
         connection: query.id("source_connection_id"),
         state: query.one_of("state", CleanupState::NAMES),
+        status: query.one_of("status", CleanupStatus::NAMES),
         since: query.time("since"),
         until: query.time("until"),
         after: after.flatten(),

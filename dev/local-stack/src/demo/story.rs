@@ -167,7 +167,7 @@ impl Demo<'_> {
     /// Seconds from D1 to the stop acknowledgement, as the gateway measured them.
     async fn stop_acknowledgement(&self) -> Result<Option<f64>> {
         let metrics = reqwest::get(&self.metrics).await.context("ask for metrics")?.text().await?;
-        let value = metrics.lines().find_map(|line| line.strip_prefix("unweave_stop_acknowledgement_seconds_sum"));
+        let value = metrics.lines().find_map(|line| line.strip_prefix("unweave_deletion_wait_seconds_sum"));
         Ok(value.and_then(|rest| rest.rsplit(' ').next()).and_then(|number| number.parse().ok()))
     }
 
@@ -210,15 +210,16 @@ impl Demo<'_> {
         loop {
             let now = self.client.get(&format!("/cleanups/{cleanup}")).await?;
             let state = text(&now, "state")?;
+            let told = told(&state, &text(&now, "status")?, now.get("waiting_for").and_then(Value::as_str));
             let sum = |field: &str| -> u64 {
                 let targets = now.get("targets").and_then(Value::as_object);
                 targets.into_iter().flatten().filter_map(|(_, target)| target.get(field).and_then(Value::as_u64)).sum()
             };
             let (found, removed) = (usize::try_from(sum("found"))?, usize::try_from(sum("removed"))?);
-            if state != last {
+            if told != last {
                 bar.take().into_iter().for_each(super::screen::Bar::end);
-                self.screen.note(&format!("{:>5.1} s  {state}", began.elapsed().as_secs_f64()));
-                last = state.clone();
+                self.screen.note(&format!("{:>5.1} s  {told}", began.elapsed().as_secs_f64()));
+                last = told;
             }
             if found > 0 && state == "purging" {
                 bar.get_or_insert_with(|| self.screen.bar("removed", found)).set(removed);
@@ -271,6 +272,15 @@ impl Demo<'_> {
         let hits = self.client.search(collection, QUERY).await?;
         self.screen.claim(&self.claims, "and is still found", hits.iter().any(|(source, _)| source == "postgresql"));
         Ok(())
+    }
+}
+
+/// The step that a cleanup has reached, and how it stands, if that says more.
+fn told(state: &str, status: &str, waiting_for: Option<&str>) -> String {
+    match waiting_for {
+        Some(what) => format!("{state}, waiting for its {}", what.replace('_', " ")),
+        None if status == "working" || status == state => state.to_owned(),
+        None => format!("{state}, {status}"),
     }
 }
 

@@ -12,8 +12,9 @@ use crate::launch::{DeathSignal, Identity};
 /// Package name prefixes that count as absent when the system's copies are to be ignored.
 const IGNORED: [&str; 5] = ["postgresql", "libpq", "libllvm", "rabbitmq", "erlang"];
 
-/// Package name prefixes that PostgreSQL names as needed, but only for the just-in-time compiler, which is off.
-const SKIPPED: [&str; 2] = ["libllvm", "libz3"];
+/// Package name prefixes that are named as needed, but only for what isn't used here: PostgreSQL's just-in-time
+/// compiler, and Prometheus' pages.
+const SKIPPED: [&str; 4] = ["libllvm", "libz3", "libjs-", "fonts-"];
 
 /// apt, with the system's package lists or, where these are missing or stale, with private ones.
 pub struct Apt<'a> {
@@ -28,7 +29,8 @@ impl<'a> Apt<'a> {
         for tool in ["apt-get", "dpkg-deb", "dpkg-query"] {
             if packages.environment.find_program(tool).is_none() {
                 bail!(
-                    "PostgreSQL (15 or newer) or RabbitMQ is missing, and without {tool} it can't be fetched; {ELSEWHERE}"
+                    "PostgreSQL (15 or newer), RabbitMQ or promtool is missing, and without {tool} it can't be \
+                     fetched; {ELSEWHERE}"
                 );
             }
         }

@@ -1,0 +1,2 @@
+DROP TABLE cleanup_hours;
+ALTER TABLE cleanup DROP COLUMN failing_since;
