@@ -23,5 +23,6 @@ mod frozen_worker;
 mod gateway_lost;
 mod large_answers;
 mod meaning;
+mod readme;
 mod traced;
 mod watched;
