@@ -68,7 +68,8 @@ fn servers_that_die_are_started_again_with_their_data_until_the_stack_is_stopped
     kill_unnoticed(&home, "POSTGRES_PID", || send(&first["SUPERVISOR_PID"], Signal::TERM));
     eventually("the stack has stopped", || status(&home).0 == Some(3));
     home.assert_nothing_left();
-    assert_eq!(log(&home, "postgres").matches("postgres serves again").count(), 1, "started while it was stopped");
+    let starts = log(&home, "postgres").matches("LOG:  starting PostgreSQL").count();
+    assert_eq!(starts, 2, "it was started while the stack was stopped");
 
     // The next stack counts anew, and writes on in the same logs.
     home.run(["up", "--servers-only"]);

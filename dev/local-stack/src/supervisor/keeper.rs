@@ -1,8 +1,8 @@
 //! Keeps a stack complete: a child that has ended is started again, as an init system would do it.
 //!
-//! Each child is watched by itself. Between its end and its next start lies a pause, which grows while it ends again and
-//! again, and is short again once it has run for a while. Whoever stops the stack drops the keeper first: from then on
-//! nothing is started.
+//! Each child is watched by itself. Between its end and its next start lies a pause, which grows while it ends again
+//! and again, and is short again once it has run for a while. Whoever stops the stack drops the keeper first: from then
+//! on nothing is started.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
