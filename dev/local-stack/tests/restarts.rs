@@ -1,4 +1,5 @@
 //! What dies is started again, and `status` tells it.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use std::cell::OnceCell;
 use std::net::TcpListener;
