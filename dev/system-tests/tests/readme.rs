@@ -58,7 +58,7 @@ async fn the_readmes_examples_run_as_they_stand() {
     let said = run(folder.path(), &use_it.concat()).await;
     let lines: Vec<&str> = said.lines().filter(|line| !line.is_empty()).collect();
     assert!(lines[0].contains(r#""readable_id":"my-docs""#), "{said}");
-    assert_eq!(lines[1], "README.md", "the hit's name\n{said}");
+    assert_eq!(lines[1], "serde/README.md", "the hit\n{said}");
     assert!(said.contains("HTTP/1.1 200 OK") && said.contains("\nx-cleanup-id: "), "{said}");
     assert!(said.contains("\nevent: done\n"), "{said}");
     let receipt: SignedReceipt = serde_json::from_str(lines.last().unwrap()).unwrap();
