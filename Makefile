@@ -10,7 +10,7 @@ python_stamp := .local/venv/installed
 # Finds dependencies that nothing uses. Built once, from crates.io.
 machete := .local/tools/cargo-machete-0.9.2/bin/cargo-machete
 
-.PHONY: help demo up down status clean-local test test-vespa lint deps unused rustdoc sizes openapi compose-check python-tools \
+.PHONY: help demo up down status clean-local test test-vespa lint deps unused rustdoc sizes openapi compose-check picture python-tools \
         bench-delete bench-deletes bench-memory bench-reads bench-limits bench-sync mutations ci \
         build build-all build-release run-tests not-run-here need-cargo need-lints need-python
 
@@ -26,8 +26,9 @@ up: build ## Start PostgreSQL, RabbitMQ, the Vespa stand-in and the services in 
 down: ## Stop what `make up` started
 	@if [[ -x $(stack) ]]; then $(stack) down; else echo "Nothing has been built, so nothing runs."; fi
 
-status: ## Say what runs and how to reach it
-	@if [[ -x $(stack) ]]; then $(stack) status; else echo "Nothing has been built, so nothing runs."; fi
+# Succeeds only if everything runs.
+status: ## Say what runs, what is down, how often it was started again, and how to reach it
+	@if [[ -x $(stack) ]]; then $(stack) status; else echo "Nothing has been built, so nothing runs."; exit 3; fi
 
 clean-local: ## Remove the data of `make up`
 	@if [[ -x $(stack) ]]; then $(stack) clean; fi
@@ -64,6 +65,9 @@ sizes: need-python ## List the largest files; one of more than 500 lines, or a l
 openapi: need-cargo ## Renew docs/openapi.json from the code
 	cargo build -p api-gateway
 	target/debug/api-gateway openapi > docs/openapi.json
+
+picture: build $(python_stamp) ## Renew docs/pictures/demo.svg from a run of the demo
+	@.local/venv/bin/python -B dev/pictures/demo.py
 
 python-tools: $(python_stamp) ## Install the Python tools of the tests into .local/venv
 

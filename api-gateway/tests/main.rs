@@ -12,6 +12,7 @@ mod contract;
 mod deletion;
 mod events;
 mod forms;
+mod front;
 mod gateway;
 mod https;
 mod isolation;

@@ -32,7 +32,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Start everything and wait until it is ready
+    /// Start everything and wait until it is ready; what ends afterwards is started again
     Up {
         /// Stay, and stop everything on Ctrl-C
         #[arg(long)]
@@ -43,7 +43,8 @@ enum Task {
     },
     /// Stop everything
     Down,
-    /// Say what runs and how to reach it
+    /// Say what runs and how to reach it. The exit code is 0 if all of it runs, 1 if something is down, 3 if nothing
+    /// runs
     Status,
     /// Remove all data
     Clean,
@@ -101,7 +102,11 @@ fn run() -> Result<ExitCode> {
         }
         Task::Guard { run } => launch::guard(&run),
         Task::NotRunHere => say(&not_run::list()),
-        Task::Status => say(&supervisor::status(&lasting)?),
+        Task::Status => {
+            let status = supervisor::status(&lasting)?;
+            say(&status.text);
+            return Ok(ExitCode::from(status.state.exit_code()));
+        }
         Task::Clean => supervisor::clean(&lasting)?,
         Task::Down => {
             let ran = block_on(supervisor::down(&lasting))?;

@@ -1,8 +1,7 @@
 //! PostgreSQL: on the loopback interface only, with a password, without unix sockets.
 //!
-//! What a crash leaves: a half-made data folder (made under another name and renamed when whole), backends whose
-//! postmaster was killed (killed here, told by their working directory), and a stale `postmaster.pid` (removed once
-//! nobody works in the folder, so that a reused process id cannot block the start).
+//! What a crash leaves: a half-made data folder (made under another name and renamed when whole), and what
+//! [`crate::leftovers`] clears away before each start.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,10 +11,11 @@ use rustix::process::Signal;
 use tokio::process::Command;
 
 use crate::environment::Environment;
-use crate::launch::{DeathSignal, Identity, Run, working_in};
+use crate::launch::{DeathSignal, Identity, Run};
 use crate::layout::Layout;
 use crate::packages::Postgres;
-use crate::processes::Processes;
+use crate::probe::Probe;
+use crate::processes::{Before, Processes, Terms};
 use crate::secrets::{Secrets, write_private};
 
 /// The name of the child.
@@ -52,9 +52,7 @@ pub async fn start(
     std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let password = Secrets::open(&layout.data.join("secrets"))?.token("postgres-password")?;
 
-    if data.exists() {
-        clear_leftovers(&data).await?;
-    } else {
+    if !data.exists() {
         create(run, processes, installed, layout, identity, &folder, &password).await?;
     }
 
@@ -64,9 +62,10 @@ pub async fn start(
     for setting in settings(durability) {
         command.args(["-c", setting]);
     }
-    processes.spawn(NAME, command, &layout.log(NAME))?;
     let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
-    processes.wait_ready(NAME, Duration::from_secs(60), async || answers(&url).await).await?;
+    let terms =
+        Terms { before: Before::Clear(data), serves: Probe::Queries(url.clone()), within: Duration::from_secs(60) };
+    processes.serve(NAME, command, &layout.log(NAME), terms).await?;
     Ok(url)
 }
 
@@ -141,42 +140,11 @@ async fn create(
     std::fs::rename(&draft, folder.join("data")).context("rename the new data folder")
 }
 
-/// Kills what an earlier, killed postmaster left, and removes its pid file.
-async fn clear_leftovers(data: &Path) -> Result<()> {
-    for attempt in 0..100 {
-        let left = working_in(data);
-        if left.is_empty() {
-            break;
-        }
-        if attempt == 99 {
-            bail!("processes {left:?} still work in {}", data.display());
-        }
-        for pid in left {
-            let _gone_already = rustix::process::kill_process(pid, Signal::KILL);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let pid_file = data.join("postmaster.pid");
-    if pid_file.exists() {
-        std::fs::remove_file(&pid_file).with_context(|| format!("remove {}", pid_file.display()))?;
-    }
-    Ok(())
-}
-
 fn prepare_environment(command: &mut Command, installed: &Postgres) {
     command.env("LC_ALL", "C").env("PATH", &installed.bin).current_dir("/");
     // Spoken by sessions whose `lc_messages` isn't C: a test sees what errors in another language do.
     command.env("LANGUAGE", "de");
     if let Some(libraries) = &installed.libraries {
         command.env("LD_LIBRARY_PATH", libraries);
-    }
-}
-
-async fn answers(url: &str) -> bool {
-    let Ok((client, connection)) = tokio_postgres::connect(url, tokio_postgres::NoTls).await else { return false };
-    let ask = async { client.simple_query("SELECT 1").await.is_ok() };
-    tokio::select! {
-        answer = ask => answer,
-        _ended = connection => false,
     }
 }

@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::environment::Environment;
@@ -20,7 +18,8 @@ use crate::layout::Layout;
 use crate::packages::RabbitMq;
 use crate::ports::Ports;
 use crate::postgres::Durability;
-use crate::processes::Processes;
+use crate::probe::Probe;
+use crate::processes::{Before, Processes, Terms};
 use crate::secrets::Secrets;
 
 /// The name of the child.
@@ -100,22 +99,21 @@ pub async fn start(
     let mut epmd = run.clean_command(installed.epmd.as_os_str(), Identity::Same, DeathSignal::Kill);
     prepare_environment(&mut epmd, installed, environment, &folder, ports)?;
     epmd.args(["-port", &ports.epmd.to_string(), "-address", "127.0.0.1"]);
-    processes.spawn(EPMD, epmd, &layout.log(EPMD))?;
-    let listens = async || TcpStream::connect(("127.0.0.1", ports.epmd)).await.is_ok();
-    processes.wait_ready(EPMD, Duration::from_secs(10), listens).await?;
+    let mapped = Probe::Listens(ports.epmd);
+    let terms = Terms { before: Before::Nothing, serves: mapped.clone(), within: Duration::from_secs(10) };
+    processes.serve(EPMD, epmd, &layout.log(EPMD), terms).await?;
 
     let mut command = run.clean_command(installed.server.as_os_str(), Identity::Same, DeathSignal::Kill);
     prepare_environment(&mut command, installed, environment, &folder, ports)?;
-    processes.spawn(NAME, command, &layout.log(NAME))?;
-
     let addresses = Addresses {
         amqp: format!("amqp://{USER}:{password}@127.0.0.1:{}/%2f", ports.amqp),
         management: format!("http://{USER}:{password}@127.0.0.1:{}", ports.management),
     };
-    let http = Http::new()?;
-    let overview = format!("http://127.0.0.1:{}/api/overview", ports.management);
-    let ready = async || greets(ports.amqp).await && http.authorized(&overview, USER, &password).await;
-    processes.wait_ready(NAME, Duration::from_secs(120), ready).await?;
+    let page = format!("http://127.0.0.1:{}/api/overview", ports.management);
+    let serves = Probe::Broker { http: Http::new()?, amqp: ports.amqp, page, user: USER, password };
+    // Its script starts an epmd that isn't ours where it finds none.
+    let terms = Terms { before: Before::Serves(mapped), serves, within: Duration::from_secs(120) };
+    processes.serve(NAME, command, &layout.log(NAME), terms).await?;
     std::fs::write(&whole, "").with_context(|| format!("write {}", whole.display()))?;
     Ok(addresses)
 }
@@ -189,13 +187,4 @@ fn prepare_environment(
         command.env("LD_LIBRARY_PATH", libraries);
     }
     Ok(())
-}
-
-/// Whether the broker answers a protocol header with its first frame.
-async fn greets(port: u16) -> bool {
-    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await else { return false };
-    let mut first = [0_u8; 1];
-    stream.write_all(b"AMQP\x00\x00\x09\x01").await.is_ok()
-        && stream.read_exact(&mut first).await.is_ok()
-        && first == [1]
 }

@@ -12,7 +12,8 @@ use crate::http::Http;
 use crate::launch::{DeathSignal, Identity, Run};
 use crate::options::Options;
 use crate::ports::{Ports, is_free};
-use crate::processes::Processes;
+use crate::probe::Probe;
+use crate::processes::{Before, Processes, Terms};
 use crate::secrets::Secrets;
 
 /// The name of the child that stands in for Vespa.
@@ -130,10 +131,10 @@ pub async fn start_vespa(run: &Run, processes: &Processes, options: &Options, po
     if let Some(dimensions) = options.environment.get("EMBEDDER_DIMENSIONS") {
         command.env("EMBEDDING_DIMENSIONS", dimensions);
     }
-    processes.spawn(VESPA, command, &options.layout.log(VESPA))?;
     let url = format!("http://127.0.0.1:{}", ports.vespa);
-    let http = Http::new()?;
-    processes.wait_ready(VESPA, Duration::from_secs(20), async || http.answers(&url).await).await?;
+    let serves = Probe::Answers(Http::new()?, url.clone());
+    let terms = Terms { before: Before::Nothing, serves, within: Duration::from_secs(20) };
+    processes.serve(VESPA, command, &options.layout.log(VESPA), terms).await?;
     step.done(&format!("on port {}", ports.vespa));
     Ok(url)
 }
@@ -163,8 +164,9 @@ pub async fn start(
             }
         }
         command.env("ADMIN_LISTEN", format!("127.0.0.1:{admin_port}"));
-        processes.spawn(name, command, &options.layout.log(name))?;
-        processes.wait_ready(name, READY_WITHIN, async || http.ready(ready).await).await?;
+        let serves = Probe::Ready(http.clone(), ready.to_owned());
+        let terms = Terms { before: Before::Nothing, serves, within: READY_WITHIN };
+        processes.serve(name, command, &options.layout.log(name), terms).await?;
         step.done(&format!("on {}", ready.trim_end_matches("/health/ready").trim_start_matches("http://")));
         Ok(())
     };

@@ -1,11 +1,11 @@
 //! `up`, `down`, `status`, `clean`: a stack that stays.
 //!
 //! The supervisor is the process that owns the stack. It holds the lock `.local/lock` as long as it lives, so whether
-//! a stack runs is known from the lock alone: a process id in a file proves nothing.
+//! a stack runs is known from the lock alone: a process id in a file proves nothing. As long as it runs, a child that
+//! ends is started again.
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,15 +17,20 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::environment::RUN_VARIABLE;
 use crate::layout::{Layout, try_lock};
+use crate::logs;
 use crate::options::Options;
-use crate::processes::describe;
-use crate::secrets::write_private;
 use crate::stack::Stack;
-use crate::terminal::{Event, Progress, remark, say};
+use crate::terminal::{Event, Progress, say};
 
+mod children;
 mod env_file;
+mod keeper;
+mod status;
 
 pub use env_file::read as read_env_file;
+pub use status::{State, Status, status};
+
+use keeper::Keeper;
 
 /// How long `down` waits for everything to drain before it kills the supervisor, and with it everything.
 const DOWN_WITHIN: Duration = Duration::from_secs(90);
@@ -36,24 +41,23 @@ const DOWN_WITHIN: Duration = Duration::from_secs(90);
 /// When one runs already, or it does not come up.
 pub async fn supervise(options: Options) -> Result<()> {
     let layout = options.layout.clone();
-    let progress = options.progress;
     let _lock = claim(&layout)?;
     let mut terminated = signal(SignalKind::terminate()).context("listen for signals")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("listen for signals")?;
     let mut stack = Stack::new(options)?;
-    let outcome = tokio::select! {
-        result = stack.bring_up() => result.and_then(|()| announce(&stack)),
+    let brought_up = tokio::select! {
+        result = stack.bring_up() => result,
         _ = terminated.recv() => Err(anyhow::anyhow!("stopped while starting")),
         _ = interrupted.recv() => Err(anyhow::anyhow!("stopped while starting")),
     };
-    if outcome.is_ok() {
-        progress.send(&Event::Ready);
-        tokio::select! {
-            () = report_deaths(&stack) => {}
-            _ = terminated.recv() => {}
-            _ = interrupted.recv() => {}
-        }
-    }
+    let outcome = match brought_up.and_then(|()| keeper(&stack)) {
+        Ok(keeper) => tokio::select! {
+            () = keeper.keep() => Ok(()),
+            _ = terminated.recv() => Ok(()),
+            _ = interrupted.recv() => Ok(()),
+        },
+        Err(error) => Err(error),
+    };
     stack.stop().await;
     let _was_never_written = std::fs::remove_file(layout.env_file());
     outcome
@@ -72,14 +76,14 @@ fn claim(layout: &Layout) -> Result<File> {
     Ok(lock)
 }
 
-/// Writes `stack.env` and says how to reach the stack.
-fn announce(stack: &Stack) -> Result<()> {
-    let layout = &stack.options().layout;
-    write_private(&layout.env_file(), &env_file::render(stack))?;
-    if stack.options().progress != Progress::Events {
-        say(&summary(layout)?);
+/// Takes the stack into care, and says how to reach it: here, or to the `up` that waits.
+fn keeper(stack: &Stack) -> Result<Keeper<'_>> {
+    let keeper = Keeper::new(stack)?;
+    match stack.options().progress {
+        Progress::Events => Progress::Events.send(&Event::Ready),
+        Progress::Terminal | Progress::Lines => say(&summary(&stack.options().layout)?),
     }
-    Ok(())
+    Ok(keeper)
 }
 
 fn summary(layout: &Layout) -> Result<String> {
@@ -93,29 +97,14 @@ fn summary(layout: &Layout) -> Result<String> {
     })
 }
 
-/// Says when a child has died. The others go on: that is what they are made for. Never ends.
-async fn report_deaths(stack: &Stack) {
-    let mut told = Vec::new();
-    loop {
-        for name in stack.pids().into_keys() {
-            let Some(status) = stack.processes().exited(&name) else { continue };
-            if !told.contains(&name) {
-                remark(&format!("{name} has ended ({}){}", describe(status), stack.processes().tail(&name)));
-                told.push(name);
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
 /// Starts a supervisor that outlives us, and waits until its stack is ready.
 ///
 /// # Errors
 /// When one runs already, or it does not come up: then with its words.
 pub async fn up_in_background(layout: &Layout, arguments: &[std::ffi::OsString], progress: Progress) -> Result<()> {
-    std::fs::create_dir_all(&layout.logs).with_context(|| format!("create {}", layout.logs.display()))?;
     let log = layout.log("supervisor");
-    let errors = File::options().create(true).append(true).open(&log).context("open the supervisor's log")?;
+    logs::bound(&log)?;
+    let errors = logs::append(&log)?;
     let mut supervisor = Command::new(std::env::current_exe().context("find the local-stack program")?)
         .args(arguments)
         // It isn't part of the run that it was started in: it stays.
@@ -199,36 +188,6 @@ pub fn running(layout: &Layout) -> Result<Option<u32>> {
     Ok(Some(text.trim().parse().with_context(|| format!("read {}", path.display()))?))
 }
 
-/// What runs, for people.
-///
-/// # Errors
-/// When the files cannot be read.
-pub fn status(layout: &Layout) -> Result<String> {
-    let Some(pid) = running(layout)? else { return Ok("No stack runs here; `make up` starts one.".to_owned()) };
-    if !layout.env_file().exists() {
-        return Ok(format!("The stack is starting or stopping (supervisor {pid})."));
-    }
-    let settings = read_env_file(&layout.env_file())?;
-    let alive = |pid: &str| Path::new("/proc").join(pid).join("exe").read_link().is_ok();
-    let mut lines = Vec::new();
-    let mut ended = 0;
-    for (name, value) in settings.iter().filter(|(name, _)| name.ends_with("_PID") && *name != "SUPERVISOR_PID") {
-        let state = if alive(value) { "runs" } else { "HAS ENDED" };
-        ended += u32::from(!alive(value));
-        lines.push(format!("  {} {state} ({value})", name.trim_end_matches("_PID").to_lowercase().replace('_', "-")));
-    }
-    let logs = layout.logs.display();
-    lines.insert(
-        0,
-        match ended {
-            0 => format!("The stack runs (supervisor {pid})."),
-            _ => format!("The stack runs (supervisor {pid}), but not all of it; the logs are in {logs}."),
-        },
-    );
-    lines.push(summary(layout)?);
-    Ok(lines.join("\n"))
-}
-
 /// Removes all data, but not the unpacked packages.
 ///
 /// # Errors
@@ -243,8 +202,8 @@ pub fn clean(layout: &Layout) -> Result<()> {
             std::fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
         }
     }
-    for part in ["ports.json", "stack.env"] {
-        let _absent = std::fs::remove_file(layout.data.join(part));
+    for file in [layout.data.join("ports.json"), layout.env_file(), children::file(layout)] {
+        let _absent = std::fs::remove_file(file);
     }
     Ok(())
 }

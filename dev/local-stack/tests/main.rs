@@ -1,7 +1,8 @@
 //! The stack's promises: a command gets servers of its own, nothing survives, a second start keeps the data.
 //!
-//! Each test starts RabbitMQ at least once, which takes seconds; there are few of them for that reason.
+//! Most tests start RabbitMQ at least once, which takes seconds; there are few of them for that reason.
 
+mod restarts;
 mod support;
 
 use support::{Home, eventually, is_alive};
@@ -87,7 +88,8 @@ fn a_stack_outlives_kills_at_any_time_with_its_data() {
         eventually(&format!("{name} is gone"), || !is_alive(&first[name]));
     }
     home.assert_nothing_left();
-    assert!(home.output(["status"]).contains("No stack runs"));
+    let status = home.command(["status"]).output().unwrap();
+    assert!(String::from_utf8(status.stdout).unwrap().contains("No stack runs"));
 
     home.run(["up", "--servers-only"]);
     let second = home.settings();

@@ -26,5 +26,6 @@ mod meaning;
 mod metrics;
 mod odd_files;
 mod odd_rows;
+mod readme;
 mod traced;
 mod watched;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use local_stack::launch::{carriers, working_in};
 use local_stack::layout::find_home;
 use local_stack::supervisor::read_env_file;
+use rustix::process::{Pid, Signal};
 
 /// A `.local` of its own. When we are root it is below a folder that only root may enter.
 pub struct Home(tempfile::TempDir);
@@ -91,7 +92,11 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        // A test that failed may have left a stack.
+        // A test that failed may have left a stack, and its supervisor standing still.
+        if let Ok(settings) = read_env_file(&self.path().join("stack.env")) {
+            let pid = settings.get("SUPERVISOR_PID").and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+            let _gone_already = pid.map(|pid| rustix::process::kill_process(pid, Signal::CONT));
+        }
         let _none = self.command(["down"]).output();
     }
 }
@@ -111,8 +116,12 @@ pub fn is_alive(pid: &str) -> bool {
 }
 
 pub fn kill(pid: &str) {
-    let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    send(pid, Signal::KILL);
+}
+
+pub fn send(pid: &str, signal: Signal) {
+    let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
 }
 
 fn client() -> reqwest::Client {
