@@ -37,7 +37,7 @@ static DOCUMENT: LazyLock<Result<Bytes, serde_json::Error>> = LazyLock::new(|| t
 /// Registers the pages.
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .service(resource("/").get(front))
+        .service(resource("/").get(front).head(front))
         .service(resource("/openapi.json").get(document))
         .service(resource("/docs").get(page))
         .service(resource("/docs/{file}").get(file));

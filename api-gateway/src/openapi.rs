@@ -38,7 +38,7 @@ pub mod tags {
         title = "Unweave",
         description = "Source connections that are deleted for real: the public Airweave API, and what is needed to \
             follow a deletion to its receipt.\n\n\
-            Every path answers with and without a slash at its end. Unknown fields of a body are ignored, except inside \
+            Every path answers with and without a slash at its end. Unknown fields of a body are ignored, except keys of `config` and inside \
             `authentication`. Texts with null characters are refused. Timestamps are RFC 3339 in UTC; nulls are sent, not \
             left out. Ids, whole numbers and flags are also read in the other forms that pydantic takes: ids without \
             hyphens, numbers and flags as text; JSON may begin with a byte-order mark and be UTF-16. A client may send its own `X-Request-ID`, a UUID; every answer carries the request's id, and so do \

@@ -139,8 +139,8 @@ pub enum Problem {
     InvalidAuth(InvalidFields),
     /// Not a cron expression.
     #[error(
-        "Invalid CRON expression: {0}. Send five fields (minute, hour, day of the month, month, day of the week; UTC), \
-         for example '0 9 * * 1-5'"
+        "Invalid CRON expression: {0}. Send five fields of a time that comes (minute 0-59, hour 0-23, day of the month \
+         1-31, month 1-12, day of the week 0-7; UTC), for example '0 9 * * 1-5'"
     )]
     InvalidCron(String),
 

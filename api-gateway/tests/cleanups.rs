@@ -144,6 +144,8 @@ async fn what_is_no_filter_is_refused_and_never_passed_over() {
     let times = "Input should be a time or a day, such as 2026-11-29T12:00:00Z or 2026-11-29";
     api.get("/cleanups?since=yesterday").await.faults("query.since", times);
     api.get("/cleanups?cursor=x").await.faults("query.cursor", "Input should be the cursor of a Link header");
+    let twice = "Value error, the parameter is given more than once";
+    api.get("/cleanups?status=done&status=failing").await.faults("query.status", twice);
     let none = "Unknown parameter: none is taken here";
     let id = "00000000-0000-4000-8000-000000000000";
     for path in

@@ -96,8 +96,8 @@ async fn creation_is_checked_in_the_contracts_order() {
     body["config"] = json!({"entity_count": 1});
     create(&body).await.refuses(
         422,
-        "Invalid CRON expression: nonsense. Send five fields (minute, hour, day of the month, month, day of the week; \
-         UTC), for example '0 9 * * 1-5'",
+        "Invalid CRON expression: nonsense. Send five fields of a time that comes (minute 0-59, hour 0-23, day of the \
+         month 1-31, month 1-12, day of the week 0-7; UTC), for example '0 9 * * 1-5'",
     );
     body["schedule"] = json!({"cron": "*/5 * * * *"});
     create(&body).await.refuses(400, "Source 'stub' does not support continuous syncs. Minimum interval is 1 hour.");

@@ -47,6 +47,8 @@ async fn a_program_gets_the_contracts_404() {
         refused.refuses(404, "Not Found");
         assert_eq!(refused.headers["vary"], "accept", "{accept:?}");
     }
+    let head = answer(gateway.api.request(Method::HEAD, "/").header("accept", BROWSER)).await;
+    assert_eq!((head.status.as_u16(), head.text.as_str()), (200, ""));
     answer(gateway.api.request(Method::POST, "/").header("accept", BROWSER)).await.refuses(405, "Method Not Allowed");
 }
 

@@ -73,8 +73,8 @@ async fn what_a_source_cannot_follow_and_what_is_no_cron_is_refused() {
     }
     for cron in ["invalid cron expression", "60 * * * *", "* * * * * *", "0 0 31 2 *", "@often"] {
         let told = format!(
-            "Invalid CRON expression: {cron}. Send five fields (minute, hour, day of the month, month, day of the week; \
-             UTC), for example '0 9 * * 1-5'"
+            "Invalid CRON expression: {cron}. Send five fields of a time that comes (minute 0-59, hour 0-23, day of the \
+             month 1-31, month 1-12, day of the week 0-7; UTC), for example '0 9 * * 1-5'"
         );
         create(cron).await.refuses(422, &told);
         change(cron).await.refuses(422, &told);

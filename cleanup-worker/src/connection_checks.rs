@@ -17,7 +17,7 @@ pub fn of(settings: &Settings) -> Vec<ConnectionCheck> {
     let database = shared_database::check(database_url, Migrations::MustBeThere);
     let broker = shared_messaging::check(amqp_url, "cleanup-worker");
     let vespa = async move { VespaClient::new(&vespa_url)?.check_application(TIMEOUT).await };
-    let arf = async move { ArfStore::from_url(&arf_url)?.check_access(clock::utc_now(), TIMEOUT).await };
+    let arf = async move { ArfStore::open_existing(&arf_url)?.check_access(clock::utc_now(), TIMEOUT).await };
     vec![
         ConnectionCheck::telling("PostgreSQL", database),
         ConnectionCheck::new("RabbitMQ", "it takes our exchanges and queues", broker),

@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::Place;
 use crate::present;
 
-/// Often enough that no proxy takes the connection for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Often enough that no proxy takes the connection for dead, and that a client that has gone is soon noticed: only a
+/// write tells.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// How long a stream stays open.
 pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// How long a client is told to wait before it connects again, in milliseconds.

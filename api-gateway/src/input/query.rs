@@ -96,8 +96,14 @@ impl Query {
         }
     }
 
-    /// Refuses every parameter that isn't one of these: what looks like a filter must not be passed over.
+    /// Refuses every parameter that isn't one of these, or that comes twice: what looks like a filter must not be
+    /// passed over.
     pub fn only(&mut self, known: &[&str]) {
+        for name in known {
+            if self.given.iter().filter(|(given, _)| given == name).count() > 1 {
+                self.refuse(name, "Value error, the parameter is given more than once", "value_error");
+            }
+        }
         let mut unknown: Vec<&str> = self.given.iter().map(|(name, _)| name.as_str()).collect();
         unknown.retain(|name| !known.contains(name));
         unknown.dedup();

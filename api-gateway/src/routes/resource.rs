@@ -40,6 +40,8 @@ impl ApiResource {
     methods! {
         /// Answers GET.
         get GET,
+        /// Answers HEAD.
+        head HEAD,
         /// Answers POST.
         post POST,
         /// Answers PATCH.

@@ -1,13 +1,26 @@
 //! The little HTTP that is needed to ask whether somebody is ready.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 
 /// How long a question may take whose answer is only yes or no: it is asked again.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a change may take that is asked for once, on a machine that is busy with other things.
 const CHANGE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// What `/health/ready` answers.
+#[derive(Default, Deserialize)]
+struct Readiness {
+    checks: BTreeMap<String, Check>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    status: String,
+}
 
 /// A client for servers that this program has just started. It takes every certificate: theirs need not name the
 /// address by which they are asked.
@@ -36,6 +49,18 @@ impl Http {
     /// Whether a GET is answered with success.
     pub async fn ready(&self, url: &str) -> bool {
         self.client.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// What of a service isn't ready, by the answer of its `/health/ready`: `None` if all of it is.
+    pub async fn not_ready(&self, url: &str) -> Option<String> {
+        let Ok(answer) = self.client.get(url).send().await else { return Some("it doesn't answer".to_owned()) };
+        if answer.status().is_success() {
+            return None;
+        }
+        let told: Readiness = answer.json().await.unwrap_or_default();
+        let down: Vec<String> =
+            told.checks.into_iter().filter(|(_, check)| check.status != "up").map(|(name, _)| name).collect();
+        Some(format!("it waits for {}", if down.is_empty() { "something".to_owned() } else { down.join(", ") }))
     }
 
     /// Whether anything answers a GET as HTTP.

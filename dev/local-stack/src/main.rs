@@ -103,7 +103,7 @@ fn run() -> Result<ExitCode> {
         Task::Guard { run } => launch::guard(&run),
         Task::NotRunHere => say(&not_run::list()),
         Task::Status => {
-            let status = supervisor::status(&lasting)?;
+            let status = block_on(supervisor::status(&lasting))?;
             say(&status.text);
             return Ok(ExitCode::from(status.state.exit_code()));
         }

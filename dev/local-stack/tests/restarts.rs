@@ -112,6 +112,16 @@ fn a_service_that_dies_and_cannot_start_is_tried_again_until_it_can() {
         eventually("everything runs again", || status(&home).0 == Some(0));
         assert!(told(&home, name).contains("started again once"));
     }
+
+    // What is frozen runs, and keeps those waiting that need it.
+    let vespa = home.settings()["VESPA_PID"].clone();
+    send(&vespa, Signal::STOP);
+    eventually("the workers wait for it", || {
+        let (code, text) = status(&home);
+        code == Some(1) && text.contains("sync-worker ISN'T READY: it waits for vespa.")
+    });
+    send(&vespa, Signal::CONT);
+    eventually("everything is ready again", || status(&home).0 == Some(0));
     home.run(["down"]);
     home.assert_nothing_left();
 }

@@ -64,12 +64,15 @@ async fn what_cannot_be_used_is_told_beside_what_can_and_without_secrets() {
     let nobody = format!("127.0.0.1:{}", free_port());
     let (postgres, amqp) = (format!("postgres://u:hunter2@{nobody}/d"), format!("amqp://u:hunter2@{nobody}/v"));
     let vespa = format!("http://u:hunter2@{nobody}");
+    let folder = servers.arf.path().join("not-there");
+    let missing = url::Url::from_file_path(&folder).unwrap();
     for service in SERVICES {
         for (what, name, value) in [
             ("PostgreSQL", "DATABASE_URL", postgres.as_str()),
             ("RabbitMQ", "AMQP_URL", &amqp),
             ("Vespa", "VESPA_URL", &vespa),
             ("object store", "ARF_URL", "file:///dev/null/arf"),
+            ("object store", "ARF_URL", missing.as_str()),
         ] {
             let is_asked = service != "api-gateway" || what != "object store";
             let (code, lines) = servers.checked(service, &[(name, value)]);
@@ -79,6 +82,7 @@ async fn what_cannot_be_used_is_told_beside_what_can_and_without_secrets() {
             assert!(failed.iter().all(|line| line.contains(what)), "{service}, {what}: {lines:?}");
             assert!(!lines.concat().contains("hunter2"), "{service}, {what}: {lines:?}");
         }
+        assert!(!folder.exists(), "{service}: a look makes no folder");
         let (code, lines) = servers.checked(service, &[("LOG_FORMAT", "xml")]);
         assert_eq!((code, lines.len()), (Some(2), 1), "{service}: the configuration comes first: {lines:?}");
     }

@@ -36,6 +36,21 @@ impl ArfStore {
         Self::from_url_with(url, &[])
     }
 
+    /// The same for a local folder that is there already; none is made.
+    ///
+    /// # Errors
+    /// As [`ArfStore::from_url`], and `Setup` if the folder isn't there.
+    pub fn open_existing(url: &Url) -> Result<Self, ArfError> {
+        let folder = url.to_file_path().ok().filter(|_| url.scheme() == "file");
+        match folder {
+            Some(folder) if !folder.is_dir() => {
+                let text = "the folder of ARF_URL isn't there; a worker makes it when it starts";
+                Err(ArfError::Setup(text.to_owned()))
+            }
+            Some(_) | None => Self::from_url(url),
+        }
+    }
+
     /// The same, with settings of the bucket's client that override the environment, by the names that `object_store`
     /// gives them (`aws_endpoint`, `aws_region`, `allow_http`, …). A local folder has none.
     ///

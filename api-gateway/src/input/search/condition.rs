@@ -80,7 +80,9 @@ fn of_text(
     match operator {
         FilterOperator::Equals => one(faults).map(|text| test(subject, TextTest::Is(text))),
         FilterOperator::NotEquals => one(faults).map(|text| not(test(subject, TextTest::Is(text)))),
-        FilterOperator::Contains => one(faults).map(|text| test(subject, TextTest::Contains(text))),
+        FilterOperator::Contains => {
+            reader.pattern(value, &at.value, faults).map(|text| test(subject, TextTest::Contains(text)))
+        }
         FilterOperator::In => reader.texts(value, &at.value, faults).map(|texts| one_of(subject, texts)),
         FilterOperator::NotIn => reader.texts(value, &at.value, faults).map(|texts| not(one_of(subject, texts))),
         FilterOperator::GreaterThan

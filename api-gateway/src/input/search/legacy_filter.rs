@@ -211,8 +211,11 @@ impl LegacyFilter<'_> {
                 return None;
             }
         };
-        let text = self.reader.text(value, &at.field(if contains { "text" } else { "value" }), self.faults)?;
-        Some((field, if contains { TextTest::Contains(text) } else { TextTest::Is(text) }))
+        if contains {
+            let text = self.reader.pattern(value, &at.field("text"), self.faults)?;
+            return Some((field, TextTest::Contains(text)));
+        }
+        self.reader.text(value, &at.field("value"), self.faults).map(|text| (field, TextTest::Is(text)))
     }
 
     fn not_supported(&mut self, at: &Place, name: &str) -> Option<Filter> {

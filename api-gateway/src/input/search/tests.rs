@@ -171,6 +171,20 @@ fn a_filter_is_of_bounded_size() {
 }
 
 #[test]
+fn patterns_are_few_and_short() {
+    let contains = |value: Value| json!({"field": "name", "operator": "contains", "value": value});
+    let filter = |count: usize| json!([{"conditions": vec![contains(json!("x")); count]}]);
+    assert!(read_instant(json!({"query": "q", "filter": filter(20)})).is_ok());
+    let refused = read_instant(json!({"query": "q", "filter": filter(1_000)})).unwrap_err();
+    let told = "Value error, a filter can look for at most 20 texts within others";
+    assert_eq!(refused, format!("body.filter.0.conditions.20.value: {told}"));
+    assert!(one("name", "contains", json!("x".repeat(256))).is_ok());
+    assert!(one("name", "contains", json!("x".repeat(257))).unwrap_err().contains("at most 256 characters"));
+    let older = json!({"must": vec![json!({"key": "name", "match": {"text": "x"}}); 21]});
+    assert!(legacy_filter_of(older).unwrap_err().contains(told));
+}
+
+#[test]
 fn groups_and_conditions_are_counted_even_if_they_hold_no_value() {
     let too_many = "a filter can have at most 2000 groups and conditions";
     let empty_list = json!({"field": "name", "operator": "in", "value": []});

@@ -12,6 +12,9 @@ const MAX_PARTS: usize = 2_000;
 const MAX_VALUES: usize = 2_000;
 /// Most characters of one text.
 const MAX_TEXT_CHARS: usize = 4_096;
+/// Most patterns in one filter, and most characters of one. Each is looked for in a field of every document.
+const MAX_PATTERNS: usize = 20;
+const MAX_PATTERN_CHARS: usize = 256;
 
 /// A point on the line of numbers: a whole number, or somewhere between it and the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,7 @@ impl Point {
 pub struct Reader {
     values: usize,
     parts: usize,
+    patterns: usize,
 }
 
 impl Reader {
@@ -71,6 +75,23 @@ impl Reader {
             return None;
         }
         text(value, at, faults)
+    }
+
+    /// A single text that is looked for anywhere in others.
+    pub fn pattern(&mut self, value: &Value, at: &Place, faults: &mut Faults) -> Option<String> {
+        self.patterns += 1;
+        if self.patterns > MAX_PATTERNS {
+            if self.patterns == MAX_PATTERNS + 1 {
+                faults.senseless(at, &format!("a filter can look for at most {MAX_PATTERNS} texts within others"));
+            }
+            return None;
+        }
+        let text = self.text(value, at, faults)?;
+        if text.chars().count() > MAX_PATTERN_CHARS {
+            faults.add(at, format!("String should have at most {MAX_PATTERN_CHARS} characters"), "string_too_long");
+            return None;
+        }
+        Some(text)
     }
 
     /// A list of texts, or one text.

@@ -69,6 +69,13 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, String>> {
     Ok(text.lines().filter_map(pair).collect())
 }
 
+/// The services and the addresses of their health and metrics, by the file that [`render`] made.
+pub(super) fn admin_urls(path: &Path) -> Result<Vec<(&'static str, String)>> {
+    let mut told = read(path)?;
+    let url = |(service, name): &(&'static str, &str)| Some((*service, told.remove(*name)?));
+    Ok(ADMIN_VARIABLES.iter().filter_map(url).collect())
+}
+
 fn quote(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }

@@ -3,7 +3,9 @@
 use anyhow::Result;
 
 use super::children::{Child, Children, Now};
+use super::env_file::admin_urls;
 use super::{running, summary};
+use crate::http::Http;
 use crate::layout::Layout;
 
 /// What runs.
@@ -38,11 +40,25 @@ impl State {
     }
 }
 
-/// What runs here.
+/// What runs here, and what of it isn't ready though it runs: a frozen server keeps those waiting that need it.
 ///
 /// # Errors
 /// When the files cannot be read.
-pub fn status(layout: &Layout) -> Result<Status> {
+pub async fn status(layout: &Layout) -> Result<Status> {
+    let mut status = of_processes(layout)?;
+    if status.state == State::Whole {
+        let http = Http::new()?;
+        for (service, url) in admin_urls(&layout.env_file())? {
+            if let Some(why) = http.not_ready(&format!("{url}/health/ready")).await {
+                status.state = State::Partial;
+                status.text.push_str(&format!("\n{service} ISN'T READY: {why}."));
+            }
+        }
+    }
+    Ok(status)
+}
+
+fn of_processes(layout: &Layout) -> Result<Status> {
     let Some(pid) = running(layout)? else {
         let text = "No stack runs here; `make up` starts one.".to_owned();
         return Ok(Status { state: State::Absent, text });
