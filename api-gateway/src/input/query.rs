@@ -199,7 +199,9 @@ mod tests {
             query.only(known);
             query.check().map_err(|problem| problem.to_string())
         };
-        assert_eq!(refused("state=done&state=x", &["state"]), Ok(()));
+        assert_eq!(refused("state=done&since=x", &["state", "since"]), Ok(()));
+        let twice = "query.state: Value error, the parameter is given more than once";
+        assert_eq!(refused("state=done&state=x", &["state"]).unwrap_err(), twice);
         let told = refused("source_id=1", &["state", "since"]).unwrap_err();
         assert_eq!(told, "query.source_id: Unknown parameter: it is one of 'state' or 'since'");
         assert_eq!(refused("a=1", &[]).unwrap_err(), "query.a: Unknown parameter: none is taken here");
