@@ -112,9 +112,20 @@ fn the_types_inherit_as_the_deletion_assumes() {
 }
 
 #[test]
-fn documents_of_a_sync_are_found_through_a_posting_list() {
+fn documents_of_a_sync_and_of_its_slices_are_found_through_a_posting_list() {
     let base = schema(DocumentType::Base);
     assert!(base.fields["airweave_system_metadata_sync_id"].1);
+    assert_eq!(base.fields["airweave_system_metadata_purge_key"], ("long".to_owned(), true));
+}
+
+/// Each listed id would cost a read from disk that no counter shows.
+#[test]
+fn ids_are_in_memory() {
+    for kind in DocumentType::ALL {
+        let text = schema(*kind).text;
+        let of_schema = text.lines().filter(|line| *line == "    documentid: attribute").count();
+        assert_eq!(of_schema, 1, "{kind}");
+    }
 }
 
 #[test]

@@ -53,6 +53,8 @@ impl Kind {
 pub enum Access {
     /// `attribute`: kept apart from the body, whole-value match in queries.
     Attribute,
+    /// `attribute` in no summary.
+    AttributeOnly,
     /// `index | attribute` with BM25: kept apart from the body, matched by word.
     IndexedAttribute,
     /// `index` with BM25: matched by word, read from the body.
@@ -74,12 +76,12 @@ pub enum Access {
 impl Access {
     /// Whether the document's field has a column of its own beside the body.
     pub fn has_column(self) -> bool {
-        matches!(self, Self::Attribute | Self::IndexedAttribute | Self::StructAttribute)
+        matches!(self, Self::Attribute | Self::AttributeOnly | Self::IndexedAttribute | Self::StructAttribute)
     }
 
     /// Whether the value can be ordered and grouped by.
     pub fn is_attribute(self) -> bool {
-        matches!(self, Self::Attribute | Self::IndexedAttribute | Self::Derived)
+        matches!(self, Self::Attribute | Self::AttributeOnly | Self::IndexedAttribute | Self::Derived)
     }
 
     /// Whether the field is in the full-text index.
@@ -96,7 +98,7 @@ impl Access {
 
     /// Whether a hit shows the field.
     pub fn is_shown(self) -> bool {
-        !matches!(self, Self::IndexedOnly | Self::Stored | Self::TensorAttribute | Self::Derived)
+        !matches!(self, Self::AttributeOnly | Self::IndexedOnly | Self::Stored | Self::TensorAttribute | Self::Derived)
     }
 }
 
@@ -135,8 +137,11 @@ pub enum DocType {
 /// The content cluster, its one namespace by convention.
 pub const CLUSTER: &str = "airweave";
 
-/// The field by which a connection's documents are known; the one a query may look up through an index.
+/// The field by which a connection's documents are known; a query looks it up through an index.
 pub const SYNC_ID: &str = "airweave_system_metadata_sync_id";
+
+/// The field whose ranges are slices of a connection's documents; a query looks them up through an index.
+pub const PURGE_KEY: &str = "airweave_system_metadata_purge_key";
 
 /// The fieldset `default`, which `userInput` searches.
 pub const DEFAULT_FIELDSET: [&str; 3] = ["name", "textual_representation", "cjk_bigrams"];
@@ -148,7 +153,8 @@ pub const RANKED: [&str; 3] = DEFAULT_FIELDSET;
 pub const EMBEDDING: &str = "dense_embedding";
 
 use Access::{
-    Attribute, Derived, Indexed, IndexedAttribute, IndexedOnly, Stored, StructAttribute, Summary, TensorAttribute,
+    Attribute, AttributeOnly, Derived, Indexed, IndexedAttribute, IndexedOnly, Stored, StructAttribute, Summary,
+    TensorAttribute,
 };
 use Kind::{Bool, Int, Long, Structs, Tensor, Text, TextArray};
 
@@ -170,6 +176,7 @@ const BASE: &[Field] = &[
     field("access_is_public", Bool, Summary),
     field("access_viewers", TextArray, Attribute),
     field(SYNC_ID, Text, Attribute),
+    field(PURGE_KEY, Long, AttributeOnly),
     field("airweave_system_metadata_sync_job_id", Text, Attribute),
     field("airweave_system_metadata_collection_id", Text, Attribute),
     field("airweave_system_metadata_original_entity_id", Text, Attribute),

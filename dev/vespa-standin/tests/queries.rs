@@ -288,6 +288,11 @@ async fn refusals_have_vespas_texts() {
             vec![("yql", "select * from sources * where true limit 10001")],
             "Requested 10001 hits returned, but max hits allowed is 10000.",
         ),
+        (vec![("yql", "select * from sources * where range(created_at, 9223372036854775808, 0)")], "For input string"),
+        (
+            vec![("yql", "select * from sources * where range(created_at, @a, 5L)"), ("a", "1")],
+            "Expected a numerical argument (or 'Infinity') to range but got 'a'",
+        ),
         (vec![], "No query"),
     ] {
         let (status, answer) = standin.query(&parameters).await;

@@ -147,6 +147,8 @@ async fn a_folder_of_the_first_version_is_brought_up_to_date() {
         DROP TABLE words; DROP TABLE word_count; DROP TABLE word_total;
         CREATE VIRTUAL TABLE words USING fts5(name, textual_representation, payload, content='',
             contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2');
+        DROP INDEX document_by_purge_key; DROP INDEX document_by_cased_sync;
+        ALTER TABLE document DROP COLUMN airweave_system_metadata_purge_key;
         PRAGMA user_version = 1;";
     database.execute_batch(back).unwrap();
     drop(database);

@@ -2,8 +2,8 @@
 //!
 //! `document` holds what Vespa keeps in memory: ids and attributes, in the order of the buckets, which is the order of
 //! a visit. `body` holds the documents, `embedding` their vectors; all go by `serial`, a number that a document gets
-//! anew with each write and that is never used twice. The index on the sync id is for queries alone: a visit walks the
-//! table. The full-text index has tables of its own: [`super::words`].
+//! anew with each write and that is never used twice. The indexes on the sync id and the purge key are for queries alone: a visit
+//! walks the table. The full-text index has tables of its own: [`super::words`].
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::{StoreError, words};
 use crate::schema::{self, DocType, Field, Kind};
 
 /// The version of these tables; a store of another one is refused rather than guessed at.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// What version 1 didn't have: vectors, and the attributes of breadcrumbs.
 const SINCE_1: &str = "BEGIN;
@@ -22,6 +22,25 @@ const SINCE_1: &str = "BEGIN;
      UPDATE document SET breadcrumbs =
          (SELECT json_extract(fields, '$.breadcrumbs') FROM body WHERE body.serial = document.serial);
      COMMIT;";
+
+/// What a query looks up. Nearly every sync id is stored as it is compared, in lower case; the few others are listed, so
+/// that the index by sync can answer for the rest alone.
+const INDEXES: &str = "
+     CREATE INDEX document_by_purge_key ON document (type, airweave_system_metadata_purge_key)
+         WHERE airweave_system_metadata_purge_key IS NOT NULL;
+     CREATE INDEX document_by_cased_sync ON document (sync_key)
+         WHERE sync_key <> airweave_system_metadata_sync_id;";
+
+/// What version 3 didn't have: the purge key.
+fn since_3() -> String {
+    format!(
+        "BEGIN;
+         ALTER TABLE document ADD COLUMN airweave_system_metadata_purge_key INTEGER;
+         {INDEXES}
+         PRAGMA user_version = {VERSION};
+         COMMIT;"
+    )
+}
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
@@ -46,7 +65,10 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
         connection.execute_batch(SINCE_1)?;
     }
     if version == 1 || version == 2 {
-        return words::renew(connection, VERSION);
+        words::renew(connection, 3)?;
+    }
+    if (1..=3).contains(&version) {
+        return Ok(connection.execute_batch(&since_3())?);
     }
     if version != 0 {
         return Err(StoreError::Folder(std::io::Error::other(format!("made by another version ({version})"))));
@@ -65,6 +87,7 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
          ) WITHOUT ROWID;
          CREATE UNIQUE INDEX document_by_serial ON document (serial);
          CREATE INDEX document_by_sync ON document (sync_key, type);
+         {INDEXES}
          CREATE TABLE body (serial INTEGER PRIMARY KEY, fields TEXT NOT NULL);
          CREATE TABLE embedding (serial INTEGER PRIMARY KEY, vector BLOB NOT NULL);
          {words}

@@ -121,7 +121,7 @@ impl Parser<'_> {
     }
 
     /// Inside `sameElement` the names are those of members.
-    fn expanded(&self, name: String) -> String {
+    pub(super) fn expanded(&self, name: String) -> String {
         match &self.element_of {
             Some(field) => format!("{field}.{name}"),
             None => name,
@@ -155,32 +155,6 @@ impl Parser<'_> {
         }
         let parts = numbers.into_iter().map(|n| Filter::Number(field.clone(), Comparison::Equal, n)).collect();
         Ok(one_or(parts, Filter::Or))
-    }
-
-    /// `range(field, from, to)`, both ends included, `Infinity` for an open end.
-    fn range(&mut self) -> Result<Filter> {
-        self.expect_sign("(")?;
-        let name = self.name()?;
-        let field = self.expanded(name);
-        let mut parts = Vec::new();
-        for (comparison, open_end) in [(Comparison::GreaterOrEqual, i64::MIN), (Comparison::LessOrEqual, i64::MAX)] {
-            self.expect_sign(",")?;
-            let open = match self.peek() {
-                Some(Token::Word(word)) => word == "Infinity",
-                Some(Token::Amount(word)) => word == "-Infinity",
-                _ => false,
-            };
-            // An open end still wants a value: that is how one asks whether there is any.
-            let bound = if open {
-                self.skip();
-                open_end
-            } else {
-                self.number()?
-            };
-            parts.push(Filter::Number(field.clone(), comparison, bound));
-        }
-        self.expect_sign(")")?;
-        Ok(Filter::And(parts))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Splits a query into tokens.
 
+use std::num::IntErrorKind;
+
 use super::YqlError;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -35,8 +37,12 @@ pub(super) fn split(query: &str) -> Result<Vec<(usize, Token)>, YqlError> {
             }
             '0'..='9' | '-' => {
                 let number = word(Some(c), |c| c.is_ascii_alphanumeric() || c == '.');
-                match number.trim_end_matches('L').parse() {
+                let digits = number.strip_suffix(['L', 'l']).unwrap_or(&number);
+                match digits.parse() {
                     Ok(number) => Token::Int(number),
+                    Err(error) if matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => {
+                        return Err(YqlError(format!("For input string: \"{digits}\"")));
+                    }
                     Err(_) => Token::Amount(number),
                 }
             }

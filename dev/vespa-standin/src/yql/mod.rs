@@ -5,6 +5,7 @@ mod functions;
 mod grouping;
 mod lexer;
 mod parser;
+mod range;
 mod tokens;
 mod user_input;
 
@@ -65,6 +66,8 @@ pub enum Filter {
     Matches(String, String),
     /// `field > 1`, `field in (1, 2)`, `field = true`
     Number(String, Comparison, i64),
+    /// `range(field, 1, 5)`: both ends included.
+    Range(String, i64, i64),
     /// `field contains sameElement(…)`; the fields of the conditions carry the field's name in front.
     SameElement(String, Vec<Filter>),
     /// Words that a person typed.
@@ -96,6 +99,7 @@ impl Filter {
             | Self::In(..)
             | Self::Matches(..)
             | Self::Number(..)
+            | Self::Range(..)
             | Self::SameElement(..)
             | Self::Terms(_) => vec![],
         }
@@ -114,6 +118,7 @@ impl Filter {
             | Self::In(..)
             | Self::Matches(..)
             | Self::Number(..)
+            | Self::Range(..)
             | Self::SameElement(..)
             | Self::Nearest(_) => false,
         }

@@ -75,6 +75,7 @@ async fn answer(state: &Arc<State>, params: &Params) -> Result<Reply, Failure> {
         }
         None => None,
     };
+    let summary = ["presentation.summary", "summary"].into_iter().find_map(|name| params.0.get(name));
     let shape = Shape::new(query.fields, types.clone(), group);
     let request = store::Request {
         types,
@@ -91,6 +92,10 @@ async fn answer(state: &Arc<State>, params: &Params) -> Result<Reply, Failure> {
         tracing::error!(%error, "query failed");
         Failure::backend(&error.to_string())
     })?;
+    // The package declares no summary of its own. Vespa looks the name up when it fills hits.
+    if let Some(summary) = summary.filter(|summary| *summary != "default" && !found.hits.is_empty()) {
+        return Err(Failure::parameter(&format!("Summary '{summary}' does not exist")));
+    }
     let counter = state.counters.of(Kind::Query);
     counter.operations(u64::try_from(found.hits.len()).unwrap_or(u64::MAX));
     counter.examined(found.examined.documents, found.examined.bytes);

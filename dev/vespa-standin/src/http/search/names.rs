@@ -34,7 +34,7 @@ pub(super) fn check(filter: &Filter, types: &[DocType]) -> Result<(), Failure> {
             Err(Failure::query("nearestNeighbor inside '!' is not spoken by this stand-in"))
         }
         Filter::Not(part) => check(part, types),
-        Filter::Contains(name, _) | Filter::Number(name, ..) => term(name, types),
+        Filter::Contains(name, _) | Filter::Number(name, ..) | Filter::Range(name, ..) => term(name, types),
         Filter::In(name, _) => {
             if let Searchable::Field(field) = searchable(name, types)? {
                 match field.kind {

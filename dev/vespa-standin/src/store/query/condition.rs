@@ -16,6 +16,8 @@ pub(super) enum Condition {
     Regex(Regex),
     /// A number.
     Number(Comparison, i64),
+    /// A number from one to another, both included.
+    Range(i64, i64),
 }
 
 impl Condition {
@@ -42,7 +44,7 @@ impl Condition {
         match self {
             Self::AnyOf(values) => values.contains(&text.to_lowercase()),
             Self::Regex(regex) => regex.is_match(text),
-            Self::Number(..) => false,
+            Self::Number(..) | Self::Range(..) => false,
         }
     }
 
@@ -50,6 +52,7 @@ impl Condition {
         match self {
             Self::AnyOf(values) => values.contains(text),
             Self::Regex(_) => false,
+            Self::Range(low, high) => (*low..=*high).contains(&number),
             Self::Number(Comparison::Equal, bound) => number == *bound,
             Self::Number(Comparison::Less, bound) => number < *bound,
             Self::Number(Comparison::LessOrEqual, bound) => number <= *bound,

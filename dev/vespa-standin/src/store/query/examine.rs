@@ -6,7 +6,8 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::matching::Matcher;
 use super::order::{Key, precedence};
-use super::{Candidates, Hit, Near, Ranking, Request, Response, fill, read_bytes};
+use super::sources::{Candidates, Source};
+use super::{Hit, Near, Ranking, Request, Response, fill, read_bytes, sorted};
 use crate::record::{Columns, Record, Value};
 use crate::schema::{DocType, Field};
 use crate::store::{StoreError, blob};
@@ -33,17 +34,14 @@ pub(super) fn examine(
 ) -> Result<Response, StoreError> {
     let columns = columns(request, matcher);
     let names: String = columns.iter().map(|field| format!(", {}", field.column)).collect();
-    let (condition, parameter) = match candidates {
-        Candidates::Syncs(values) => (" WHERE sync_key IN (SELECT value FROM json_each(?))", Some(values)),
-        Candidates::Serials(values) => (" WHERE serial IN (SELECT value FROM json_each(?))", Some(values)),
-        Candidates::All => ("", None),
-    };
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT id, type, serial{names} FROM document{condition}"))?;
-    let mut rows = statement.query(params_from_iter(parameter))?;
     let mut examination = Examination::new(connection, request, matcher, &columns);
-    while let Some(row) = rows.next()? {
-        examination.row(row)?;
+    for Source { condition, parameters } in candidates.sources(connection, &request.types)? {
+        let sql = format!("SELECT id, type, serial{names} FROM document WHERE {condition}");
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(parameters))?;
+        while let Some(row) = rows.next()? {
+            examination.row(row)?;
+        }
     }
     let mut response = examination.finish();
     fill(connection, request, &mut response)?;
@@ -171,8 +169,7 @@ impl<'a> Examination<'a> {
             response.hits.sort_by(|left, right| precedence(self.request, left, right));
         }
         response.hits = response.hits.into_iter().skip(self.request.offset).take(self.request.limit).collect();
-        response.groups = self.groups.into_iter().collect();
-        response.groups.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+        response.groups = sorted(self.groups);
         response
     }
 }

@@ -1,14 +1,12 @@
 //! A filter made ready: names looked up, texts uncased, words looked up in the full-text index.
 
-use std::collections::HashMap;
-
 use rusqlite::Connection;
 
-use super::Candidates;
 use super::condition::{Condition, Element};
+use super::sources::Candidates;
 use super::words::{self, Found};
 use crate::record::{Columns, Record};
-use crate::schema::{DocType, Field, SYNC_ID, Searchable};
+use crate::schema::{DocType, Field, PURGE_KEY, SYNC_ID, Searchable};
 use crate::store::StoreError;
 use crate::yql::{Filter, Term, Terms, Wanted};
 
@@ -56,14 +54,17 @@ impl Matcher {
         }
     }
 
-    /// The narrowest source that certainly holds every match; the syncs' documents before anything else, so that a
-    /// search in some syncs costs what those have.
+    /// What it says of where every match certainly is.
     pub(super) fn candidates(&self) -> Candidates {
-        let mut narrowest: Option<&HashMap<i64, f64>> = None;
+        let mut candidates = Candidates::default();
+        let mut narrowest: Option<&Found> = None;
         for part in self.conjuncts() {
             match part {
                 Node::Field(field, Condition::AnyOf(values)) if field.name == SYNC_ID => {
-                    return Candidates::Syncs(serde_json::Value::from_iter(values.iter().cloned()).to_string());
+                    candidates.syncs = Some(serde_json::Value::from_iter(values.iter().cloned()).to_string());
+                }
+                Node::Field(field, Condition::Range(low, high)) if field.name == PURGE_KEY => {
+                    candidates.range = Some((*low, *high));
                 }
                 Node::Words(number) => {
                     if let Some(found) = self.found.get(*number)
@@ -75,10 +76,8 @@ impl Matcher {
                 _ => {}
             }
         }
-        match narrowest {
-            Some(found) => Candidates::Serials(serde_json::Value::from_iter(found.keys().copied()).to_string()),
-            None => Candidates::All,
-        }
+        candidates.serials = narrowest.map(|found| serde_json::Value::from_iter(found.keys().copied()).to_string());
+        candidates
     }
 
     pub(super) fn is_only_syncs(&self) -> bool {
@@ -136,6 +135,7 @@ impl Node {
             }
             Filter::Not(part) => Self::Not(Box::new(Self::new(connection, part, found)?)),
             Filter::Number(name, comparison, number) => Self::leaf(name, Condition::Number(*comparison, *number)),
+            Filter::Range(name, low, high) => Self::leaf(name, Condition::Range(*low, *high)),
             Filter::Matches(name, pattern) => match Condition::regex(pattern) {
                 Some(condition) => Self::leaf(name, condition),
                 None => Self::Constant(false),
@@ -276,7 +276,7 @@ fn element(filter: &Filter) -> Element {
         Filter::Contains(name, value) => member(name, Some(Condition::any_of([value]))),
         Filter::In(name, values) => member(name, Some(Condition::any_of(values))),
         Filter::Matches(name, pattern) => member(name, Condition::regex(pattern)),
-        Filter::Number(..) | Filter::SameElement(..) | Filter::Terms(_) | Filter::Nearest(_) => {
+        Filter::Number(..) | Filter::Range(..) | Filter::SameElement(..) | Filter::Terms(_) | Filter::Nearest(_) => {
             Element::Constant(false)
         }
     }

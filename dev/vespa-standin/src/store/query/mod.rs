@@ -1,15 +1,19 @@
 //! Answering a query: which documents match, how many, in what order.
 //!
-//! A query may use the index on the sync id and the full-text index; what they give is examined, and the whole filter
-//! evaluated on it. Without either the query walks the corpus. Nearest neighbours are found by comparing with every
+//! A query may use the indexes on the sync id and the purge key, and the full-text index; what they give is examined, and
+//! the whole filter evaluated on it. Without any the query walks the corpus. Nearest neighbours are found by comparing with every
 //! document that the rest of the filter admits.
 
 mod bm25;
+mod by_sync;
 mod condition;
 mod examine;
 mod matching;
 mod order;
+mod sources;
 mod words;
+
+use std::collections::HashMap;
 
 use rusqlite::Connection;
 
@@ -96,80 +100,32 @@ pub struct Response {
     pub examined: Examined,
 }
 
-/// Where the documents to examine come from.
-pub(super) enum Candidates {
-    /// The index on the sync id, uncased values as a JSON array.
-    Syncs(String),
-    /// The full-text index, serials as a JSON array.
-    Serials(String),
-    /// The whole corpus.
-    All,
-}
-
 impl Store {
     /// Answers a query.
     pub fn query(&self, request: &Request) -> Result<Response, StoreError> {
         self.reading(|connection| {
             let matcher = Matcher::new(connection, &request.filter)?;
             let candidates = matcher.candidates();
-            let plain = request.group_by.is_none() && request.order.is_empty();
-            match &candidates {
-                Candidates::Syncs(syncs) if plain && matcher.is_only_syncs() => by_sync(connection, request, syncs),
-                Candidates::All if plain && request.limit == 0 && matcher.is_everything() => {
-                    let total = request.types.iter().map(|doc_type| self.count(*doc_type)).sum();
-                    Ok(Response { total, ..Response::default() })
-                }
-                Candidates::Syncs(_) | Candidates::Serials(_) | Candidates::All => {
-                    examine(connection, request, &matcher, &candidates)
-                }
+            if let Some(syncs) = candidates.syncs.as_ref().filter(|_| matcher.is_only_syncs())
+                && by_sync::answers(connection, request, syncs)?
+            {
+                return by_sync::answer(connection, request, syncs);
             }
+            let plain = request.group_by.is_none() && request.order.is_empty();
+            if plain && request.limit == 0 && matcher.is_everything() {
+                let total = request.types.iter().map(|doc_type| self.count(*doc_type)).sum();
+                return Ok(Response { total, ..Response::default() });
+            }
+            examine(connection, request, &matcher, &candidates)
         })
     }
 }
 
-/// The filter is the sync id and nothing else: the index answers alone.
-fn by_sync(connection: &Connection, request: &Request, syncs: &str) -> Result<Response, StoreError> {
-    let mut response = Response::default();
-    let mut statement = connection.prepare_cached(
-        "SELECT type, count(*), sum(length(sync_key)) FROM document
-         WHERE sync_key IN (SELECT value FROM json_each(?)) GROUP BY type",
-    )?;
-    let mut rows = statement.query([syncs])?;
-    while let Some(row) = rows.next()? {
-        let (code, count, bytes): (u8, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let (count, bytes) = (count.unsigned_abs(), bytes.unsigned_abs());
-        if request.types.iter().any(|doc_type| doc_type.code() == code) {
-            response.total += count;
-            response.examined.documents += count;
-            response.examined.bytes += bytes;
-        }
-    }
-    if request.limit > 0 {
-        let mut statement = connection.prepare_cached(
-            "SELECT id, type, serial FROM document
-             WHERE sync_key IN (SELECT value FROM json_each(?1))
-             AND type IN (SELECT value FROM json_each(?2)) LIMIT ?3 OFFSET ?4",
-        )?;
-        let codes: Vec<u8> = request.types.iter().map(|doc_type| doc_type.code()).collect();
-        let codes = serde_json::Value::from(codes).to_string();
-        let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
-        let offset = i64::try_from(request.offset).unwrap_or(i64::MAX);
-        let mut rows = statement.query((syncs, codes, limit, offset))?;
-        while let Some(row) = rows.next()? {
-            response.examined.bytes += read_bytes(row, 1);
-            let Some(doc_type) = DocType::from_code(row.get(1)?) else { continue };
-            response.hits.push(Hit {
-                id: row.get(0)?,
-                doc_type,
-                relevance: 0.0,
-                body: None,
-                serial: row.get(2)?,
-                keys: vec![],
-            });
-        }
-    }
-    fill(connection, request, &mut response)?;
-    Ok(response)
+/// The groups, the most frequent first.
+fn sorted(groups: HashMap<String, u64>) -> Vec<(String, u64)> {
+    let mut groups: Vec<(String, u64)> = groups.into_iter().collect();
+    groups.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+    groups
 }
 
 /// Gives the hits their bodies.
