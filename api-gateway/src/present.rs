@@ -195,7 +195,7 @@ pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
     let receipt = row.completed_at.is_some().then(|| format!("{this}/receipt"));
     let standing = row.standing();
     wire::cleanup::Cleanup {
-        targets: row.targets(),
+        targets: row.targets().into_iter().map(|(target, known)| (target, known.into())).collect(),
         id: row.id,
         organization_id: row.organization_id,
         collection_id: row.collection_id,

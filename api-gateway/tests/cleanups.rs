@@ -116,7 +116,9 @@ async fn how_a_cleanup_stands_is_shown_and_found() {
         let found = api.get(&format!("/cleanups?status={status}")).await.ok();
         let found = found.as_array().unwrap().iter().find(|cleanup| cleanup["id"] == id);
         assert_eq!(found, Some(&shown), "{status}");
-        for other in ["waiting", "working", "failing", "done", "refused"].iter().filter(|other| **other != status) {
+        for other in
+            ["waiting", "working", "failing", "paused", "done", "refused"].iter().filter(|other| **other != status)
+        {
             let page = api.get(&format!("/cleanups?status={other}")).await.ok();
             assert!(page.as_array().unwrap().iter().all(|cleanup| cleanup["id"] != id), "{other}");
         }
@@ -124,9 +126,21 @@ async fn how_a_cleanup_stands_is_shown_and_found() {
     let now = "extract(epoch FROM (now() AT TIME ZONE 'UTC')::time)::int";
     let closed = format!("INSERT INTO cleanup_hours VALUES (({now} + 600) % 86400, ({now} + 1200) % 86400)");
     gateway.database.execute(&closed).await;
-    for cleanup in api.get("/cleanups?status=waiting").await.ok().as_array().unwrap() {
-        assert_eq!(standing(cleanup)[1], "hours");
-    }
+    let waits_for = async |what: &str| {
+        let waiting = api.get("/cleanups?status=waiting").await.ok();
+        assert!(waiting.as_array().unwrap().iter().all(|cleanup| standing(cleanup)[1] == what), "{waiting}");
+        !waiting.as_array().unwrap().is_empty()
+    };
+    assert!(waits_for("turn").await, "a look removes nothing");
+    gateway.database.arrange("UPDATE cleanup SET next_work = 'purge'").await;
+    assert!(waits_for("hours").await);
+    let hurry = "UPDATE cleanup_schedule SET hurries_after = '18 hours'; UPDATE cleanup SET opened_at = now() - interval '1 day'";
+    gateway.database.arrange(hurry).await;
+    assert!(waits_for("turn").await, "one that is late waits for no hours");
+    gateway.database.execute("INSERT INTO cleanup_pause (organization_id) VALUES (NULL)").await;
+    assert!(!waits_for("nothing").await);
+    let paused = api.get("/cleanups?status=paused").await.ok();
+    assert_eq!(json!(standing(&paused[0])), json!(["paused", null, null, 0, null, null]));
 }
 
 #[tokio::test]
@@ -139,7 +153,7 @@ async fn what_is_no_filter_is_refused_and_never_passed_over() {
     api.get("/cleanups?source_connection=1").await.faults("query.source_connection", &unknown);
     let states = "Input should be 'scheduled', 'purging', 'settling', 'done' or 'refused'";
     api.get("/cleanups?state=finished").await.faults("query.state", states);
-    let statuses = "Input should be 'waiting', 'working', 'failing', 'done' or 'refused'";
+    let statuses = "Input should be 'waiting', 'working', 'failing', 'paused', 'done' or 'refused'";
     api.get("/cleanups?status=scheduled").await.faults("query.status", statuses);
     let times = "Input should be a time or a day, such as 2026-11-29T12:00:00Z or 2026-11-29";
     api.get("/cleanups?since=yesterday").await.faults("query.since", times);

@@ -67,6 +67,7 @@ impl Stage {
             access_is_public: None,
             access_viewers: Vec::new(),
             sync_id: sync,
+            purge_key: None,
             sync_job_id: SyncJobId::random(),
             collection_id: CollectionId::random(),
             original_entity_id: name.to_owned(),

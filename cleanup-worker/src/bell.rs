@@ -6,9 +6,10 @@
 use shared_database::Database;
 use shared_messaging::{Handler, Outcome};
 use shared_models::{Envelope, Message};
+use shared_service::periodic::{LastRun, RunOutcome};
 use shared_service::{Bell, Driver};
 
-use crate::slots;
+use crate::{looks, slots};
 
 /// Handles the messages of `cleanup.requests`.
 pub struct BellHandler {
@@ -35,10 +36,17 @@ impl Handler for BellHandler {
                 tracing::warn!(kind = envelope.message.kind(), "message of another queue, ignored");
             }
         }
-        if slots::is_database_down(&self.driver) { Outcome::DoneAndPause } else { Outcome::Done }
+        if is_database_down(&self.driver) { Outcome::DoneAndPause } else { Outcome::Done }
     }
 
     async fn ready(&self) -> bool {
         self.database.ping().await.is_ok()
     }
+}
+
+/// Whether PostgreSQL failed to answer those who look for work.
+fn is_database_down(driver: &Driver) -> bool {
+    let last = driver.last_runs();
+    let has_failed = |task| matches!(last.get(task), Some(Some(LastRun { outcome: RunOutcome::Failed, .. })));
+    [looks::TASK, slots::TASK].into_iter().any(has_failed)
 }

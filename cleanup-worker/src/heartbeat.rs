@@ -1,4 +1,4 @@
-//! Renews a claim while its cleanup is being worked on, in a task of its own: no slow store call can hold it up.
+//! Renews claims while their cleanups are being worked on, in a task of its own: no slow store call can hold it up.
 //!
 //! Lost means drop everything at once: somebody else has the row, or PostgreSQL hasn't been reached for so long that
 //! somebody else may. A worker that dies stops renewing, and the next one takes the row (DEL-5).
@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use shared_database::Database;
-use shared_database::cleanups::{Claim, ClaimError};
+use shared_database::cleanups::Claim;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -19,10 +19,11 @@ pub struct ClaimTimes {
     pub renewal: Duration,
 }
 
-/// Renews `claim`, claimed at `claimed_at`, until `ended`; cancels `lost` when the claim is lost.
+/// Renews `claims`, the first claimed at `claimed_at`, until `ended`; cancels `lost` when all are lost. Of several some
+/// are given back before the others, which is no loss.
 pub(crate) async fn beat(
     database: Database,
-    claim: Claim,
+    claims: Vec<Claim>,
     claimed_at: Instant,
     times: ClaimTimes,
     ended: CancellationToken,
@@ -35,10 +36,10 @@ pub(crate) async fn beat(
             return;
         }
         let sent = Instant::now();
-        match timeout(times.renewal, database.renew_claim(claim, times.ttl)).await {
-            Ok(Ok(())) => valid_until = sent + times.ttl,
-            Ok(Err(ClaimError::Lost(_))) => return lost.cancel(),
-            Ok(Err(ClaimError::Database(error))) => tracing::warn!(%error, "renew claim"),
+        match timeout(times.renewal, database.renew_claims(&claims, times.ttl)).await {
+            Ok(Ok(0)) => return lost.cancel(),
+            Ok(Ok(_)) => valid_until = sent + times.ttl,
+            Ok(Err(error)) => tracing::warn!(%error, "renew claim"),
             Err(_) => tracing::warn!("renew claim: no answer from PostgreSQL in time"),
         }
         if Instant::now() >= valid_until {

@@ -1,4 +1,4 @@
-//! Decides the next step of a cleanup, one handler per state. Pure: it does no I/O and knows no clock.
+//! Decides the next step of a cleanup. Pure: it does no I/O and knows no clock.
 //!
 //! Keeps DEL-7: the machine only finishes from `settling`, after every target was found empty under the claim that the
 //! machine was made for. A crash between two steps loses nothing but the last observation: the next holder of the claim
@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use shared_models::{CleanupState, PurgeTarget, TargetProgress, TargetsProgress};
+use shared_models::{CleanupState, CleanupWork, PurgeTarget, TargetProgress, TargetsProgress};
 
 #[cfg(test)]
 mod tests;
@@ -15,10 +15,10 @@ mod tests;
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// `→ purging`.
-    Begin,
     /// Ask a target what it holds: a trustworthy total, or a trustworthy nothing.
     Look(PurgeTarget),
+    /// Count what a target holds: the look saw that it is more than a look counts.
+    Count(PurgeTarget),
     /// Remove from a target for the length of a slice.
     Purge(PurgeTarget),
     /// `→ settling`: the claim is given back until the settle delay is over.
@@ -29,24 +29,46 @@ pub enum Step {
     Nothing,
 }
 
+impl Step {
+    /// Which work the step belongs to. Looks are made of many cleanups at once, purges of one.
+    #[must_use]
+    pub const fn work(self) -> CleanupWork {
+        match self {
+            Self::Count(_) | Self::Purge(_) => CleanupWork::Purge,
+            Self::Look(_) | Self::Settle | Self::Finish | Self::Nothing => CleanupWork::Look,
+        }
+    }
+}
+
 /// What a step brought to light.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Observed {
-    /// The row says `purging` now.
-    Begun,
-    /// The target holds this much, by document type or kind of blob.
-    Holds(PurgeTarget, BTreeMap<String, u64>),
     /// The target was verified empty by a look that began at this time.
     Empty(PurgeTarget, DateTime<Utc>),
-    /// A slice removed so many.
-    Removed {
-        /// From where.
-        target: PurgeTarget,
-        /// Removals that the store acknowledged.
-        removed: u64,
-        /// Why the slice ended.
-        end: SliceEnd,
-    },
+    /// The target holds so much; `None` is more than was counted.
+    Holds(PurgeTarget, Option<u64>),
+    /// The target was counted.
+    Counted(PurgeTarget, u64),
+    /// A slice of a purge.
+    Sliced(PurgeTarget, Sliced),
+}
+
+/// What a slice did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sliced {
+    /// Removals that the store acknowledged, by document type or kind of blob.
+    pub removed: BTreeMap<String, u64>,
+    /// The lowest slot that isn't known to be empty.
+    pub next_slot: u32,
+    /// Why it ended.
+    pub end: SliceEnd,
+}
+
+impl Sliced {
+    /// All of its removals.
+    pub(crate) fn total(&self) -> u64 {
+        self.removed.values().sum()
+    }
 }
 
 /// Why a slice of a purge ended.
@@ -56,11 +78,11 @@ pub(crate) enum SliceEnd {
     Exhausted,
     /// Its time was over.
     TimeOver,
-    /// The limit on documents per second let none through.
+    /// The limit on documents per second let none through, or the store failed.
     HeldBack,
 }
 
-/// So many slices in a row without a removal are an error.
+/// So many slices in a row without headway are an error.
 const MAX_IDLE_SLICES: u32 = 3;
 /// More removals than this beyond twice what was found are an error: acknowledged removals don't stay.
 const SURPLUS: u64 = 10_000;
@@ -78,24 +100,27 @@ pub(crate) struct Machine {
     progress: TargetsProgress,
     /// Verified empty under this claim and in this state.
     verified: BTreeSet<PurgeTarget>,
-    /// Removed in the rounds that this claim has seen the end of, or that are still open.
+    /// Removed under this claim in the rounds that are open.
     removed_in_round: BTreeMap<PurgeTarget, u64>,
-    /// Rounds that ended under this claim and weren't followed by a look yet.
-    ended: BTreeSet<PurgeTarget>,
-    /// Slices in a row that ran to their end and removed nothing.
+    /// Slices in a row that ran to their end and got nowhere.
     idle_slices: u32,
 }
 
 impl Machine {
     /// A machine for a row that has just been claimed.
     pub(crate) fn new(state: CleanupState, targets: Vec<PurgeTarget>, progress: TargetsProgress) -> Self {
-        let (verified, removed_in_round, ended) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
-        Self { state, targets, progress, verified, removed_in_round, ended, idle_slices: 0 }
+        let (verified, removed_in_round) = (BTreeSet::new(), BTreeMap::new());
+        Self { state, targets, progress, verified, removed_in_round, idle_slices: 0 }
     }
 
     /// What is known so far, as it is stored.
     pub(crate) const fn progress(&self) -> &TargetsProgress {
         &self.progress
+    }
+
+    /// What is known of one target.
+    pub(crate) fn of(&self, target: PurgeTarget) -> TargetProgress {
+        self.progress.get(&target).cloned().unwrap_or_default()
     }
 
     /// The row's state.
@@ -108,36 +133,26 @@ impl Machine {
         self.verified.iter().copied().collect()
     }
 
-    /// The next step.
+    /// The targets that a look has to ask: those without an open round that weren't verified yet.
+    pub(crate) fn to_look_at(&self) -> Vec<PurgeTarget> {
+        let is_to_look_at = |target: &PurgeTarget| !self.verified.contains(target) && !self.of(*target).round_open;
+        self.targets.iter().copied().filter(is_to_look_at).collect()
+    }
+
+    /// The next step. What was found is removed before anything else is looked at.
     pub(crate) fn next(&self) -> Step {
-        match self.state {
-            CleanupState::Scheduled => Step::Begin,
-            CleanupState::Purging => self.purging(),
-            CleanupState::Settling => self.settling(),
-            CleanupState::Done | CleanupState::Refused => Step::Nothing,
+        if !self.state.is_open() {
+            return Step::Nothing;
         }
-    }
-
-    fn purging(&self) -> Step {
-        if let Some(target) = self.open_round() {
-            return Step::Purge(target);
+        let open = self.targets.iter().copied().find(|target| self.of(*target).round_open);
+        if let Some(target) = open {
+            return if self.of(target).round.is_uncounted { Step::Count(target) } else { Step::Purge(target) };
         }
-        self.unverified().map_or(Step::Settle, Step::Look)
-    }
-
-    fn settling(&self) -> Step {
-        if self.open_round().is_some() {
-            return Step::Begin;
+        match (self.to_look_at().first(), self.state) {
+            (Some(target), _) => Step::Look(*target),
+            (None, CleanupState::Settling) => Step::Finish,
+            (None, _) => Step::Settle,
         }
-        self.unverified().map_or(Step::Finish, Step::Look)
-    }
-
-    fn open_round(&self) -> Option<PurgeTarget> {
-        self.targets.iter().copied().find(|target| self.progress.get(target).is_some_and(|known| known.round_open))
-    }
-
-    fn unverified(&self) -> Option<PurgeTarget> {
-        self.targets.iter().copied().find(|target| !self.verified.contains(target))
     }
 
     /// Takes in what a step brought to light.
@@ -146,65 +161,81 @@ impl Machine {
     /// [`NoHeadway`]: going on would be a loop.
     pub(crate) fn observe(&mut self, observed: Observed) -> Result<(), NoHeadway> {
         match observed {
-            Observed::Begun => {
-                self.state = CleanupState::Purging;
-                self.verified.clear();
-            }
             Observed::Empty(target, at) => self.found_empty(target, at),
-            Observed::Holds(target, by_type) => return self.found(target, by_type),
-            Observed::Removed { target, removed, end } => return self.sliced(target, removed, end),
+            Observed::Holds(target, count) => return self.found(target, count),
+            Observed::Counted(target, count) => self.counted(target, count),
+            Observed::Sliced(target, slice) => return self.sliced(target, &slice),
         }
         Ok(())
-    }
-
-    fn sliced(&mut self, target: PurgeTarget, removed: u64, end: SliceEnd) -> Result<(), NoHeadway> {
-        let known = self.known(target);
-        known.removed += removed;
-        let bound = known.found.saturating_mul(2).saturating_add(SURPLUS);
-        let in_round = self.removed_in_round.entry(target).or_default();
-        *in_round += removed;
-        if *in_round > bound {
-            return Err(NoHeadway(target));
-        }
-        match end {
-            SliceEnd::Exhausted => {
-                self.known(target).round_open = false;
-                self.ended.insert(target);
-                self.idle_slices = 0;
-            }
-            SliceEnd::TimeOver if removed == 0 => self.idle_slices += 1,
-            SliceEnd::TimeOver | SliceEnd::HeldBack => self.idle_slices = 0,
-        }
-        if self.idle_slices >= MAX_IDLE_SLICES { Err(NoHeadway(target)) } else { Ok(()) }
     }
 
     fn found_empty(&mut self, target: PurgeTarget, at: DateTime<Utc>) {
         let known = self.known(target);
         known.round_open = false;
         known.rounds = known.rounds.max(1);
+        known.round.ended_in_vain = false;
         known.verified_empty_at = Some(at);
         // A holder that died took the count of its last slice along.
         // What was found and isn't there any more was removed.
         known.removed = known.removed.max(known.found);
-        self.ended.remove(&target);
-        self.removed_in_round.remove(&target);
         self.verified.insert(target);
     }
 
-    fn found(&mut self, target: PurgeTarget, by_type: BTreeMap<String, u64>) -> Result<(), NoHeadway> {
-        let was_in_vain = self.ended.remove(&target) && self.removed_in_round.remove(&target).unwrap_or_default() == 0;
+    fn found(&mut self, target: PurgeTarget, count: Option<u64>) -> Result<(), NoHeadway> {
         let known = self.known(target);
+        // The round before ran to its end, removed nothing, and something is there.
+        let was_in_vain = known.round.ended_in_vain;
         known.round_open = true;
+        known.round.next_slot = 0;
+        known.round.ended_in_vain = false;
+        self.verified.remove(&target);
         if was_in_vain {
             return Err(NoHeadway(target));
         }
+        let known = self.known(target);
         known.rounds += 1;
-        for (kind, count) in by_type {
-            known.found += count;
-            *known.found_by_type.entry(kind).or_default() += count;
+        known.round.is_uncounted = count.is_none();
+        known.round.found = 0;
+        if let Some(count) = count {
+            self.counted(target, count);
         }
-        self.verified.remove(&target);
         Ok(())
+    }
+
+    fn counted(&mut self, target: PurgeTarget, count: u64) {
+        let known = self.known(target);
+        known.round.is_uncounted = false;
+        known.round.found = count;
+        known.found += count;
+    }
+
+    fn sliced(&mut self, target: PurgeTarget, slice: &Sliced) -> Result<(), NoHeadway> {
+        let (removed, known) = (slice.total(), self.known(target));
+        known.removed += removed;
+        for (kind, count) in &slice.removed {
+            *known.removed_by_type.entry(kind.clone()).or_default() += count;
+        }
+        let has_headway = removed > 0 || slice.next_slot > known.round.next_slot;
+        known.round.next_slot = slice.next_slot;
+        let bound = known.found.saturating_mul(2).saturating_add(SURPLUS);
+        let in_round = self.removed_in_round.entry(target).or_default();
+        *in_round += removed;
+        let in_round = *in_round;
+        if in_round > bound {
+            return Err(NoHeadway(target));
+        }
+        match slice.end {
+            SliceEnd::Exhausted => {
+                self.removed_in_round.remove(&target);
+                let known = self.known(target);
+                known.round_open = false;
+                known.round.ended_in_vain = in_round == 0;
+                self.idle_slices = 0;
+            }
+            SliceEnd::TimeOver if !has_headway => self.idle_slices += 1,
+            SliceEnd::TimeOver | SliceEnd::HeldBack => self.idle_slices = 0,
+        }
+        if self.idle_slices >= MAX_IDLE_SLICES { Err(NoHeadway(target)) } else { Ok(()) }
     }
 
     fn known(&mut self, target: PurgeTarget) -> &mut TargetProgress {

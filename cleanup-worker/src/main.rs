@@ -10,11 +10,10 @@ use anyhow::Context as _;
 use cleanup_worker::bell::BellHandler;
 use cleanup_worker::connection_checks;
 use cleanup_worker::figures;
-use cleanup_worker::schedule::Pace;
 use cleanup_worker::settings::Settings;
-use cleanup_worker::slots;
 use cleanup_worker::targets::Stores;
 use cleanup_worker::work::Worker;
+use cleanup_worker::{looks, slots};
 use shared_database::Database;
 use shared_messaging::{Broker, Subscription, WorkQueue};
 use shared_models::receipt::ReceiptSigner;
@@ -48,13 +47,13 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     tracing::info!(key_id = key.id(), public_key = signer.public_key(), "receipts are signed with this key");
     let worker = Arc::new(Worker {
         database: database.clone(),
-        stores: Stores::new(vespa, arf, Pace::new(settings.cleanup.cleanup_documents_per_second)),
+        stores: Stores::new(vespa, arf),
         signer,
         policy: settings.cleanup.policy(),
         tasks: tasks.clone(),
     });
 
-    let bell = Bell::default();
+    let (bell, found) = (Bell::default(), Bell::default());
     let broker = Broker::new(&settings.broker.amqp_url, ABOUT.name, tasks.tracker(), tasks.shutdown())?;
     let publisher = broker.publisher();
     let requests = Subscription::Work { queue: WorkQueue::CleanupRequests, prefetch: 1 };
@@ -67,7 +66,8 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     service.serve_admin(settings.admin.admin_listen, health(service.health(), &database, &worker))?;
 
     let (slots, poll) = (settings.cleanup.cleanup_slots, settings.cleanup.cleanup_poll_interval);
-    slots::fill(worker, slots, poll, &bell, &service.driver);
+    looks::start(worker.clone(), poll, &bell, &found, &service.driver);
+    slots::fill(worker, slots, poll, &found, &bell, &service.driver);
     service.until_shutdown().await;
     Ok(service.drain(DRAIN).await?)
 }

@@ -62,7 +62,7 @@ fn targets(required: &[PurgeTarget], progress: &TargetsProgress) -> Option<BTree
         let known = progress.get(target)?;
         let receipt = TargetReceipt {
             found: known.found,
-            found_by_type: known.found_by_type.clone(),
+            removed_by_type: known.removed_by_type.clone(),
             removed: known.removed,
             rounds: known.rounds,
             verified_empty_at: known.verified_empty_at?,

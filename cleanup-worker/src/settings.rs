@@ -1,16 +1,17 @@
 //! The worker's settings: from the environment, or as long options.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Parser;
-use shared_database::cleanups::AllowedHours;
+use shared_database::cleanups::{AllowedHours, PurgeSchedule};
 use shared_service::settings::{
     AdminSettings, ArfSettings, BrokerSettings, DatabaseSettings, ReceiptKeySettings, TelemetrySettings, Validate,
     VespaSettings, whole_number,
 };
 
 use crate::heartbeat::ClaimTimes;
-use crate::schedule::parse_allowed_hours;
+use crate::schedule::{Deadline, Windows, parse_allowed_hours, parse_deadline, parse_time_zone};
 use crate::work::Policy;
 
 /// Removes the data of deleted syncs from Vespa and the ARF store, and signs a receipt for each.
@@ -42,10 +43,16 @@ pub struct CleanupSettings {
     /// Cleanups worked on at the same time
     #[arg(long, env = "CLEANUP_SLOTS", value_name = "COUNT", default_value_t = 4, value_parser = whole_number(1..=1_000_usize))]
     pub cleanup_slots: usize,
-    /// When purges may run: always, or daily windows such as 22:00-06:00,12:00-13:00; times are UTC
+    /// When purges may run: always, or daily windows such as 22:00-06:00,12:00-13:00
     #[arg(long, env = "CLEANUP_ALLOWED_HOURS", value_name = "WINDOWS", default_value = "always", value_parser = parse_allowed_hours)]
-    pub cleanup_allowed_hours: AllowedHours,
-    /// Documents removed per second by all slots together; 0 is no limit
+    pub cleanup_allowed_hours: Windows,
+    /// The time zone of the allowed hours, as the IANA database calls it, such as Europe/Berlin
+    #[arg(long, env = "CLEANUP_TIME_ZONE", value_name = "ZONE", default_value = "UTC", value_parser = parse_time_zone)]
+    pub cleanup_time_zone: chrono_tz::Tz,
+    /// By when a cleanup is to be done; after three quarters of it allowed hours and rate are ignored; none is no limit
+    #[arg(long, env = "CLEANUP_DEADLINE", value_name = "DURATION", default_value = "24h", value_parser = parse_deadline)]
+    pub cleanup_deadline: Deadline,
+    /// Documents removed per second by all cleanup-workers together; 0 is no limit
     #[arg(long, env = "CLEANUP_DOCUMENTS_PER_SECOND", value_name = "COUNT", default_value_t = 0, value_parser = whole_number(0..=1_000_000_000_u32))]
     pub cleanup_documents_per_second: u32,
     /// How often to look for due cleanups without being asked to
@@ -76,23 +83,38 @@ pub struct CleanupSettings {
 
 /// A slice must end, with its last removal, within the time that shutdown allows.
 const LONGEST_SLICE: Duration = Duration::from_secs(10);
-/// A long purge lets others have its slot after this; no setting, since it costs next to nothing.
-const YIELD_AFTER: Duration = Duration::from_mins(1);
+/// Verifications wait for each other so long, but never more than a part of what they wait for anyway.
+const LONGEST_COLLECTING: Duration = Duration::from_secs(5);
+const COLLECTING_PART: u32 = 12;
+/// The part of the deadline after which a cleanup hurries, in quarters.
+const HURRIES_AFTER_QUARTERS: u32 = 3;
 
 impl CleanupSettings {
     /// The times and limits that work keeps to.
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy {
-            allowed_hours: self.cleanup_allowed_hours.clone(),
+            schedule: self.schedule(),
+            documents_per_second: NonZeroU32::new(self.cleanup_documents_per_second),
             settle_delay: self.settle_delay,
+            collecting: (self.settle_delay / COLLECTING_PART).min(LONGEST_COLLECTING),
             late_write_check: self.late_write_check,
             claim: ClaimTimes { ttl: self.claim_ttl, renewal: self.claim_renewal },
             slice: self.purge_slice,
-            yield_after: YIELD_AFTER,
+            yield_after: self.purge_slice,
             retry_base: self.retry_base_delay,
             retry_longest: self.retry_max_delay,
         }
+    }
+}
+
+impl CleanupSettings {
+    /// When purges may run.
+    fn schedule(&self) -> PurgeSchedule {
+        let (windows, time_zone) = (self.cleanup_allowed_hours.0.clone(), self.cleanup_time_zone.name().to_owned());
+        let deadline = self.cleanup_deadline.0;
+        let hurries_after = deadline.map(|deadline| deadline / 4 * HURRIES_AFTER_QUARTERS);
+        PurgeSchedule { hours: AllowedHours { windows, time_zone }, hurries_after, deadline }
     }
 }
 
@@ -106,6 +128,12 @@ impl Validate for CleanupSettings {
         ];
         if let Some((name, _)) = positive.into_iter().find(|(_, value)| value.is_zero()) {
             return Err(format!("{name} must be more than 0s"));
+        }
+        if let Some(deadline) = self.cleanup_deadline.0
+            && deadline <= self.settle_delay
+        {
+            let settle = self.settle_delay;
+            return Err(format!("CLEANUP_DEADLINE is {deadline:?}, not more than SETTLE_DELAY {settle:?}"));
         }
         if self.claim_renewal * 2 >= self.claim_ttl {
             let (twice, ttl) = (self.claim_renewal * 2, self.claim_ttl);

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use shared_database::cleanups::{AllowedHours, Claim, ClaimError, ClaimedCleanup, Finished};
+use shared_database::cleanups::{Claim, ClaimError, ClaimedCleanup, Finished, PurgeSchedule};
 use shared_models::receipt::ReceiptSigner;
-use shared_models::{CleanupId, PurgeTarget, SyncId, TargetProgress, TargetsProgress};
+use shared_models::{CleanupId, CleanupWork, PurgeTarget, SyncId, TargetProgress, TargetsProgress};
 
 use crate::support::Rows;
 
 const TTL: Duration = Duration::from_secs(60);
 
 async fn claim(rows: &Rows) -> ClaimedCleanup {
-    let claimed = rows.database.claim_next_cleanup(TTL, PurgeTarget::ALL, &AllowedHours::default()).await;
-    claimed.unwrap().expect("a due row")
+    rows.database.claim_look(TTL, PurgeTarget::ALL).await.unwrap().expect("a due row")
 }
 
 /// What a holder that verified both targets would store.
@@ -52,7 +51,9 @@ async fn assert_powerless(rows: &Rows, held: &ClaimedCleanup) {
     let (database, soon) = (&rows.database, Duration::ZERO);
     let before = rows.column(claim.cleanup_id, "cleanup").await;
     assert_lost(database.renew_claim(claim, TTL).await);
-    assert_lost(database.begin_purge(claim, &none).await);
+    for work in CleanupWork::ALL {
+        assert_lost(database.hand_over(claim, &none, *work, true).await);
+    }
     assert_lost(database.save_progress(claim, &none).await);
     assert_lost(database.save_headway(claim, &none).await);
     assert_lost(database.settle(claim, &none, soon).await);
@@ -60,6 +61,9 @@ async fn assert_powerless(rows: &Rows, held: &ClaimedCleanup) {
     assert_lost(database.fail_attempt(claim, &none, 1, "code", "text", soon).await);
     assert_lost(database.refuse(claim, &none).await);
     assert_lost(database.finish(claim, &finished(held)).await);
+    assert_lost(database.cleanup_guard(claim, PurgeTarget::ALL, &PurgeSchedule::default()).await.map(drop));
+    assert_eq!(database.renew_claims(&[claim], TTL).await.unwrap(), 0);
+    database.release_claims(&[claim]).await.unwrap();
     assert_eq!(rows.column(claim.cleanup_id, "cleanup").await, before, "nothing has changed");
 }
 
@@ -88,7 +92,6 @@ async fn del_7_a_claim_that_was_given_back_can_do_nothing() {
     rows.database.fail_attempt(failed.claim, &none, 1, "code", "text", soon).await.unwrap();
     assert_powerless(&rows, &failed).await;
     let settled = claim(&rows).await;
-    rows.database.begin_purge(settled.claim, &none).await.unwrap();
     rows.database.settle(settled.claim, &none, soon).await.unwrap();
     assert_powerless(&rows, &settled).await;
     let refused = claim(&rows).await;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared_database::cleanups::{AllowedHours, Claim};
+use shared_database::cleanups::Claim;
 use shared_models::{CleanupId, PurgeTarget, SyncId, TargetsProgress};
 use test_support::{Fault, wait_until};
 
@@ -15,8 +15,7 @@ const TTL: Duration = Duration::from_secs(60);
 const NONE: TargetsProgress = BTreeMap::new();
 
 async fn claim(rows: &Rows) -> Claim {
-    let claimed = rows.database.claim_next_cleanup(TTL, PurgeTarget::ALL, &AllowedHours::default()).await;
-    claimed.unwrap().expect("a due row").claim
+    rows.database.claim_look(TTL, PurgeTarget::ALL).await.unwrap().expect("a due row").claim
 }
 
 /// What the row says of its failures: since when, how many, the code and the words of the last.
@@ -49,7 +48,6 @@ async fn a_row_of_failures_begins_with_its_first_and_ends_with_headway() {
 
     // A look is no headway: what holds something that can't be removed would never be seen failing.
     let held = claim(&rows).await;
-    rows.database.begin_purge(held, &NONE).await.unwrap();
     rows.database.save_progress(held, &NONE).await.unwrap();
     assert_eq!(failures(&rows, id).await[0], since);
     rows.database.save_headway(held, &NONE).await.unwrap();
@@ -59,7 +57,6 @@ async fn a_row_of_failures_begins_with_its_first_and_ends_with_headway() {
     assert!(later > since, "{later} {since}");
 
     let held = claim(&rows).await;
-    rows.database.begin_purge(held, &NONE).await.unwrap();
     rows.database.settle(held, &NONE, Duration::ZERO).await.unwrap();
     assert_eq!(failures(&rows, id).await, none);
 }
@@ -112,12 +109,14 @@ async fn a_worker_tells_since_when_it_fails_and_shows_the_oldest() {
 #[tokio::test]
 async fn a_worker_tells_its_hours_so_that_others_know_why_a_cleanup_waits() {
     let world = World::new().await;
-    let hours = window(&world.rows, 3_600, 7_200).await.0[0];
+    let hours = window(&world.rows, 3_600, 7_200).await.windows[0];
     let time = |second: u32| format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
     let windows = format!("{}-{}", time(hours.from), time(hours.to));
     let waiting = "unweave_cleanups_by_status{status=\"waiting\",waiting_for=\"hours\"}";
     let (mut resting, admin) = world.ready_worker(&[("CLEANUP_ALLOWED_HOURS", &windows)]).await;
-    let id = world.rows.cleanup_of(SyncId::random()).await;
+    let sync = SyncId::random();
+    world.feed(sync, 3).await;
+    let id = world.rows.cleanup_of(sync).await;
     wait_until("it waits for its hour", SOON, async || world.metric(&admin, waiting).await > 0.5).await;
     resting.kill();
     let (_worker, admin) = world.ready_worker(&[]).await;

@@ -9,6 +9,7 @@
 
 mod claims;
 mod claims_ends;
+mod cost;
 mod failing;
 mod faults;
 mod limits;

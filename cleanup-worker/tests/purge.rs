@@ -64,7 +64,7 @@ async fn del_4_a_purge_empties_both_stores_touches_nothing_else_and_proves_it() 
     let receipt = world.rows.receipt(id).await;
     assert_counts(&receipt, PurgeTarget::Vespa, documents);
     assert_counts(&receipt, PurgeTarget::Arf, blobs);
-    assert_eq!(receipt.targets[&PurgeTarget::Vespa].found_by_type.len(), 5);
+    assert_eq!(receipt.targets[&PurgeTarget::Vespa].removed_by_type.len(), 5);
     assert_eq!((receipt.sync_id, receipt.entity_rows_deleted), (gone, 7));
     assert_eq!((receipt.writer_end, receipt.checked_again_at), (WriterEnd::Acknowledged, None));
     assert_eq!(world.rows.events("CleanupCompleted").await, 1);
@@ -82,7 +82,7 @@ async fn del_4_a_purge_empties_both_stores_touches_nothing_else_and_proves_it() 
 fn assert_counts(receipt: &Receipt, target: PurgeTarget, count: u64) {
     let proof = &receipt.targets[&target];
     assert_eq!((proof.found, proof.removed, proof.rounds), (count, count, 1));
-    assert_eq!(proof.found_by_type.values().sum::<u64>(), count);
+    assert_eq!(proof.removed_by_type.values().sum::<u64>(), count);
     assert!(proof.verified_empty_at > receipt.rows_deleted_at && proof.verified_empty_at <= receipt.issued_at);
 }
 

@@ -38,6 +38,9 @@ fn contradictions_are_refused_in_one_line_that_names_them() {
         (vec![("CLEANUP_SLOTS", "0")], "CLEANUP_SLOTS"),
         (vec![("CLEANUP_SLOTS", "15")], "DATABASE_POOL_SIZE"),
         (vec![("CLEANUP_ALLOWED_HOURS", "22-6")], "CLEANUP_ALLOWED_HOURS"),
+        (vec![("CLEANUP_TIME_ZONE", "Europe/Atlantis")], "CLEANUP_TIME_ZONE"),
+        (vec![("CLEANUP_DEADLINE", "soon")], "CLEANUP_DEADLINE"),
+        (vec![("CLEANUP_DEADLINE", "30s")], "SETTLE_DELAY"),
         (vec![("RETRY_BASE_DELAY", "10m")], "RETRY_MAX_DELAY"),
         (vec![("PURGE_SLICE", "1m")], "PURGE_SLICE"),
         (vec![("CLEANUP_POLL_INTERVAL", "0s")], "CLEANUP_POLL_INTERVAL"),
@@ -53,6 +56,6 @@ fn contradictions_are_refused_in_one_line_that_names_them() {
 #[test]
 fn the_help_shows_no_secret() {
     let said = said(&check(&[], &["--help"])).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("CLEANUP_SLOTS") && said.contains("times are UTC"));
+    assert!(said.contains("CLEANUP_SLOTS") && said.contains("CLEANUP_DEADLINE"));
     assert!(!said.contains("hidden") && !said.contains("BwcHBwcH"));
 }

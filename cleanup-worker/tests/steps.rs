@@ -7,13 +7,12 @@ use std::time::Duration;
 use cleanup_worker::end::End;
 use cleanup_worker::heartbeat::ClaimTimes;
 use cleanup_worker::machine::Step;
-use cleanup_worker::schedule::Pace;
 use cleanup_worker::targets::{KNOWN, Stores};
-use cleanup_worker::work::{Attempt, AttemptError, Policy, Worker};
-use shared_database::cleanups::{AllowedHours, ClaimedCleanup};
+use cleanup_worker::work::{AttemptError, Policy, Purge, Worker};
+use shared_database::cleanups::{ClaimedCleanup, PurgeSchedule};
 use shared_models::invariant::facts::Idempotent;
 use shared_models::receipt::ReceiptSigner;
-use shared_models::{CleanupId, Facts as _, PurgeTarget, SyncId};
+use shared_models::{CleanupId, CleanupWork, Facts as _, PurgeTarget, SyncId};
 use shared_service::Tasks;
 use shared_stores::VespaClient;
 use test_support::wait_until;
@@ -28,11 +27,13 @@ fn worker(world: &World) -> Worker {
     let second = Duration::from_secs(1);
     Worker {
         database: world.rows.database.clone(),
-        stores: Stores::new(world.vespa.clone(), world.arf.clone(), Pace::new(0)),
+        stores: Stores::new(world.vespa.clone(), world.arf.clone()),
         signer: ReceiptSigner::new("test-key".to_owned(), &[7; 32]),
         policy: Policy {
-            allowed_hours: AllowedHours::default(),
+            schedule: PurgeSchedule::default(),
+            documents_per_second: None,
             settle_delay: Duration::from_millis(1),
+            collecting: Duration::ZERO,
             late_write_check: second,
             claim: ClaimTimes { ttl: 60 * second, renewal: 15 * second },
             slice: second,
@@ -44,15 +45,33 @@ fn worker(world: &World) -> Worker {
     }
 }
 
-async fn claim(world: &World) -> ClaimedCleanup {
-    let (ttl, always) = (Duration::from_secs(60), AllowedHours::default());
+/// What a worker claimed.
+#[derive(Clone)]
+struct Claimed(CleanupWork, ClaimedCleanup);
+
+/// Claims what is due, whatever work it needs.
+async fn claim(world: &World) -> Claimed {
+    let (ttl, always) = (Duration::from_secs(60), PurgeSchedule::default());
     let mut claimed = None;
     wait_until("a row is due", SOON, async || {
-        claimed = world.rows.database.claim_next_cleanup(ttl, KNOWN, &always).await.unwrap();
-        claimed.is_some()
+        let (database, now) = (&world.rows.database, &mut claimed);
+        if let Some(cleanup) = database.claim_look(ttl, KNOWN).await.unwrap() {
+            *now = Some(Claimed(CleanupWork::Look, cleanup));
+        } else if let Some(cleanup) = database.claim_purge(ttl, KNOWN, &always).await.unwrap() {
+            *now = Some(Claimed(CleanupWork::Purge, cleanup));
+        }
+        now.is_some()
     })
     .await;
     claimed.unwrap()
+}
+
+/// The work of one claim, whole.
+async fn work(worker: &Worker, Claimed(work, cleanup): Claimed) -> End {
+    match work {
+        CleanupWork::Look => worker.look(vec![cleanup], Instant::now()).await.remove(0),
+        CleanupWork::Purge => worker.purge(cleanup, Instant::now()).await,
+    }
 }
 
 async fn world_with_a_cleanup() -> (World, SyncId, CleanupId) {
@@ -64,7 +83,7 @@ async fn world_with_a_cleanup() -> (World, SyncId, CleanupId) {
     (world, sync, id)
 }
 
-async fn assert_done_once(world: &World, sync: SyncId, id: CleanupId) {
+async fn assert_done_once(world: &World, sync: SyncId, id: CleanupId, blobs: u64) {
     assert_eq!(world.rows.state(id).await, "done");
     assert_eq!((world.documents(sync).await, world.blobs(sync).await), (0, 0));
     let (receipts, ends) = (world.rows.receipts(id).await.len(), world.rows.events("CleanupCompleted").await);
@@ -72,16 +91,16 @@ async fn assert_done_once(world: &World, sync: SyncId, id: CleanupId) {
     Idempotent { owners: 0, cleanups: 1, receipts, ends }.check().unwrap();
     let receipt = world.rows.receipt(id).await;
     let found = |target| (receipt.targets[&target].found, receipt.targets[&target].rounds);
-    assert_eq!((found(PurgeTarget::Vespa), found(PurgeTarget::Arf)), ((200, 1), (20, 1)));
+    assert_eq!((found(PurgeTarget::Vespa), found(PurgeTarget::Arf)), ((200, 1), (blobs, 1)));
 }
 
-/// Runs the attempt to its end; before each step a clone runs the same step, as a worker would have that died before it
+/// Runs the purge to its end; before each step a clone runs the same step, as a worker would have that died before it
 /// could remember that it had.
-async fn run_each_step_twice(attempt: &mut Attempt<'_>, seen: &mut BTreeSet<String>) -> End {
+async fn run_each_step_twice(purge: &mut Purge<'_>, seen: &mut BTreeSet<String>) -> End {
     loop {
-        seen.insert(format!("{:?}", attempt.next()));
-        let once = attempt.clone().step().await.unwrap();
-        match attempt.step().await {
+        seen.insert(format!("{:?}", purge.next()));
+        let once = purge.clone().step().await.unwrap();
+        match purge.step().await {
             Ok(None) => assert_eq!(once, None),
             Ok(Some(end)) => panic!("{end:?} happened twice"),
             // The first run gave the claim away: the second has no power any more.
@@ -94,21 +113,27 @@ async fn run_each_step_twice(attempt: &mut Attempt<'_>, seen: &mut BTreeSet<Stri
 #[tokio::test]
 async fn del_6_every_step_run_twice_has_the_effect_of_one() {
     let (world, sync, id) = world_with_a_cleanup().await;
+    world.capture(sync, 1_200).await;
     let (worker, mut seen) = (worker(&world), BTreeSet::new());
     loop {
-        let cleanup = claim(&world).await;
-        let mut attempt = Attempt::new(&worker, &cleanup, Instant::now());
-        match run_each_step_twice(&mut attempt, &mut seen).await {
-            End::Settled => {}
-            End::Done => break,
-            End::Released | End::Refused | End::Failed | End::Lost => panic!("neither settled nor done"),
+        let claimed = claim(&world).await;
+        let end = if claimed.0 == CleanupWork::Look {
+            let once = work(&worker, claimed.clone()).await;
+            assert_eq!(work(&worker, claimed).await, End::Lost, "the second has no power any more");
+            once
+        } else {
+            run_each_step_twice(&mut Purge::new(&worker, &claimed.1, Instant::now()), &mut seen).await
+        };
+        seen.insert(format!("{end:?}"));
+        if end == End::Done {
+            break;
         }
     }
-    assert_done_once(&world, sync, id).await;
-    let steps = [Step::Begin, Step::Settle, Step::Finish];
-    let by_target = PurgeTarget::ALL.iter().flat_map(|target| [Step::Look(*target), Step::Purge(*target)]);
-    let every: BTreeSet<String> = steps.into_iter().chain(by_target).map(|step| format!("{step:?}")).collect();
-    assert_eq!(seen, every, "every step there is was repeated");
+    assert_done_once(&world, sync, id, 1_200).await;
+    let steps = PurgeTarget::ALL.iter().map(|target| format!("{:?}", Step::Purge(*target)));
+    let ends = [End::Found, End::Emptied, End::Settled, End::Done].map(|end| format!("{end:?}"));
+    let every: BTreeSet<String> = steps.chain(ends).chain([format!("{:?}", Step::Count(PurgeTarget::Arf))]).collect();
+    assert!(every.is_subset(&seen), "every step there is was repeated: {seen:?}");
 }
 
 #[tokio::test]
@@ -120,22 +145,28 @@ async fn del_5_a_worker_may_die_after_any_step() {
         // One step further before each death, so that every step is the last of one worker.
         steps += 1;
         assert!(steps < 30, "it gets further with each worker");
-        let cleanup = claim(&world).await;
-        let mut attempt = Attempt::new(&worker, &cleanup, Instant::now());
+        let Claimed(kind, cleanup) = claim(&world).await;
         let mut end = None;
-        for _ in 0..steps {
-            end = attempt.step().await.unwrap();
-            if end.is_some() {
-                break;
+        if kind == CleanupWork::Look {
+            // Claimed, and dead: or alive to the end.
+            if steps % 2 == 0 {
+                end = Some(work(&worker, Claimed(kind, cleanup)).await);
+            }
+        } else {
+            let mut purge = Purge::new(&worker, &cleanup, Instant::now());
+            for _ in 0..steps {
+                end = purge.step().await.unwrap();
+                if end.is_some() {
+                    break;
+                }
             }
         }
         if end == Some(End::Done) {
             break;
         }
-        drop(attempt);
         world.rows.set(id, "claim_expires_at = NULL, next_attempt_at = clock_timestamp()").await;
     }
-    assert_done_once(&world, sync, id).await;
+    assert_done_once(&world, sync, id, 20).await;
 }
 
 #[tokio::test]
@@ -147,31 +178,32 @@ async fn del_6_two_holders_at_once_write_one_receipt() {
         // The claim runs out while its holder still works; the next one takes the row.
         world.rows.set(id, "claim_expires_at = clock_timestamp() - interval '1 second'").await;
         let second = claim(&world).await;
-        let ends = futures::join!(worker.work(first, Instant::now()), worker.work(second, Instant::now()));
+        let ends = futures::join!(work(&worker, first), work(&worker, second));
         assert!(matches!(ends.0, End::Lost), "{:?}", ends.0);
         if ends.1 == End::Done {
             break;
         }
-        assert_eq!(ends.1, End::Settled);
+        assert!(matches!(ends.1, End::Found | End::Emptied | End::Settled), "{:?}", ends.1);
     }
-    assert_done_once(&world, sync, id).await;
+    assert_done_once(&world, sync, id, 20).await;
 }
 
 #[tokio::test]
 async fn a_long_purge_yields_its_slot_only_while_others_wait() {
     let (world, sync, id) = world_with_a_cleanup().await;
     let mut worker = worker(&world);
+    assert_eq!(work(&worker, claim(&world).await).await, End::Found);
     worker.policy.yield_after = Duration::ZERO;
     let waiting = world.rows.cleanup_of(SyncId::random()).await;
-    let cleanup = claim(&world).await;
-    assert_eq!(cleanup.claim.cleanup_id, id);
-    assert_eq!(worker.work(cleanup, Instant::now()).await, End::Released);
+    world.rows.set(waiting, "next_work = 'purge'").await;
+    let claimed = claim(&world).await;
+    assert_eq!(claimed.1.claim.cleanup_id, id);
+    assert_eq!(work(&worker, claimed).await, End::Released);
     assert_eq!((world.rows.state(id).await.as_str(), world.documents(sync).await), ("scheduled", 200));
     assert_eq!(world.rows.column(id, "attempts").await, "0");
     let other = claim(&world).await;
-    assert_eq!(other.claim.cleanup_id, waiting, "the one that gave way is the last in the queue");
-    let alone = claim(&world).await;
-    assert_eq!(worker.work(alone, Instant::now()).await, End::Settled);
+    assert_eq!(other.1.claim.cleanup_id, waiting, "the one that gave way is the last in the queue");
+    assert_eq!(work(&worker, claim(&world).await).await, End::Emptied);
 }
 
 /// A Vespa that answers every query with this, over HTTP/1.1.
@@ -202,10 +234,10 @@ async fn a_zero_that_cannot_be_trusted_never_ends_a_cleanup() {
     let mut worker = worker(&world);
     for answer in [PARTIAL, FOUR_OF_FIVE, WITH_ERRORS] {
         let vespa = vespa_that_answers(&worker.tasks, answer).await;
-        worker.stores = Stores::new(vespa, world.arf.clone(), Pace::new(0));
+        worker.stores = Stores::new(vespa, world.arf.clone());
         for state in ["scheduled", "purging", "settling"] {
             world.rows.set(id, &format!("state = '{state}', next_attempt_at = clock_timestamp()")).await;
-            let end = worker.work(claim(&world).await, Instant::now()).await;
+            let end = work(&worker, claim(&world).await).await;
             assert_eq!(end, End::Failed, "{state}: {answer}");
             assert_eq!(world.rows.column(id, "error_code").await, "vespa_untrustworthy");
         }

@@ -22,7 +22,7 @@ COLUMNS = 110
 # The picture begins here: what comes before are preparations.
 BEGINS = "Change every file"
 # Parts of the receipt that are left out, from a line with the first word to the one before that with the second.
-LEFT_OUT = [('"form"', '"targets"'), ('"found_by_type"', '"removed"')]
+LEFT_OUT = [('"form"', '"targets"'), ('"removed_by_type"', '"rounds"')]
 
 THEME = TerminalTheme(
     background=(21, 24, 29),

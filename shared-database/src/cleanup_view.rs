@@ -10,11 +10,11 @@ use diesel::sql_types::{Bool, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use shared_models::{
-    ApiKeyId, CleanupId, CleanupState, CleanupStatus, CollectionId, OrganizationId, PurgeTarget, RequestId,
-    SourceConnectionId, Standing, StandingFacts, SyncId, TargetsProgress, WriterEnd,
+    ApiKeyId, CleanupId, CleanupState, CleanupStatus, CleanupWork, CollectionId, OrganizationId, PurgeTarget,
+    RequestId, SourceConnectionId, Standing, StandingFacts, SyncId, TargetsProgress, WriterEnd,
 };
 
-use crate::cleanups::{AllowedHours, standing};
+use crate::cleanups::{IS_PAUSED, is_allowed_as_stored, standing};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::{cleanup, receipt};
@@ -52,9 +52,13 @@ pub struct CleanupRow {
     #[diesel(select_expression = sql("statement_timestamp()"))]
     #[diesel(select_expression_type = SqlLiteral<Timestamptz>)]
     pub read_at: DateTime<Utc>,
-    #[diesel(select_expression = sql(&AllowedHours::sql_of_stored()))]
+    next_work: CleanupWork,
+    #[diesel(select_expression = sql(&is_allowed_as_stored()))]
     #[diesel(select_expression_type = SqlLiteral<Bool>)]
-    are_hours_open: bool,
+    is_allowed: bool,
+    #[diesel(select_expression = sql(IS_PAUSED))]
+    #[diesel(select_expression_type = SqlLiteral<Bool>)]
+    is_paused: bool,
 }
 
 impl CleanupRow {
@@ -66,7 +70,9 @@ impl CleanupRow {
             has_failed: self.attempts > 0,
             is_claimed: self.claim_expires_at.is_some_and(|end| end > self.read_at),
             is_due: self.next_attempt_at <= self.read_at,
-            are_hours_open: self.are_hours_open,
+            next_work: self.next_work,
+            is_allowed: self.is_allowed,
+            is_paused: self.is_paused,
         })
     }
 
@@ -149,7 +155,7 @@ impl Database {
             query = query.filter(cleanup::state.eq(state));
         }
         if let Some(status) = filter.status {
-            let is = sql::<Bool>(&format!("({}) = ", standing::STATUS)).bind::<Text, _>(status);
+            let is = sql::<Bool>(&format!("({}) = ", standing::status())).bind::<Text, _>(status);
             query = query.filter(is);
         }
         if let Some(since) = filter.since {

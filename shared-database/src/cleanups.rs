@@ -16,16 +16,26 @@ use shared_models::{
 use crate::error::DatabaseError;
 
 mod claim;
+mod due;
+mod guard;
 mod held;
 mod hours;
 mod moves;
+mod pause;
+mod rate;
 mod reopen;
+mod schedule;
 pub(crate) mod standing;
 mod stats;
 
-pub use claim::Guard;
+pub use due::LooksDue;
+pub use guard::Guard;
 pub use held::Finished;
 pub use hours::{AllowedHours, DailyWindow};
+pub(crate) use pause::IS_PAUSED;
+pub use pause::Pause;
+pub use schedule::PurgeSchedule;
+pub(crate) use schedule::is_allowed_as_stored;
 
 /// The right to work on one cleanup, until somebody else claims it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +85,10 @@ pub struct ClaimedCleanup {
     pub check_again_at: Option<DateTime<Utc>>,
     /// Whether `check_again_at` had come: what is verified under this claim is that check.
     pub is_check_again: bool,
+    /// The sync has a row: purging it would be wrong (DEL-4).
+    pub is_live: bool,
+    /// When it was claimed, on PostgreSQL's clock.
+    pub claimed_at: DateTime<Utc>,
 }
 
 #[derive(QueryableByName)]
@@ -117,11 +131,16 @@ struct Row {
     check_again_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = sql_types::Bool)]
     is_check_again: bool,
+    #[diesel(sql_type = sql_types::Bool)]
+    is_live: bool,
+    #[diesel(sql_type = sql_types::Timestamptz)]
+    claimed_at: DateTime<Utc>,
 }
 
 const COLUMNS: &str = "id, claim, state, sync_id, organization_id, collection_id, source_connection_id, requested_by,
     request_id, deletion_requested_at, rows_deleted_at, entity_rows_deleted, writer_end, targets, progress, attempts,
-    completed_at, check_again_at, coalesce(check_again_at <= statement_timestamp(), false) AS is_check_again";
+    completed_at, check_again_at, coalesce(check_again_at <= statement_timestamp(), false) AS is_check_again,
+    EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id) AS is_live, statement_timestamp() AS claimed_at";
 
 impl TryFrom<Row> for ClaimedCleanup {
     type Error = DatabaseError;
@@ -147,6 +166,8 @@ impl TryFrom<Row> for ClaimedCleanup {
             completed_at: row.completed_at,
             check_again_at: row.check_again_at,
             is_check_again: row.is_check_again,
+            is_live: row.is_live,
+            claimed_at: row.claimed_at,
         })
     }
 }

@@ -174,6 +174,8 @@ diesel::table! {
         modified_at -> Timestamptz,
         completed_at -> Nullable<Timestamptz>,
         failing_since -> Nullable<Timestamptz>,
+        next_work -> Text,
+        opened_at -> Timestamptz,
     }
 }
 
@@ -181,6 +183,22 @@ diesel::table! {
     cleanup_hours (opens, closes) {
         opens -> Integer,
         closes -> Integer,
+    }
+}
+
+diesel::table! {
+    cleanup_schedule (is_only) {
+        is_only -> Bool,
+        time_zone -> Text,
+        hurries_after -> Nullable<Interval>,
+        deadline -> Nullable<Interval>,
+    }
+}
+
+diesel::table! {
+    cleanup_rate (is_only) {
+        is_only -> Bool,
+        next_at -> Timestamptz,
     }
 }
 
@@ -229,6 +247,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     entity_count,
     cleanup,
     cleanup_hours,
+    cleanup_rate,
+    cleanup_schedule,
     receipt,
     outbox,
 );

@@ -57,6 +57,17 @@ impl CleanupState {
 }
 
 text_enum! {
+    /// What is to be done next with an open cleanup. Each is claimed apart: many are looked at in one query, and each is
+    /// purged by itself.
+    CleanupWork, "work on a cleanup", {
+        /// Ask the stores what they hold.
+        Look = "look",
+        /// Remove what a look found.
+        Purge = "purge",
+    }
+}
+
+text_enum! {
     /// A store that must be emptied of a deleted sync.
     PurgeTarget, "purge target", {
         /// Documents in Vespa.
@@ -119,23 +130,39 @@ impl PurgeTarget {
 
 /// What is known of one target of one cleanup. Counts are documents or blobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TargetProgress {
     /// Sum over all rounds of what a round found at its start.
     pub found: u64,
-    /// The same, by document type or kind of blob.
-    #[serde(default)]
-    pub found_by_type: BTreeMap<String, u64>,
     /// Removals that the store acknowledged. A crash loses the count of one slice until the target is verified empty:
     /// what was found and isn't there any more was removed.
     pub removed: u64,
+    /// The same, by document type or kind of blob, counted as they were removed: after a crash at least so many.
+    #[serde(default)]
+    pub removed_by_type: BTreeMap<String, u64>,
     /// Rounds begun: the first, and one for each time that something was there again.
     pub rounds: u32,
-    /// Whether a round is open: counted and not yet exhausted.
+    /// Whether a round is open: something was found and isn't removed yet.
     #[serde(default)]
     pub round_open: bool,
+    /// The last round.
+    #[serde(default)]
+    pub round: Round,
     /// When the target was last verified empty (PostgreSQL's clock).
     pub verified_empty_at: Option<DateTime<Utc>>,
+}
+
+/// One round of a purge: from what a look found to where the next look finds nothing, or something again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Round {
+    /// What it found at its start.
+    pub found: u64,
+    /// Whether that isn't known yet: the look saw more than a look counts.
+    pub is_uncounted: bool,
+    /// The lowest slot of the sync that isn't known to be empty of documents with a purge key.
+    pub next_slot: u32,
+    /// Whether it ran to its end and removed nothing: if something is there then, going on is a loop.
+    pub ended_in_vain: bool,
 }
 
 /// What is known of all targets of one cleanup.

@@ -10,6 +10,7 @@ pub mod invariant;
 pub mod job;
 pub mod message;
 mod plan;
+mod purge_key;
 pub mod receipt;
 pub mod schedule;
 mod text_enum;
@@ -17,8 +18,8 @@ mod times;
 pub mod wire;
 
 pub use cleanup::{
-    CleanupState, CleanupStats, CleanupStatus, PurgeTarget, Standing, StandingFacts, TargetProgress, TargetsProgress,
-    Verification, WaitingFor, WriterEnd,
+    CleanupState, CleanupStats, CleanupStatus, CleanupWork, PurgeTarget, Round, Standing, StandingFacts,
+    TargetProgress, TargetsProgress, Verification, WaitingFor, WriterEnd,
 };
 pub use document::{DocumentId, DocumentType, EntityKey};
 pub use ids::*;
@@ -26,4 +27,5 @@ pub use invariant::{Facts, Invariant, Violation};
 pub use job::{JobStatus, StatusFacts};
 pub use message::{Envelope, Message};
 pub use plan::Plan;
+pub use purge_key::{SlotRange, purge_key};
 pub use times::{ProtocolTimes, TimesDontFit};

@@ -17,7 +17,7 @@ use crate::cleanup::{PurgeTarget, Verification, WriterEnd};
 use crate::ids::{ApiKeyId, CleanupId, CollectionId, OrganizationId, ReceiptId, RequestId, SourceConnectionId, SyncId};
 
 /// The receipt form's version.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// What one target held and that it is empty now. Counts are documents or blobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,10 +25,12 @@ pub const FORM: u32 = 1;
 pub struct TargetReceipt {
     /// What the rounds found at their starts.
     pub found: u64,
-    /// The same, by document type or kind of blob.
-    pub found_by_type: BTreeMap<String, u64>,
     /// What was removed: at least all that was found, since the target is empty now.
     pub removed: u64,
+    /// The same, by document type or kind of blob, counted as they were removed. If a worker died meanwhile, at least so
+    /// many; receipts of form 1 say here what was found.
+    #[serde(alias = "found_by_type")]
+    pub removed_by_type: BTreeMap<String, u64>,
     /// Rounds that were needed.
     pub rounds: u32,
     /// When the target was last verified empty.
@@ -213,7 +215,7 @@ mod tests {
                 PurgeTarget::Vespa,
                 TargetReceipt {
                     found: 3,
-                    found_by_type: BTreeMap::from([("file_entity".to_owned(), 3)]),
+                    removed_by_type: BTreeMap::from([("file_entity".to_owned(), 3)]),
                     removed: 3,
                     rounds: 1,
                     verified_empty_at: at,

@@ -15,6 +15,7 @@ pub const DESCRIPTIONS: &[Description] = &[
         "unweave_cleanup_oldest_failing_age_seconds",
         "Time since attempts began to fail, of the cleanup that has been failing the longest; 0 if none is failing",
     ),
+    (Kind::Gauge, "unweave_cleanups_overdue", "Open cleanups that are older than CLEANUP_DEADLINE"),
 ];
 
 /// Shows these numbers.
@@ -32,4 +33,5 @@ pub fn show(stats: &CleanupStats) {
     }
     gauge!("unweave_cleanup_oldest_open_age_seconds").set(stats.oldest_open_age_seconds);
     gauge!("unweave_cleanup_oldest_failing_age_seconds").set(stats.oldest_failing_age_seconds);
+    gauge!("unweave_cleanups_overdue").set(count(stats.overdue));
 }

@@ -22,12 +22,12 @@ mod write;
 
 pub use bigrams::bigrams;
 pub use client::{VespaBuilder, VespaClient};
-pub use count::{Count, SyncCensus};
+pub use count::{Count, MOST_COUNTED, SyncCensus};
 pub use document::{Breadcrumb, Document};
 pub use error::{Unreachable, VespaError};
 pub use filter::{Bounds, BreadcrumbField, Filter, NumberField, TextField, TextTest};
 pub use id::StoredId;
-pub use page::MAX_PAGE;
+pub use page::{IdPage, MAX_PAGE, Part};
 pub use remove_many::{RemoveLimits, RemoveOutcome};
 pub use search::{Hit, Hits, MAX_OFFSET, Ranking, SearchRequest};
 pub use text::{clean_text, is_text};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use shared_models::{CollectionId, DocumentId, DocumentType, EntityKey, SyncId, SyncJobId};
+use shared_models::{CollectionId, DocumentId, DocumentType, EntityKey, SyncId, SyncJobId, purge_key};
 use shared_stores::VespaClient;
 use shared_stores::vespa::{Breadcrumb, Document};
 use url::Url;
@@ -65,6 +65,7 @@ pub fn document(sync: SyncId, entity: &str, text: &str) -> Document {
         access_is_public: Some(true),
         access_viewers: vec!["user:jane@example.org".to_owned()],
         sync_id: sync,
+        purge_key: Some(purge_key(sync, EntityKey::new("StubEntity", entity))),
         sync_job_id: SyncJobId::random(),
         collection_id: CollectionId::random(),
         original_entity_id: entity.to_owned(),

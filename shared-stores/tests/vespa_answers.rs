@@ -1,9 +1,9 @@
 //! DEL-7: no error, partial answer or garbage becomes a number.
 
 use serde_json::{Value, json};
-use shared_models::{DocumentType, SyncId};
+use shared_models::SyncId;
 use shared_stores::VespaError;
-use shared_stores::vespa::{Ranking, SearchRequest, Unreachable};
+use shared_stores::vespa::{Part, Ranking, SearchRequest, Unreachable};
 
 use crate::canned::CannedServer;
 use crate::support::{TIMEOUT, client};
@@ -103,52 +103,99 @@ async fn nobody_listening_is_unavailable_and_the_request_was_never_sent() {
     assert!(!error.may_still_apply());
 }
 
-#[tokio::test]
-async fn one_untrustworthy_type_spoils_the_counts_by_type() {
-    let one = json!({"root": {"fields": {"totalCount": 2},
-        "coverage": {"full": true, "results": 1, "resultsFull": 1}}});
-    let server = CannedServer::always(200, &one).await;
-    let sync = SyncId::random();
-    let counts = client(&server.url).counts_by_type(sync, TIMEOUT).await.unwrap();
-    assert_eq!(counts, DocumentType::ALL.iter().map(|kind| (*kind, 2)).collect());
-    let asked: Vec<String> =
-        server.asked().iter().map(|asked| String::from_utf8(asked.body.clone()).unwrap()).collect();
-    for kind in DocumentType::ALL {
-        assert_eq!(asked.iter().filter(|body| body.contains(&format!("from sources {kind} where"))).count(), 1);
-    }
+/// An answer to a count of many: groups of these syncs, out of `total`.
+fn groups(total: u64, groups: &[(String, u64)]) -> Value {
+    let group = |(value, count): &(String, u64)| {
+        json!({"id": format!("group:string:{value}"), "relevance": 1.0,
+        "value": value, "fields": {"count()": count}})
+    };
+    let list: Vec<Value> = groups.iter().map(group).collect();
+    let mut answer = healthy(total);
+    answer["root"]["children"] = json!([{"id": "group:root:0", "relevance": 1.0, "children": [
+        {"id": "grouplist:airweave_system_metadata_sync_id", "children": list}]}]);
+    answer
+}
 
-    let mut degraded = one.clone();
-    degraded["root"]["coverage"]["degraded"] = json!({"timeout": true});
-    let mut answers = vec![crate::canned::Canned::new(200, &one); 4];
-    answers.push(crate::canned::Canned::new(200, degraded));
-    let server = CannedServer::start(answers).await;
-    let result = client(&server.url).counts_by_type(sync, TIMEOUT).await;
-    assert!(matches!(result, Err(VespaError::Untrustworthy(_))), "{result:?}");
+/// The counts of two syncs, of which the first two groups may be.
+async fn counts_of(answer: impl Fn(&str, &str) -> Value) -> Result<[u64; 2], VespaError> {
+    let syncs = [SyncId::random(), SyncId::random()];
+    let server = CannedServer::always(200, answer(&syncs[0].to_string(), &syncs[1].to_string())).await;
+    let counts = client(&server.url).counts(&syncs, TIMEOUT).await?;
+    Ok(syncs.map(|sync| counts[&sync].get()))
+}
+
+#[tokio::test]
+async fn counts_of_many_are_believed_only_if_their_groups_add_up() {
+    let owned = |value: &str| value.to_owned();
+    let both = counts_of(|one, two| groups(7, &[(owned(one), 3), (owned(two), 4)])).await;
+    assert_eq!(both.unwrap(), [3, 4]);
+    let one_is_empty = counts_of(|one, _| groups(3, &[(owned(one), 3)])).await;
+    assert_eq!(one_is_empty.unwrap(), [3, 0]);
+    assert_eq!(counts_of(|_, _| healthy(0)).await.unwrap(), [0, 0]);
+    let upper = counts_of(|one, two| groups(7, &[(one.to_uppercase(), 3), (owned(two), 4)])).await;
+    assert_eq!(upper.unwrap(), [3, 4], "Vespa's match ignores case, its groups don't");
+
+    let a_group_is_missing = counts_of(|one, _| groups(7, &[(owned(one), 3)])).await;
+    let all_are_missing = counts_of(|_, _| healthy(7)).await;
+    let too_many = counts_of(|one, two| groups(7, &[(owned(one), 3), (owned(two), 5)])).await;
+    let foreign = counts_of(|one, _| groups(7, &[(owned(one), 3), (SyncId::random().to_string(), 4)])).await;
+    let degraded = counts_of(|one, two| {
+        let mut answer = groups(7, &[(owned(one), 3), (owned(two), 4)]);
+        answer["root"]["coverage"]["degraded"] = json!({"non-ideal-state": true});
+        answer
+    })
+    .await;
+    for untrustworthy in [a_group_is_missing, all_are_missing, too_many, foreign, degraded] {
+        assert!(matches!(untrustworthy, Err(VespaError::Untrustworthy(_))), "{untrustworthy:?}");
+    }
 }
 
 fn hit(documentid: &str) -> Value {
     json!({"id": documentid, "relevance": 0.0, "fields": {"sddocname": "web_entity", "documentid": documentid}})
 }
 
-async fn page_of(answer: Value) -> Result<Vec<String>, VespaError> {
+/// The ids of a page, and whether they are all.
+async fn page_of(answer: Value) -> Result<(Vec<String>, bool), VespaError> {
     let server = CannedServer::always(200, answer).await;
-    let page = client(&server.url).page_of_ids(SyncId::random(), 2, TIMEOUT).await?;
-    Ok(page.iter().map(ToString::to_string).collect())
+    let page = client(&server.url).page_of_ids(SyncId::random(), Part::Whole, 2, TIMEOUT).await?;
+    Ok((page.ids.iter().map(ToString::to_string).collect(), page.is_complete))
+}
+
+#[tokio::test]
+async fn a_page_is_complete_only_if_it_holds_every_match_and_everything_was_looked_at() {
+    let mut answer = healthy(2);
+    answer["root"]["children"] = json!([hit("id:airweave:web_entity::a"), hit("id:airweave:web_entity::b")]);
+    assert!(page_of(answer.clone()).await.unwrap().1);
+    assert!(page_of(healthy(0)).await.unwrap().1, "nothing, and that is all");
+    for (pointer, value) in [
+        ("/root/fields/totalCount", json!(3)),
+        ("/root/coverage/full", json!(false)),
+        ("/root/coverage/results", json!(4)),
+        ("/root/coverage/resultsFull", json!(4)),
+        ("/root/coverage", json!(null)),
+    ] {
+        let mut part = answer.clone();
+        *part.pointer_mut(pointer).unwrap() = value;
+        assert!(!page_of(part).await.unwrap().1, "{pointer}");
+    }
+    let mut degraded = answer;
+    degraded["root"]["coverage"]["degraded"] = json!({"timeout": true});
+    assert!(!page_of(degraded).await.unwrap().1);
 }
 
 #[tokio::test]
 async fn a_page_may_be_used_though_vespa_did_not_look_everywhere_or_left_out_hits() {
     let mut answer = healthy(5);
     answer["root"]["children"] = json!([hit("id:airweave:web_entity::a"), hit("id:airweave:web_entity:g=x:b")]);
-    let page = page_of(answer.clone()).await.unwrap();
+    let (page, _) = page_of(answer.clone()).await.unwrap();
     assert_eq!(page, ["id:airweave:web_entity::a", "id:airweave:web_entity:g=x:b"]);
 
     answer["root"]["coverage"]["full"] = json!(false);
-    assert_eq!(page_of(answer).await.unwrap(), page);
+    assert_eq!(page_of(answer).await.unwrap().0, page);
 
     let mut short = healthy(5);
     short["root"]["children"] = json!([hit("id:airweave:web_entity::a")]);
-    assert_eq!(page_of(short).await.unwrap(), page[..1], "one hit of two is missing");
+    assert_eq!(page_of(short).await.unwrap().0, page[..1], "one hit of two is missing");
 }
 
 #[tokio::test]
@@ -166,7 +213,7 @@ async fn a_page_without_its_hits_or_with_foreign_ids_is_an_error() {
     answer["root"]["children"] = json!([hit("id:airweave:web_entity::a")]);
     answer["root"]["errors"] = json!([{"code": 10, "summary": "Backend communication error"}]);
     assert!(matches!(page_of(answer).await, Err(VespaError::Untrustworthy(_))));
-    assert!(page_of(healthy(0)).await.unwrap().is_empty());
+    assert!(page_of(healthy(0)).await.unwrap().0.is_empty());
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use shared_models::Round;
+
 use super::*;
 
 const BOTH: [PurgeTarget; 2] = [PurgeTarget::Vespa, PurgeTarget::Arf];
@@ -10,83 +12,66 @@ fn at(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(second, 0).unwrap()
 }
 
-fn documents(count: u64) -> BTreeMap<String, u64> {
-    BTreeMap::from([("file_entity".to_owned(), count)])
-}
-
 fn machine(state: CleanupState) -> Machine {
     Machine::new(state, BOTH.to_vec(), TargetsProgress::new())
 }
 
-fn removed(target: PurgeTarget, removed: u64, end: SliceEnd) -> Observed {
-    Observed::Removed { target, removed, end }
+fn files(count: u64) -> BTreeMap<String, u64> {
+    BTreeMap::from([("file_entity".to_owned(), count)])
+}
+
+fn sliced(target: PurgeTarget, removed: u64, end: SliceEnd) -> Observed {
+    let removed = if removed == 0 { BTreeMap::new() } else { files(removed) };
+    Observed::Sliced(target, Sliced { removed, next_slot: 0, end })
 }
 
 #[test]
 fn each_state_and_observation_leads_to_its_step() {
     use CleanupState as S;
     use PurgeTarget::{Arf, Vespa};
-    let table: [(&str, CleanupState, Vec<Observed>, Step); 17] = [
-        ("scheduled begins", S::Scheduled, vec![], Step::Begin),
+    let holds = |count| Observed::Holds(Vespa, count);
+    let table: Vec<(&str, CleanupState, Vec<Observed>, Step)> = vec![
+        ("scheduled looks first", S::Scheduled, vec![], Step::Look(Vespa)),
         ("purging looks first", S::Purging, vec![], Step::Look(Vespa)),
         ("settling looks first", S::Settling, vec![], Step::Look(Vespa)),
         ("done is closed", S::Done, vec![], Step::Nothing),
         ("refused is closed", S::Refused, vec![], Step::Nothing),
-        ("begun looks", S::Scheduled, vec![Observed::Begun], Step::Look(Vespa)),
-        ("what is held is purged", S::Purging, vec![Observed::Holds(Vespa, documents(3))], Step::Purge(Vespa)),
+        ("what is held is purged", S::Purging, vec![holds(Some(3))], Step::Purge(Vespa)),
+        ("what wasn't counted is counted first", S::Purging, vec![holds(None)], Step::Count(Vespa)),
+        ("and then purged", S::Purging, vec![holds(None), Observed::Counted(Vespa, 9)], Step::Purge(Vespa)),
         ("one empty, the other next", S::Purging, vec![Observed::Empty(Vespa, at(1))], Step::Look(Arf)),
-        (
-            "both empty settle",
-            S::Purging,
-            vec![Observed::Empty(Vespa, at(1)), Observed::Empty(Arf, at(2))],
-            Step::Settle,
-        ),
+        ("both empty settle", S::Purging, BOTH.map(|target| Observed::Empty(target, at(1))).to_vec(), Step::Settle),
         (
             "time over goes on",
             S::Purging,
-            vec![Observed::Holds(Vespa, documents(3)), removed(Vespa, 2, SliceEnd::TimeOver)],
+            vec![holds(Some(3)), sliced(Vespa, 2, SliceEnd::TimeOver)],
             Step::Purge(Vespa),
         ),
         (
             "held back goes on",
             S::Purging,
-            vec![Observed::Holds(Vespa, documents(3)), removed(Vespa, 0, SliceEnd::HeldBack)],
+            vec![holds(Some(3)), sliced(Vespa, 0, SliceEnd::HeldBack)],
             Step::Purge(Vespa),
         ),
         (
             "exhausted is verified, not believed",
             S::Purging,
-            vec![Observed::Holds(Vespa, documents(3)), removed(Vespa, 3, SliceEnd::Exhausted)],
+            vec![holds(Some(3)), sliced(Vespa, 3, SliceEnd::Exhausted)],
             Step::Look(Vespa),
         ),
         (
             "there again is purged again",
             S::Purging,
-            vec![
-                Observed::Holds(Vespa, documents(3)),
-                removed(Vespa, 3, SliceEnd::Exhausted),
-                Observed::Holds(Vespa, documents(1)),
-            ],
+            vec![holds(Some(3)), sliced(Vespa, 3, SliceEnd::Exhausted), holds(Some(1))],
             Step::Purge(Vespa),
         ),
         ("settled and both empty finish", S::Settling, BOTH.map(|t| Observed::Empty(t, at(1))).to_vec(), Step::Finish),
         ("one empty doesn't finish", S::Settling, vec![Observed::Empty(Vespa, at(1))], Step::Look(Arf)),
         (
-            "there again while settling begins anew",
+            "there again while settling is purged",
             S::Settling,
-            vec![Observed::Empty(Vespa, at(1)), Observed::Holds(Arf, documents(1))],
-            Step::Begin,
-        ),
-        (
-            "and both are verified again",
-            S::Settling,
-            vec![
-                Observed::Empty(Vespa, at(1)),
-                Observed::Holds(Arf, documents(1)),
-                Observed::Begun,
-                removed(Arf, 1, SliceEnd::Exhausted),
-            ],
-            Step::Look(Vespa),
+            vec![Observed::Empty(Vespa, at(1)), Observed::Holds(Arf, Some(1))],
+            Step::Purge(Arf),
         ),
     ];
     for (name, state, observations, step) in table {
@@ -99,46 +84,86 @@ fn each_state_and_observation_leads_to_its_step() {
 }
 
 #[test]
+fn a_look_asks_what_it_does_not_know_yet() {
+    let mut machine = machine(CleanupState::Purging);
+    assert_eq!(machine.to_look_at(), BOTH);
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, Some(5))).unwrap();
+    assert_eq!(machine.to_look_at(), [PurgeTarget::Arf], "what an open round holds is known");
+    machine.observe(Observed::Empty(PurgeTarget::Arf, at(1))).unwrap();
+    assert_eq!(machine.to_look_at(), []);
+    assert_eq!(machine.next().work(), CleanupWork::Purge);
+}
+
+#[test]
 fn a_round_counts_what_it_found_once() {
     let mut machine = machine(CleanupState::Purging);
-    machine.observe(Observed::Holds(PurgeTarget::Vespa, documents(5))).unwrap();
-    machine.observe(removed(PurgeTarget::Vespa, 2, SliceEnd::TimeOver)).unwrap();
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, Some(5))).unwrap();
+    machine.observe(sliced(PurgeTarget::Vespa, 2, SliceEnd::TimeOver)).unwrap();
     // Another worker goes on from the stored progress.
     let mut next = Machine::new(CleanupState::Purging, BOTH.to_vec(), machine.progress().clone());
     assert_eq!(next.next(), Step::Purge(PurgeTarget::Vespa));
-    next.observe(removed(PurgeTarget::Vespa, 3, SliceEnd::Exhausted)).unwrap();
+    next.observe(sliced(PurgeTarget::Vespa, 3, SliceEnd::Exhausted)).unwrap();
     next.observe(Observed::Empty(PurgeTarget::Vespa, at(9))).unwrap();
-    let known = &next.progress()[&PurgeTarget::Vespa];
+    let known = next.of(PurgeTarget::Vespa);
     assert_eq!((known.found, known.removed, known.rounds), (5, 5, 1));
-    assert_eq!((known.found_by_type.clone(), known.verified_empty_at), (documents(5), Some(at(9))));
+    assert_eq!((known.removed_by_type, known.verified_empty_at), (files(5), Some(at(9))));
+}
+
+#[test]
+fn the_slots_that_are_empty_are_known_to_the_next_holder_and_not_to_the_next_round() {
+    let mut machine = machine(CleanupState::Purging);
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, Some(50_000))).unwrap();
+    let slice = Sliced { removed: files(9_000), next_slot: 6_000, end: SliceEnd::TimeOver };
+    machine.observe(Observed::Sliced(PurgeTarget::Vespa, slice)).unwrap();
+    let next = Machine::new(CleanupState::Purging, BOTH.to_vec(), machine.progress().clone());
+    let round = next.of(PurgeTarget::Vespa).round;
+    assert_eq!((round.next_slot, round.found), (6_000, 50_000));
+    machine.observe(sliced(PurgeTarget::Vespa, 41_000, SliceEnd::Exhausted)).unwrap();
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, Some(7))).unwrap();
+    let round = machine.of(PurgeTarget::Vespa).round;
+    assert_eq!((round.next_slot, round.found), (0, 7));
 }
 
 #[test]
 fn a_round_in_vain_is_an_error_and_counts_nothing_twice() {
     let mut machine = machine(CleanupState::Purging);
-    machine.observe(Observed::Holds(PurgeTarget::Vespa, documents(5))).unwrap();
-    machine.observe(removed(PurgeTarget::Vespa, 0, SliceEnd::Exhausted)).unwrap();
-    let vain = machine.observe(Observed::Holds(PurgeTarget::Vespa, documents(5)));
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, Some(5))).unwrap();
+    machine.observe(sliced(PurgeTarget::Vespa, 0, SliceEnd::Exhausted)).unwrap();
+    // The look is another claim's.
+    let mut next = Machine::new(CleanupState::Purging, BOTH.to_vec(), machine.progress().clone());
+    let vain = next.observe(Observed::Holds(PurgeTarget::Vespa, Some(5)));
     assert_eq!(vain, Err(NoHeadway(PurgeTarget::Vespa)));
-    assert_eq!(machine.progress()[&PurgeTarget::Vespa].found, 5);
+    assert_eq!((next.of(PurgeTarget::Vespa).found, next.next()), (5, Step::Purge(PurgeTarget::Vespa)));
+    next.observe(sliced(PurgeTarget::Vespa, 5, SliceEnd::Exhausted)).unwrap();
+    next.observe(Observed::Holds(PurgeTarget::Vespa, Some(1))).unwrap();
 }
 
 #[test]
-fn slices_that_remove_nothing_are_bounded() {
+fn slices_that_get_nowhere_are_bounded() {
     let mut machine = machine(CleanupState::Purging);
-    machine.observe(Observed::Holds(PurgeTarget::Arf, documents(5))).unwrap();
-    let idle = removed(PurgeTarget::Arf, 0, SliceEnd::TimeOver);
+    machine.observe(Observed::Holds(PurgeTarget::Arf, Some(5))).unwrap();
+    let idle = sliced(PurgeTarget::Arf, 0, SliceEnd::TimeOver);
     machine.observe(idle.clone()).unwrap();
     machine.observe(idle.clone()).unwrap();
     assert!(machine.observe(idle).is_err());
 }
 
 #[test]
+fn empty_slots_are_headway() {
+    let mut machine = machine(CleanupState::Purging);
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, Some(50_000))).unwrap();
+    for next_slot in 1..100 {
+        let slice = Sliced { removed: BTreeMap::new(), next_slot, end: SliceEnd::TimeOver };
+        machine.observe(Observed::Sliced(PurgeTarget::Vespa, slice)).unwrap();
+    }
+}
+
+#[test]
 fn removals_that_never_end_are_bounded() {
     let mut machine = machine(CleanupState::Purging);
-    machine.observe(Observed::Holds(PurgeTarget::Vespa, documents(5))).unwrap();
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, Some(5))).unwrap();
     let mut slices = 0;
-    while machine.observe(removed(PurgeTarget::Vespa, 1_000, SliceEnd::TimeOver)).is_ok() {
+    while machine.observe(sliced(PurgeTarget::Vespa, 1_000, SliceEnd::TimeOver)).is_ok() {
         slices += 1;
         assert!(slices < 100);
     }
@@ -147,9 +172,9 @@ fn removals_that_never_end_are_bounded() {
 #[test]
 fn waiting_for_the_limit_is_no_lack_of_headway() {
     let mut machine = machine(CleanupState::Purging);
-    machine.observe(Observed::Holds(PurgeTarget::Vespa, documents(5))).unwrap();
+    machine.observe(Observed::Holds(PurgeTarget::Vespa, Some(5))).unwrap();
     for _ in 0..100 {
-        machine.observe(removed(PurgeTarget::Vespa, 0, SliceEnd::HeldBack)).unwrap();
+        machine.observe(sliced(PurgeTarget::Vespa, 0, SliceEnd::HeldBack)).unwrap();
     }
 }
 
@@ -180,12 +205,11 @@ fn any_state() -> impl Strategy<Value = CleanupState> {
 }
 
 fn any_progress() -> impl Strategy<Value = TargetsProgress> {
-    let known = (0_u64..100, 0_u64..100, any::<bool>()).prop_map(|(found, removed, round_open)| TargetProgress {
-        found,
-        removed,
-        round_open,
-        rounds: 1,
-        ..TargetProgress::default()
+    let round = (0_u64..100, any::<bool>(), 0_u32..40_000, any::<bool>()).prop_map(
+        |(found, is_uncounted, next_slot, ended_in_vain)| Round { found, is_uncounted, next_slot, ended_in_vain },
+    );
+    let known = (0_u64..100, 0_u64..100, any::<bool>(), round).prop_map(|(found, removed, round_open, round)| {
+        TargetProgress { found, removed, round_open, round, rounds: 1, ..TargetProgress::default() }
     });
     prop::collection::btree_map(prop_oneof![Just(PurgeTarget::Vespa), Just(PurgeTarget::Arf)], known, 0..=2)
 }
@@ -204,6 +228,9 @@ struct World {
 
 impl World {
     fn claim(&mut self) {
+        if self.row.0 == CleanupState::Scheduled {
+            self.row.0 = CleanupState::Purging;
+        }
         self.machine = Machine::new(self.row.0, BOTH.to_vec(), self.row.1.clone());
         self.seen_empty.clear();
         self.claimed_at = self.clock;
@@ -214,39 +241,34 @@ impl World {
         self.claim();
     }
 
-    /// One step. True when done.
+    /// One step. True when done. Between a look and a purge, either way, the row is given back and claimed again.
     fn step(&mut self, mood: &Mood, slice: u64) -> bool {
         self.clock += 1;
         if let Mood::LateWrite(target, count) = mood {
             *self.held.entry(*target).or_default() += count;
         }
         let step = self.machine.next();
-        if matches!(mood, Mood::Fails) && matches!(step, Step::Look(_) | Step::Purge(_)) {
+        if matches!(mood, Mood::Fails) && matches!(step, Step::Look(_) | Step::Count(_) | Step::Purge(_)) {
             self.fail();
             return false;
         }
         let observed = match step {
-            Step::Begin => {
-                self.row = (CleanupState::Purging, self.machine.progress().clone());
-                self.seen_empty.clear();
-                Observed::Begun
-            }
             Step::Look(target) => match self.held.get(&target).copied().unwrap_or_default() {
                 0 => {
                     self.seen_empty.insert(target, self.clock);
                     Observed::Empty(target, at(i64::try_from(self.clock).unwrap()))
                 }
-                count => Observed::Holds(target, documents(count)),
+                count => Observed::Holds(target, (count < 150).then_some(count)),
             },
+            Step::Count(target) => Observed::Counted(target, self.held.get(&target).copied().unwrap_or_default()),
             Step::Purge(target) => {
                 let held = self.held.entry(target).or_default();
                 let removed = slice.min(*held);
                 *held -= removed;
-                let end = if *held == 0 { SliceEnd::Exhausted } else { SliceEnd::TimeOver };
-                Observed::Removed { target, removed, end }
+                sliced(target, removed, if *held == 0 { SliceEnd::Exhausted } else { SliceEnd::TimeOver })
             }
             Step::Settle => {
-                assert_eq!(self.row.0, CleanupState::Purging);
+                assert_ne!(self.row.0, CleanupState::Settling);
                 self.row = (CleanupState::Settling, self.machine.progress().clone());
                 self.settled_at = Some(self.clock);
                 self.clock += 1_000;
@@ -272,6 +294,10 @@ impl World {
             return false;
         }
         self.row.1 = self.machine.progress().clone();
+        if self.machine.next().work() != step.work() {
+            self.row.0 = CleanupState::Scheduled;
+            self.claim();
+        }
         false
     }
 }

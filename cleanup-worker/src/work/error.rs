@@ -1,5 +1,7 @@
 //! Why work on a cleanup stops before its end.
 
+use std::sync::Arc;
+
 use shared_database::DatabaseError;
 use shared_database::cleanups::ClaimError;
 use shared_models::PurgeTarget;
@@ -12,8 +14,8 @@ use crate::targets::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
     /// A store failed, or its answer can't be trusted.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    #[error("{0}")]
+    Store(#[from] Arc<StoreError>),
     /// Going on would be a loop.
     #[error(transparent)]
     NoHeadway(#[from] NoHeadway),
@@ -23,7 +25,7 @@ pub enum AttemptError {
     /// The receipt can't be signed.
     #[error("sign receipt: {0}")]
     Receipt(#[from] ReceiptError),
-    /// The row names a target that the machine never looked at.
+    /// The row names a target that was never looked at.
     #[error("a target was never verified")]
     Unverified,
     /// The claim is somebody else's.
@@ -32,7 +34,7 @@ pub enum AttemptError {
 }
 
 impl AttemptError {
-    pub(super) const fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
             Self::NoHeadway(NoHeadway(PurgeTarget::Vespa)) => "vespa_no_headway",
@@ -50,8 +52,15 @@ impl AttemptError {
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Database(_) => "PostgreSQL failed".to_owned(),
+            Self::Store(error) if matches!(**error, StoreError::Pace(_)) => "PostgreSQL failed".to_owned(),
             Self::Store(_) | Self::NoHeadway(_) | Self::Receipt(_) | Self::Unverified | Self::Lost => self.to_string(),
         }
+    }
+}
+
+impl From<StoreError> for AttemptError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
     }
 }
 

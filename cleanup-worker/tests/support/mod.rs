@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared_database::Database;
 use shared_models::receipt::{Receipt, SignedReceipt};
-use shared_models::{CleanupId, DocumentId, DocumentType, EntityKey, SyncId};
+use shared_models::{CleanupId, DocumentId, DocumentType, EntityKey, SyncId, purge_key};
 use shared_stores::arf::Blob;
 use shared_stores::{ArfStore, VespaClient};
 use tempfile::TempDir;
@@ -183,16 +183,20 @@ impl World {
         worker.wait_until_logged("the consumer is connected to the broker", SOON).await;
     }
 
-    /// Writes `count` documents over all five types, some with ids as other systems write them.
+    /// Writes `count` documents over all five types, some as other systems write them: other ids, no purge key.
     pub async fn feed(&self, sync: SyncId, count: u32) {
         let put = async |number: u32| {
             let types = DocumentType::ALL;
             let kind = types[usize::try_from(number).unwrap() % types.len()];
-            let mut id = DocumentId::chunk(kind, sync, EntityKey::new("E", &number.to_string()), 0);
+            let key = EntityKey::new("E", &number.to_string());
+            let mut id = DocumentId::chunk(kind, sync, key, 0);
+            let mut fields = fields(sync, number);
             if number.is_multiple_of(7) {
                 id.specific = format!("{kind}_http://x:80/ä {number}?q={sync}__chunk_0");
+            } else {
+                fields["airweave_system_metadata_purge_key"] = json!(purge_key(sync, key));
             }
-            self.vespa.put(&id, &fields(sync, number), STORE).await.unwrap();
+            self.vespa.put(&id, &fields, STORE).await.unwrap();
         };
         futures::stream::iter(0..count).for_each_concurrent(64, put).await;
     }

@@ -1,134 +1,107 @@
-//! Claiming the next due cleanup, and the question that is asked before each slice.
+//! Claiming: looks in the order in which they are due, purges from each organization in turn.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
-use shared_models::{PurgeTarget, SyncId};
+use shared_models::PurgeTarget;
 
-use super::{AllowedHours, COLUMNS, ClaimedCleanup, Row, moves};
+use super::pause::IS_PAUSED;
+use super::schedule::{self, ScheduleSql};
+use super::{COLUMNS, ClaimedCleanup, PurgeSchedule, Row, moves};
 use crate::error::Result;
 use crate::pool::Database;
-use crate::statement::sql_query;
+use crate::statement::{Statement, sql_query};
 
-/// What PostgreSQL says before a slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
-pub struct Guard {
-    /// The sync has a row: purging it would be wrong (DEL-4).
-    #[diesel(sql_type = sql_types::Bool)]
-    pub is_live: bool,
-    /// Purging is allowed at this time of day.
-    #[diesel(sql_type = sql_types::Bool)]
-    pub is_allowed: bool,
-    /// Another cleanup is due and nobody works on it.
-    #[diesel(sql_type = sql_types::Bool)]
-    pub others_wait: bool,
-    /// PostgreSQL's clock.
-    #[diesel(sql_type = sql_types::Timestamptz)]
-    pub now: DateTime<Utc>,
-}
+/// Open, due, and nobody's.
+pub(super) const UNCLAIMED: &str = "cleanup.state IN ('scheduled', 'purging', 'settling')
+    AND cleanup.next_attempt_at <= statement_timestamp()
+    AND (cleanup.claim_expires_at IS NULL OR cleanup.claim_expires_at <= statement_timestamp())";
 
-/// Open, due, and nobody's. `$1` is what this worker can empty.
-const DUE: &str = "state IN ('scheduled', 'purging', 'settling') AND next_attempt_at <= statement_timestamp()
-    AND (claim_expires_at IS NULL OR claim_expires_at <= statement_timestamp()) AND targets <@ $1";
+/// So many of an organization's purges are offered to one claim: another worker may hold the first ones locked.
+const OFFERED: u32 = 8;
 
-fn names(targets: &[PurgeTarget]) -> Vec<&'static str> {
+pub(super) fn names(targets: &[PurgeTarget]) -> Vec<&'static str> {
     targets.iter().map(|target| target.as_str()).collect()
 }
 
 impl Database {
-    /// Claims the cleanup that has been due the longest, for `ttl`. Rows with a target that isn't `known` are another
-    /// version's. Outside of the allowed hours only settle checks, which purge nothing, are handed out.
+    /// Claims the cleanup that has been due to be looked at the longest, for `ttl`. Rows with a target that isn't
+    /// `known` are another version's. At any hour: a look removes nothing.
     ///
     /// # Errors
     /// Any database error. After [`crate::DatabaseError::Unavailable`] the claim may have happened: it runs out.
-    pub async fn claim_next_cleanup(
+    pub async fn claim_look(&self, ttl: Duration, known: &[PurgeTarget]) -> Result<Option<ClaimedCleanup>> {
+        let due = format!("{UNCLAIMED} AND next_work = 'look' AND targets <@ $1 AND NOT {IS_PAUSED}");
+        self.claim(claim_of(
+            &format!("SELECT id FROM cleanup WHERE {due} ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED"),
+            ttl,
+            known,
+        ))
+        .await
+    }
+
+    /// Claims a cleanup to be purged, for `ttl`: of the organization that has the fewest under way, first those that
+    /// hurry, then the one that has been due the longest. So an organization with a thousand doesn't keep another's one
+    /// waiting. Cost: one look into an index for each organization that has something to be purged.
+    ///
+    /// # Errors
+    /// As [`Database::claim_look`].
+    pub async fn claim_purge(
         &self,
         ttl: Duration,
         known: &[PurgeTarget],
-        allowed: &AllowedHours,
+        schedule: &PurgeSchedule,
     ) -> Result<Option<ClaimedCleanup>> {
-        self.reopen_for_check(known, allowed).await?;
-        let (from, to) = allowed.bounds();
-        let hours = AllowedHours::sql(2, 3);
-        let row: Option<Row> = sql_query(format!(
-            "UPDATE cleanup SET claim = claim + 1, modified_at = clock_timestamp(),
-                    claim_expires_at = clock_timestamp() + make_interval(secs => $4)
-             WHERE id = (SELECT id FROM cleanup WHERE {DUE} AND (state = 'settling' OR {hours})
-                         ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING {COLUMNS}"
-        ))
-        .bind::<sql_types::Array<sql_types::Text>, _>(names(known))
-        .bind::<sql_types::Array<sql_types::Integer>, _>(from)
-        .bind::<sql_types::Array<sql_types::Integer>, _>(to)
-        .bind::<sql_types::Double, _>(ttl.as_secs_f64())
-        .get_result(&mut self.connection().await?)
-        .await
-        .optional()?;
+        let sql = ScheduleSql::bound_at(3);
+        let (is_allowed, hurries) = (sql.is_allowed(), sql.hurries());
+        let open = "state IN ('scheduled', 'purging', 'settling') AND next_work = 'purge'";
+        let due = format!("{UNCLAIMED} AND next_work = 'purge' AND targets <@ $1 AND NOT {IS_PAUSED} AND {is_allowed}");
+        let next = format!(
+            "WITH RECURSIVE waiting (organization) AS (
+                 (SELECT organization_id FROM cleanup WHERE {open} ORDER BY organization_id LIMIT 1)
+                 UNION ALL
+                 SELECT (SELECT organization_id FROM cleanup WHERE {open} AND organization_id > organization
+                         ORDER BY organization_id LIMIT 1)
+                 FROM waiting WHERE organization IS NOT NULL),
+             offered AS (
+                 SELECT first.id AS offered_id, first.hurries, under_way
+                 FROM waiting,
+                      LATERAL (SELECT count(*) AS under_way FROM cleanup
+                               WHERE organization_id = organization AND claim_expires_at > statement_timestamp()
+                                 AND next_work = 'purge') AS held,
+                      LATERAL (SELECT id, {hurries} AS hurries FROM cleanup
+                               WHERE organization_id = organization AND {due}
+                               ORDER BY next_attempt_at LIMIT {OFFERED}) AS first)
+             SELECT id FROM cleanup JOIN offered ON id = offered_id
+             WHERE {due}
+             ORDER BY under_way, offered.hurries DESC, next_attempt_at, id LIMIT 1 FOR UPDATE OF cleanup SKIP LOCKED"
+        );
+        self.claim(schedule::bind(claim_of(&next, ttl, known), schedule)).await
+    }
+
+    async fn claim(&self, claim: Statement<'_>) -> Result<Option<ClaimedCleanup>> {
+        let row: Option<Row> = claim.get_result(&mut self.connection().await?).await.optional()?;
         row.map(ClaimedCleanup::try_from).transpose()
     }
 
     /// `done → scheduled` for rows whose later check has come. The claim grows, so that nobody who held it comes back.
-    async fn reopen_for_check(&self, known: &[PurgeTarget], allowed: &AllowedHours) -> Result<()> {
-        let (from, to) = allowed.bounds();
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn reopen_for_check(&self, known: &[PurgeTarget]) -> Result<()> {
         sql_query(moves::reopen_for_check())
             .bind::<sql_types::Array<sql_types::Text>, _>(names(known))
-            .bind::<sql_types::Array<sql_types::Integer>, _>(from)
-            .bind::<sql_types::Array<sql_types::Integer>, _>(to)
             .execute(&mut self.connection().await?)
             .await?;
         Ok(())
     }
+}
 
-    /// How long until a cleanup can be claimed, if there is one: zero for one that was locked at the last look, or has
-    /// become due since. Outside of the allowed hours only settle checks count as due.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn next_cleanup_due(&self, known: &[PurgeTarget], allowed: &AllowedHours) -> Result<Option<Duration>> {
-        #[derive(QueryableByName)]
-        struct Wait {
-            #[diesel(sql_type = sql_types::Nullable<sql_types::Double>)]
-            seconds: Option<f64>,
-        }
-        let (from, to) = allowed.bounds();
-        let hours = AllowedHours::sql(2, 3);
-        let wait: Wait = sql_query(format!(
-            "SELECT extract(epoch FROM min(greatest(due_at - statement_timestamp(), interval '0')))::float8 AS seconds
-             FROM (SELECT greatest(next_attempt_at, claim_expires_at) AS due_at, state = 'settling' AS at_any_hour
-                   FROM cleanup WHERE state IN ('scheduled', 'purging', 'settling') AND targets <@ $1
-                   UNION ALL
-                   SELECT check_again_at, false FROM cleanup
-                   WHERE state = 'done' AND check_again_at IS NOT NULL AND targets <@ $1) AS open
-             WHERE due_at > statement_timestamp() OR at_any_hour OR {hours}"
-        ))
+/// The claim of the row that `next` selects, which finds the known targets at `$1`.
+fn claim_of<'f>(next: &str, ttl: Duration, known: &[PurgeTarget]) -> Statement<'f> {
+    sql_query(format!("UPDATE cleanup SET {} WHERE id = ({next}) RETURNING {COLUMNS}", moves::CLAIMED))
         .bind::<sql_types::Array<sql_types::Text>, _>(names(known))
-        .bind::<sql_types::Array<sql_types::Integer>, _>(from)
-        .bind::<sql_types::Array<sql_types::Integer>, _>(to)
-        .get_result(&mut self.connection().await?)
-        .await?;
-        Ok(wait.seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
-    }
-
-    /// What must be known before a slice.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn cleanup_guard(&self, sync: SyncId, known: &[PurgeTarget], allowed: &AllowedHours) -> Result<Guard> {
-        let (from, to) = allowed.bounds();
-        let hours = AllowedHours::sql(2, 3);
-        let guard = sql_query(format!(
-            "SELECT EXISTS (SELECT 1 FROM sync WHERE id = $4) AS is_live, {hours} AS is_allowed,
-                    EXISTS (SELECT 1 FROM cleanup WHERE {DUE}) AS others_wait, clock_timestamp() AS now"
-        ))
-        .bind::<sql_types::Array<sql_types::Text>, _>(names(known))
-        .bind::<sql_types::Array<sql_types::Integer>, _>(from)
-        .bind::<sql_types::Array<sql_types::Integer>, _>(to)
-        .bind::<sql_types::Uuid, _>(sync)
-        .get_result(&mut self.connection().await?)
-        .await?;
-        Ok(guard)
-    }
+        .bind::<sql_types::Double, _>(ttl.as_secs_f64())
 }

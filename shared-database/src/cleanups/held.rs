@@ -6,7 +6,9 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
 use shared_models::receipt::SignedReceipt;
-use shared_models::{Envelope, Message, OrganizationId, PurgeTarget, ReceiptId, RequestId, TargetsProgress};
+use shared_models::{
+    CleanupId, CleanupWork, Envelope, Message, OrganizationId, PurgeTarget, ReceiptId, RequestId, TargetsProgress,
+};
 
 use super::{Claim, ClaimError, ClaimLost, moves, progress_json};
 use crate::error::DatabaseError;
@@ -34,6 +36,10 @@ pub struct Finished {
     pub check_again_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
+fn columns(claims: &[Claim]) -> (Vec<CleanupId>, Vec<i64>) {
+    claims.iter().map(|claim| (claim.cleanup_id, claim.number)).unzip()
+}
+
 fn held(rows: usize) -> Result<()> {
     if rows == 1 { Ok(()) } else { Err(ClaimLost.into()) }
 }
@@ -44,25 +50,27 @@ impl Database {
     /// # Errors
     /// [`ClaimLost`], or any database error; the claim then stands as it was before.
     pub async fn renew_claim(&self, claim: Claim, ttl: Duration) -> Result<()> {
-        let rows = sql_query(format!(
-            "UPDATE cleanup SET claim_expires_at = clock_timestamp() + make_interval(secs => $3) WHERE {}",
-            moves::HELD
-        ))
-        .bind::<sql_types::Uuid, _>(claim.cleanup_id)
-        .bind::<sql_types::BigInt, _>(claim.number)
-        .bind::<sql_types::Double, _>(ttl.as_secs_f64())
-        .execute(&mut self.connection().await?)
-        .await
-        .map_err(DatabaseError::from)?;
-        held(rows)
+        held(self.renew_claims(&[claim], ttl).await?)
     }
 
-    /// `scheduled | settling → purging`, with what is known so far.
+    /// Renews claims for `ttl`; returns how many still stood.
     ///
     /// # Errors
-    /// [`ClaimLost`], or any database error.
-    pub async fn begin_purge(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
-        self.update_held(claim, progress, moves::begin_purge()).await
+    /// Any database error; the claims then stand as they did before.
+    pub async fn renew_claims(&self, claims: &[Claim], ttl: Duration) -> std::result::Result<usize, DatabaseError> {
+        let (ids, numbers) = columns(claims);
+        let rows = sql_query(
+            "UPDATE cleanup SET claim_expires_at = clock_timestamp() + make_interval(secs => $3)
+             FROM unnest($1::uuid[], $2::bigint[]) AS held (cleanup_id, number)
+             WHERE id = cleanup_id AND claim = number AND claim_expires_at IS NOT NULL
+               AND state IN ('scheduled', 'purging', 'settling')",
+        )
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(numbers)
+        .bind::<sql_types::Double, _>(ttl.as_secs_f64())
+        .execute(&mut self.connection().await?)
+        .await?;
+        Ok(rows)
     }
 
     /// Stores what is known so far. A crash from here on repeats at most what comes after it.
@@ -96,6 +104,44 @@ impl Database {
     /// [`ClaimLost`], or any database error.
     pub async fn release_claim(&self, claim: Claim, progress: &TargetsProgress) -> Result<()> {
         self.give_back(claim, progress, moves::release(), Duration::ZERO).await
+    }
+
+    /// Gives the claim back for somebody to do this work, due now; something having been removed, or not.
+    ///
+    /// # Errors
+    /// [`ClaimLost`], or any database error.
+    pub async fn hand_over(
+        &self,
+        claim: Claim,
+        progress: &TargetsProgress,
+        work: CleanupWork,
+        has_headway: bool,
+    ) -> Result<()> {
+        let progress = progress_json(progress)?;
+        let rows = sql_query(moves::hand_over(has_headway))
+            .bind::<sql_types::Uuid, _>(claim.cleanup_id)
+            .bind::<sql_types::BigInt, _>(claim.number)
+            .bind::<sql_types::Jsonb, _>(progress)
+            .bind::<sql_types::Double, _>(0.0)
+            .bind::<sql_types::Text, _>(work.as_str())
+            .execute(&mut self.connection().await?)
+            .await
+            .map_err(DatabaseError::from)?;
+        held(rows)
+    }
+
+    /// Gives claims back that nothing was done under, due now. One that was lost, or given back before, is left alone.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn release_claims(&self, claims: &[Claim]) -> std::result::Result<(), DatabaseError> {
+        let (ids, numbers) = columns(claims);
+        sql_query(moves::RELEASE_ALL)
+            .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
+            .bind::<sql_types::Array<sql_types::BigInt>, _>(numbers)
+            .execute(&mut self.connection().await?)
+            .await?;
+        Ok(())
     }
 
     /// `→ scheduled` after a failed attempt, due after `delay`. `attempts` counts failures without headway in between.

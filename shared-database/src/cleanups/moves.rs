@@ -5,8 +5,6 @@
 
 use shared_models::PurgeTarget;
 
-use super::AllowedHours;
-
 /// Held: the row is open, and the claim is ours and wasn't given back.
 pub(super) const HELD: &str = "id = $1 AND claim = $2 AND claim_expires_at IS NOT NULL
     AND state IN ('scheduled', 'purging', 'settling')";
@@ -32,16 +30,32 @@ pub(super) fn save_headway() -> String {
     of_held(NO_FAILURE)
 }
 
-/// `scheduled | settling → purging`.
-pub(super) fn begin_purge() -> String {
-    of_held("state = 'purging'")
-}
-
 /// `purging → settling`, due again after `$4` seconds.
 pub(super) fn settle() -> String {
     let set = format!("state = 'settling', {NO_FAILURE}, {GIVEN_BACK}");
     of_held(&set) + " AND state = 'purging'"
 }
+
+/// `purging | settling → scheduled`: given back, due after `$4` seconds, for the work `$5`; something having been
+/// removed, or not.
+pub(super) fn hand_over(has_headway: bool) -> String {
+    let failures = if has_headway { NO_FAILURE } else { "attempts = attempts" };
+    of_held(&format!("state = 'scheduled', next_work = $5, {failures}, {GIVEN_BACK}"))
+}
+
+/// `purging → scheduled`, or no move, of the rows `$1` held under the claims `$2`: given back, due now, without an
+/// attempt and with nothing learnt.
+pub(super) const RELEASE_ALL: &str =
+    "UPDATE cleanup SET modified_at = clock_timestamp(), claim_expires_at = NULL, next_attempt_at = clock_timestamp(),
+            state = CASE state WHEN 'purging' THEN 'scheduled' ELSE state END
+     FROM unnest($1::uuid[], $2::bigint[]) AS held (cleanup_id, number)
+     WHERE id = cleanup_id AND claim = number AND claim_expires_at IS NOT NULL
+       AND state IN ('scheduled', 'purging', 'settling')";
+
+/// `scheduled → purging`, or no move: what a claim sets, for `$2` seconds.
+pub(super) const CLAIMED: &str = "claim = claim + 1, modified_at = clock_timestamp(),
+    claim_expires_at = clock_timestamp() + make_interval(secs => $2),
+    state = CASE state WHEN 'scheduled' THEN 'purging' ELSE state END";
 
 /// `purging → scheduled`, or no move: given back, due after `$4` seconds, without an attempt.
 pub(super) fn release() -> String {
@@ -52,7 +66,7 @@ pub(super) fn release() -> String {
 pub(super) fn fail() -> String {
     let since = "CASE WHEN $5 > 1 THEN coalesce(failing_since, clock_timestamp()) ELSE clock_timestamp() END";
     of_held(&format!(
-        "state = 'scheduled', attempts = $5, failing_since = {since}, error_code = $6, error_text = $7, {GIVEN_BACK}"
+        "state = 'scheduled', next_work = 'look', attempts = $5, failing_since = {since}, error_code = $6, error_text = $7, {GIVEN_BACK}"
     ))
 }
 
@@ -79,8 +93,8 @@ pub(super) fn finish() -> String {
 }
 
 /// What every way back to `scheduled` of a closed row does: the claim grows, so that nobody who held it can come back.
-const REOPENED: &str =
-    "state = 'scheduled', claim = claim + 1, claim_expires_at = NULL, modified_at = clock_timestamp()";
+const REOPENED: &str = "state = 'scheduled', next_work = 'look', claim = claim + 1, claim_expires_at = NULL,
+    opened_at = clock_timestamp(), modified_at = clock_timestamp()";
 
 /// `done | settling → scheduled`, due now: something may have been written for sync `$1` after all.
 pub(super) fn reopen() -> String {
@@ -91,11 +105,10 @@ pub(super) fn reopen() -> String {
     )
 }
 
-/// `done → scheduled` for rows whose later check has come, within the hours `$2` to `$3`; of targets among `$1`.
+/// `done → scheduled` for rows whose later check has come; of targets among `$1`.
 pub(super) fn reopen_for_check() -> String {
-    let hours = AllowedHours::sql(2, 3);
     format!(
         "UPDATE cleanup SET next_attempt_at = check_again_at, {REOPENED}
-         WHERE state = 'done' AND check_again_at <= statement_timestamp() AND targets <@ $1 AND {hours}"
+         WHERE state = 'done' AND check_again_at <= statement_timestamp() AND targets <@ $1"
     )
 }

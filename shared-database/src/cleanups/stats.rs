@@ -22,6 +22,8 @@ struct Row {
     cleanups: i64,
     #[diesel(sql_type = sql_types::Double)]
     oldest: f64,
+    #[diesel(sql_type = sql_types::BigInt)]
+    overdue: i64,
     #[diesel(sql_type = sql_types::Double)]
     failing: f64,
 }
@@ -38,6 +40,7 @@ impl Row {
         let (standing, cleanups) = (self.standing()?, u64::try_from(self.cleanups).unwrap_or_default());
         *stats.by_state.entry(self.state).or_default() += cleanups;
         *stats.by_standing.entry(standing).or_default() += cleanups;
+        stats.overdue += u64::try_from(self.overdue).unwrap_or_default();
         if self.state.is_open() {
             stats.oldest_open_age_seconds = stats.oldest_open_age_seconds.max(self.oldest);
         }
@@ -56,14 +59,13 @@ impl Database {
     pub async fn cleanup_stats(&self) -> Result<CleanupStats> {
         let rows: Vec<Row> = sql_query(format!(
             "SELECT state, {status} AS status, {waiting_for} AS waiting_for, count(*) AS cleanups,
-                    greatest(0, extract(epoch FROM statement_timestamp() - min(
-                        CASE WHEN completed_at IS NULL THEN rows_deleted_at
-                             WHEN check_again_at <= statement_timestamp() THEN greatest(completed_at, check_again_at)
-                             ELSE completed_at END)))::float8 AS oldest,
+                    greatest(0, extract(epoch FROM statement_timestamp() - min(opened_at)))::float8 AS oldest,
+                    count(*) FILTER (WHERE state IN ('scheduled', 'purging', 'settling')
+                        AND opened_at <= statement_timestamp() - (SELECT deadline FROM cleanup_schedule)) AS overdue,
                     greatest(0, extract(epoch FROM
                         statement_timestamp() - min(coalesce(failing_since, modified_at))))::float8 AS failing
              FROM cleanup GROUP BY 1, 2, 3",
-            status = standing::STATUS,
+            status = standing::status(),
             waiting_for = standing::waiting_for(),
         ))
         .load(&mut self.connection().await?)

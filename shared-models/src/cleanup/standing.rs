@@ -3,7 +3,7 @@
 //! The row's state says what was reached; this says whether anybody is at it, and if not, why. Nothing else is decided
 //! by it.
 
-use super::CleanupState;
+use super::{CleanupState, CleanupWork};
 use crate::text_enum::text_enum;
 
 text_enum! {
@@ -15,6 +15,8 @@ text_enum! {
         Working = "working",
         /// The last attempt failed, and none has made headway since; it is tried again for ever.
         Failing = "failing",
+        /// An operator paused it: nobody works on it until it is resumed.
+        Paused = "paused",
         /// Both stores were verified empty after the settle delay; a receipt exists.
         Done = "done",
         /// The sync was found live: nothing was purged, somebody must look.
@@ -43,6 +45,8 @@ pub enum Standing {
     Working,
     /// See [`CleanupStatus::Failing`].
     Failing,
+    /// See [`CleanupStatus::Paused`].
+    Paused,
     /// See [`CleanupStatus::Done`].
     Done,
     /// See [`CleanupStatus::Refused`].
@@ -60,30 +64,38 @@ pub struct StandingFacts {
     pub is_claimed: bool,
     /// Whether its next attempt is due.
     pub is_due: bool,
-    /// Whether purges may run at this time of day.
-    pub are_hours_open: bool,
+    /// What is to be done next.
+    pub next_work: CleanupWork,
+    /// Whether it may be purged now: by the time of day, or because it is so old that it hurries.
+    pub is_allowed: bool,
+    /// Whether it is paused.
+    pub is_paused: bool,
 }
 
 impl Standing {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Waiting(WaitingFor::Turn),
         Self::Waiting(WaitingFor::Hours),
         Self::Waiting(WaitingFor::SettleDelay),
         Self::Working,
         Self::Failing,
+        Self::Paused,
         Self::Done,
         Self::Refused,
     ];
 
-    /// Tells it from a row. A failing cleanup stays so while it is tried again, so that it doesn't flicker.
+    /// Tells it from a row. A failing cleanup stays so while it is tried again, so that it doesn't flicker. What is
+    /// paused while somebody works on it isn't at rest yet.
     #[must_use]
     pub const fn of(facts: StandingFacts) -> Self {
         match facts.state {
             CleanupState::Done => Self::Done,
             CleanupState::Refused => Self::Refused,
             CleanupState::Scheduled | CleanupState::Purging | CleanupState::Settling => {
-                if facts.has_failed {
+                if facts.is_paused && !facts.is_claimed {
+                    Self::Paused
+                } else if facts.has_failed {
                     Self::Failing
                 } else if facts.is_claimed {
                     Self::Working
@@ -101,6 +113,7 @@ impl Standing {
             Self::Waiting(_) => CleanupStatus::Waiting,
             Self::Working => CleanupStatus::Working,
             Self::Failing => CleanupStatus::Failing,
+            Self::Paused => CleanupStatus::Paused,
             Self::Done => CleanupStatus::Done,
             Self::Refused => CleanupStatus::Refused,
         }
@@ -111,20 +124,18 @@ impl Standing {
     pub const fn waiting_for(self) -> Option<WaitingFor> {
         match self {
             Self::Waiting(what) => Some(what),
-            Self::Working | Self::Failing | Self::Done | Self::Refused => None,
+            Self::Working | Self::Failing | Self::Paused | Self::Done | Self::Refused => None,
         }
     }
 }
 
 impl WaitingFor {
-    /// Of a row at which nobody is. A settle check purges nothing, so it needs no hours.
+    /// Of a row at which nobody is. A look removes nothing, so it needs no hours.
     const fn of(facts: StandingFacts) -> Self {
-        if matches!(facts.state, CleanupState::Settling) {
-            if facts.is_due { Self::Turn } else { Self::SettleDelay }
-        } else if facts.are_hours_open {
-            Self::Turn
-        } else {
-            Self::Hours
+        match (facts.state, facts.next_work) {
+            (CleanupState::Settling, _) if !facts.is_due => Self::SettleDelay,
+            (_, CleanupWork::Purge) if !facts.is_allowed => Self::Hours,
+            (_, CleanupWork::Look | CleanupWork::Purge) => Self::Turn,
         }
     }
 }

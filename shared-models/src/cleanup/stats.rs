@@ -11,11 +11,12 @@ pub struct CleanupStats {
     pub by_state: BTreeMap<CleanupState, u64>,
     /// Cleanups by how they stand; 0 where there is none.
     pub by_standing: BTreeMap<Standing, u64>,
-    /// Seconds since the oldest open cleanup's rows were deleted, or since it had to be checked again;
-    /// 0 if none is open.
+    /// Seconds since the oldest open cleanup was opened: by its deletion, or again later; 0 if none is open.
     pub oldest_open_age_seconds: f64,
     /// Seconds since attempts began to fail, of the cleanup that has been failing the longest; 0 if none is failing.
     pub oldest_failing_age_seconds: f64,
+    /// Open cleanups that are older than the deadline.
+    pub overdue: u64,
 }
 
 impl Default for CleanupStats {
@@ -26,6 +27,7 @@ impl Default for CleanupStats {
             by_standing: Standing::ALL.iter().map(|standing| (*standing, 0)).collect(),
             oldest_open_age_seconds: 0.0,
             oldest_failing_age_seconds: 0.0,
+            overdue: 0,
         }
     }
 }

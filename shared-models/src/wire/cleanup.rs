@@ -1,9 +1,11 @@
 //! Cleanups on the wire: how far the removal of a deleted connection's data is.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::cleanup::{CleanupState, CleanupStatus, TargetsProgress, WaitingFor, WriterEnd};
+use crate::cleanup::{CleanupState, CleanupStatus, PurgeTarget, TargetProgress, WaitingFor, WriterEnd};
 use crate::ids::{ApiKeyId, CleanupId, CollectionId, OrganizationId, RequestId, SourceConnectionId, SyncId};
 use crate::text_enum::text_enum;
 
@@ -28,8 +30,8 @@ pub struct Cleanup {
     /// Where the removal is: the step that was reached.
     pub state: CleanupState,
     /// One entry for each store that must be verified empty: `vespa` and `arf`.
-    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, crate::cleanup::TargetProgress>))]
-    pub targets: TargetsProgress,
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, CleanupTarget>))]
+    pub targets: BTreeMap<PurgeTarget, CleanupTarget>,
     /// Failed attempts in a row, without headway in between.
     pub attempts: i32,
     /// Since when attempts have been failing without headway; null unless it is `failing`.
@@ -62,6 +64,33 @@ pub struct Cleanup {
     pub completed_at: Option<DateTime<Utc>>,
     /// Where to go on.
     pub links: CleanupLinks,
+}
+
+/// What is known of one store. Counts are documents or blobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CleanupTarget {
+    /// Sum over all rounds of what a round found at its start.
+    pub found: u64,
+    /// Removals that the store acknowledged. If a worker dies, those of its last few seconds are missing until the
+    /// store is verified empty: what was found and isn't there any more was removed.
+    pub removed: u64,
+    /// The same, by document type or kind of blob, counted as they were removed: after a crash at least so many.
+    pub removed_by_type: BTreeMap<String, u64>,
+    /// Rounds begun: the first, and one for each time that something was there again.
+    pub rounds: u32,
+    /// Whether a round is open: something was found and isn't removed yet.
+    pub round_open: bool,
+    /// When the store was last verified empty.
+    pub verified_empty_at: Option<DateTime<Utc>>,
+}
+
+impl From<TargetProgress> for CleanupTarget {
+    fn from(progress: TargetProgress) -> Self {
+        let TargetProgress { found, removed, removed_by_type, rounds, round_open, round: _, verified_empty_at } =
+            progress;
+        Self { found, removed, removed_by_type, rounds, round_open, verified_empty_at }
+    }
 }
 
 /// Where to go on from a cleanup.

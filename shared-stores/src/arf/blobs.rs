@@ -89,7 +89,7 @@ impl BlobCounts {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PurgeStep {
     /// Blobs removed in this slice.
-    pub removed: u64,
+    pub removed: BlobCounts,
     /// Whether the end was reached; `false` if the time was over before. Proves nothing: verify by listing.
     pub finished: bool,
 }

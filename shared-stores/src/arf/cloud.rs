@@ -95,6 +95,20 @@ impl Bucket {
         Ok(counts)
     }
 
+    /// How many blobs the sync has, if these are at most `most`.
+    pub(super) async fn count_up_to(&self, sync: SyncId, most: u64) -> Result<Option<u64>> {
+        let prefix = self.at(&name::prefix(sync))?;
+        let mut count = 0;
+        let mut blobs = self.store.list(Some(&prefix));
+        while blobs.try_next().await.map_err(ArfError::store("list blobs"))?.is_some() {
+            count += 1;
+            if count > most {
+                return Ok(None);
+            }
+        }
+        Ok(Some(count))
+    }
+
     pub(super) async fn is_empty(&self, sync: SyncId) -> Result<bool> {
         let prefix = self.at(&name::prefix(sync))?;
         let first = self.store.list(Some(&prefix)).try_next().await.map_err(ArfError::store("list blobs"))?;
@@ -137,9 +151,9 @@ impl Bucket {
             }
             let is_last = listed.len() < BATCH;
             let others: Vec<Path> = listed.iter().filter(|path| **path != manifest).cloned().collect();
-            step.removed += self.remove_all(others).await?;
+            self.remove_all(&prefix, others, &mut step.removed).await?;
             if is_last && listed.contains(&manifest) {
-                step.removed += self.remove_all(vec![manifest.clone()]).await?;
+                self.remove_all(&prefix, vec![manifest.clone()], &mut step.removed).await?;
             }
             if Instant::now() >= deadline {
                 return Ok(step);
@@ -147,17 +161,17 @@ impl Bucket {
         }
     }
 
-    async fn remove_all(&self, paths: Vec<Path>) -> Result<u64> {
-        let mut removed = 0;
+    /// Removes them, and counts what the store says it removed.
+    async fn remove_all(&self, prefix: &Path, paths: Vec<Path>, removed: &mut BlobCounts) -> Result<()> {
         let mut results = self.store.delete_stream(stream::iter(paths.into_iter().map(Ok)).boxed());
         while let Some(result) = results.next().await {
             match result {
-                Ok(_) => removed += 1,
+                Ok(path) => removed.add(&relative_to(prefix, &path)),
                 Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(ArfError::store("remove blobs")(error)),
             }
         }
-        Ok(removed)
+        Ok(())
     }
 
     fn at(&self, relative: &str) -> Result<Path> {
@@ -250,7 +264,7 @@ mod tests {
         assert_eq!(bucket.census().await.unwrap().syncs.len(), 2);
 
         let step = bucket.purge(sync, later()).await.unwrap();
-        assert_eq!(step, PurgeStep { removed: 2502, finished: true });
+        assert_eq!(step, PurgeStep { removed: counts, finished: true });
         assert!(bucket.is_empty(sync).await.unwrap());
         assert_eq!(contents(&bucket, other).await, before);
         assert_eq!(bucket.census().await.unwrap().syncs.into_iter().collect::<Vec<_>>(), [other]);
@@ -261,7 +275,7 @@ mod tests {
         let sync = SyncId::random();
         let bucket = filled(sync, 1500).await;
         let step = bucket.purge(sync, Instant::now()).await.unwrap();
-        assert!(step.removed > 0 && !step.finished);
+        assert!(step.removed.total() > 0 && !step.finished);
         assert!(bucket.manifest(sync).await.unwrap().is_some());
         assert!(bucket.purge(sync, later()).await.unwrap().finished);
         assert_eq!(bucket.manifest(sync).await.unwrap(), None);

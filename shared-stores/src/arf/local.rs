@@ -51,6 +51,16 @@ impl Folder {
         Ok(counts)
     }
 
+    /// How many blobs the sync has, if these are at most `most`.
+    pub(super) fn count_up_to(&self, sync: SyncId, most: u64) -> Result<Option<u64>> {
+        let mut count = 0;
+        let reached_end = self.walk(sync, &mut |_| {
+            count += 1;
+            Ok(count <= most)
+        })?;
+        Ok(reached_end.then_some(count))
+    }
+
     pub(super) fn is_empty(&self, sync: SyncId) -> Result<bool> {
         self.walk(sync, &mut |_| Ok(false))
     }
@@ -82,14 +92,16 @@ impl Folder {
             if Instant::now() >= deadline {
                 return Ok(false);
             }
-            step.removed += remove_file(&blob.path)?;
+            if remove_file(&blob.path)? > 0 {
+                step.removed.add(&blob.relative);
+            }
             Ok(true)
         })?;
         if !reached_end {
             return Ok(step);
         }
         if let Some(manifest) = manifest {
-            step.removed += remove_file(&manifest)?;
+            step.removed.manifest += remove_file(&manifest)?;
         }
         step.finished = remove_folders(&self.prefix(sync))?;
         Ok(step)

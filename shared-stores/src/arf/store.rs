@@ -157,6 +157,18 @@ impl ArfStore {
         }
     }
 
+    /// How many blobs the sync has, if these are at most `most`; `None` if there are more. A zero is verified by
+    /// listing (DEL-7).
+    ///
+    /// # Errors
+    /// Any storage error: an unreadable or missing store isn't an empty one.
+    pub async fn count_up_to(&self, sync: SyncId, most: u64) -> Result<Option<u64>, ArfError> {
+        match &self.backend {
+            Backend::Local { folder } => in_folder(folder, "list blobs", move |f| f.count_up_to(sync, most)).await,
+            Backend::Cloud(bucket) => bucket.count_up_to(sync, most).await,
+        }
+    }
+
     /// Whether the sync has no blob at all, verified by listing (DEL-7). Empty folders don't count.
     ///
     /// # Errors

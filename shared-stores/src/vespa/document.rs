@@ -55,6 +55,14 @@ pub struct Document {
     /// The sync: what counts, purges and searches go by.
     #[serde(rename = "airweave_system_metadata_sync_id")]
     pub sync_id: SyncId,
+    /// Sync and slot in one number, [`shared_models::purge_key`]: what a purge goes by. Documents of earlier versions
+    /// and of other systems have none.
+    #[serde(
+        rename = "airweave_system_metadata_purge_key",
+        skip_deserializing,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub purge_key: Option<i64>,
     /// The job that wrote the document.
     #[serde(rename = "airweave_system_metadata_sync_job_id")]
     pub sync_job_id: SyncJobId,

@@ -59,7 +59,8 @@ impl StoredId {
     }
 
     /// Its type.
-    pub(super) const fn document_type(&self) -> DocumentType {
+    #[must_use]
+    pub const fn document_type(&self) -> DocumentType {
         self.document_type
     }
 

@@ -1,9 +1,11 @@
 //! Removing many documents at once, for a purge.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use shared_models::DocumentType;
 use shared_service::Backoff;
 use tokio::time::Instant;
 
@@ -31,11 +33,13 @@ impl Default for RemoveLimits {
     }
 }
 
-/// What became of the ids given. The four numbers add up to how many there were.
+/// What became of the ids given. Removed, kept, failed and not started add up to how many there were.
 #[derive(Debug, Default)]
 pub struct RemoveOutcome {
     /// Acknowledged removals, of documents that were there or not.
     pub removed: u64,
+    /// The same, by document type.
+    pub removed_by_type: BTreeMap<DocumentType, u64>,
     /// Documents that carried another sync's id by the time of their removal, and so were left alone.
     pub kept: u64,
     /// Removals that failed; they may have been applied all the same.
@@ -47,10 +51,13 @@ pub struct RemoveOutcome {
 }
 
 impl RemoveOutcome {
-    /// Counts the end of one removal. Returns whether it makes sense to start more.
-    fn add(&mut self, end: Result<(), VespaError>) -> bool {
+    /// Counts the end of the removal of a document of this type. Returns whether it makes sense to start more.
+    fn add(&mut self, kind: DocumentType, end: Result<(), VespaError>) -> bool {
         match end {
-            Ok(()) => self.removed += 1,
+            Ok(()) => {
+                self.removed += 1;
+                *self.removed_by_type.entry(kind).or_default() += 1;
+            }
             Err(VespaError::Rejected { status: 412, .. }) => self.kept += 1,
             Err(error) => {
                 self.failed += 1;
@@ -77,10 +84,11 @@ impl VespaClient {
         loop {
             while is_open && under_way.len() < limits.in_flight.max(1) && Instant::now() < deadline {
                 let Some(id) = waiting.next() else { break };
-                under_way.push(self.remove_patiently(id, limits.request_timeout, deadline));
+                let removal = self.remove_patiently(id, limits.request_timeout, deadline);
+                under_way.push(async move { (id.document_type(), removal.await) });
             }
-            let Some(end) = under_way.next().await else { break };
-            is_open &= outcome.add(end);
+            let Some((kind, end)) = under_way.next().await else { break };
+            is_open &= outcome.add(kind, end);
         }
         outcome.not_started = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
         outcome

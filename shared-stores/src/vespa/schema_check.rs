@@ -7,11 +7,12 @@ use shared_models::{DocumentType, SyncId};
 
 use super::client::{WIRE_MARGIN, exchange};
 use super::document::SHOWN;
+use super::page::PURGE_KEY;
 use super::search::query_of;
 use super::{MAX_OFFSET, Ranking, SearchRequest, StoredId, VespaClient, VespaError};
 
 /// What documents have besides what hits show.
-const UNSHOWN: [&str; 3] = ["cjk_bigrams", "large_payload", "dense_embedding"];
+const UNSHOWN: [&str; 4] = ["cjk_bigrams", "large_payload", PURGE_KEY, "dense_embedding"];
 const MOST_ANSWER_BYTES: usize = 1 << 20;
 
 impl VespaClient {

@@ -7,7 +7,7 @@ use shared_stores::embedder::EmbedderIdentity;
 use crate::sources::{RawFile, SourceEntity};
 
 /// Changes with how entities are written: the next sync then writes them all again, and no cursor outlives it.
-const FORM: &str = "unweave entity 2";
+const FORM: &str = "unweave entity 3";
 /// Tells the hash of a version from that of a content.
 const VERSIONED_FORM: &str = "version 1";
 /// Changes with what is embedded of an entity, and how.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use shared_database::entities::{EntityIntent, WrittenEntity};
 use shared_database::jobs::ClaimedJob;
-use shared_models::{DocumentId, EntityKey};
+use shared_models::{DocumentId, EntityKey, purge_key};
 use shared_stores::arf::{Blob, MAX_BLOB_BYTES};
 use shared_stores::embedder::{EmbedderIdentity, Embedding};
 use shared_stores::vespa::{Breadcrumb, Document, bigrams};
@@ -184,6 +184,7 @@ impl Prepared {
             access_is_public: None,
             access_viewers: Vec::new(),
             sync_id: job.sync_id,
+            purge_key: Some(purge_key(job.sync_id, self.hashed.key)),
             sync_job_id: job.job_id,
             collection_id: job.collection_id,
             original_entity_id: entity.id.clone(),

@@ -1,0 +1,98 @@
+//! The purge key of a document: by it a purge goes through a sync in slices of any size, each found by one range of an
+//! index, so that its cost follows what it removes.
+//!
+//! 48 bits of the sync's id, then the document's slot: the first 15 bits of its entity's key, the same for all chunks
+//! of an entity. Another sync may share the 48 bits, so whoever asks for a range asks for the sync as well (DEL-4).
+
+use std::num::NonZeroU32;
+
+use crate::document::EntityKey;
+use crate::ids::SyncId;
+
+const SLOT_BITS: u32 = 15;
+
+/// A document's purge key: from 0 to 2⁶³ − 1, so that it is a `long` of Vespa that is never negative.
+#[must_use]
+pub fn purge_key(sync: SyncId, entity: EntityKey) -> i64 {
+    let [first, second, ..] = entity.0;
+    let slot = (u64::from(first) << 7) | (u64::from(second) >> 1);
+    key(sync, slot)
+}
+
+fn key(sync: SyncId, slot: u64) -> i64 {
+    let (high, _) = sync.0.as_u64_pair();
+    i64::try_from(((high >> 16) << SLOT_BITS) | slot).unwrap_or(i64::MAX)
+}
+
+/// A slice of a sync: its documents in some slots that lie side by side. At least one slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotRange {
+    first: u32,
+    /// The first slot after it.
+    end: u32,
+}
+
+impl SlotRange {
+    /// How many slots a sync has.
+    pub const SLOTS: u32 = 1 << SLOT_BITS;
+
+    /// The slots from `first` on, `width` of them, or as many as there are; `None` if there is none.
+    #[must_use]
+    pub fn starting_at(first: u32, width: NonZeroU32) -> Option<Self> {
+        let end = first.saturating_add(width.get()).min(Self::SLOTS);
+        (first < end).then_some(Self { first, end })
+    }
+
+    /// The first slot after the range.
+    #[must_use]
+    pub const fn end(self) -> u32 {
+        self.end
+    }
+
+    /// The lowest and the highest key that a document of `sync` in the range can have.
+    #[must_use]
+    pub fn keys(self, sync: SyncId) -> (i64, i64) {
+        (key(sync, u64::from(self.first)), key(sync, u64::from(self.end) - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sync(text: &str) -> SyncId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_key_is_the_begin_of_the_sync_and_of_the_hash() {
+        let sync = sync("12345678-9abc-4def-8012-3456789abcde");
+        let entity = |first: u8, second: u8| EntityKey([first, second, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]);
+        assert_eq!(purge_key(sync, entity(0, 0)), 0x1234_5678_9abc << 15);
+        assert_eq!(purge_key(sync, entity(0xff, 0xff)), (0x1234_5678_9abc << 15) | 0x7fff);
+        assert_eq!(purge_key(sync, entity(0x80, 0x01)), (0x1234_5678_9abc << 15) | 0x4000, "the 16th bit is no slot");
+    }
+
+    #[test]
+    fn keys_are_never_negative_and_use_all_of_63_bits() {
+        let last = sync("ffffffff-ffff-ffff-ffff-ffffffffffff");
+        assert_eq!(purge_key(last, EntityKey([0xff; 16])), i64::MAX);
+        assert_eq!(purge_key(SyncId(uuid::Uuid::nil()), EntityKey([0; 16])), 0);
+    }
+
+    #[test]
+    fn ranges_of_any_width_cover_every_slot_once() {
+        let sync = SyncId::random();
+        for width in [1, 7, 2_000, 32_767, 32_768, u32::MAX] {
+            let width = NonZeroU32::new(width).unwrap();
+            let (mut next, mut expected) = (0, key(sync, 0));
+            while let Some(range) = SlotRange::starting_at(next, width) {
+                let (low, high) = range.keys(sync);
+                assert_eq!(low, expected);
+                assert!(high >= low);
+                (next, expected) = (range.end(), high + 1);
+            }
+            assert_eq!((next, expected), (SlotRange::SLOTS, key(sync, 0) + 32_768));
+        }
+    }
+}
