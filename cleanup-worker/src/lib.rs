@@ -10,6 +10,7 @@ pub mod figures;
 pub mod heartbeat;
 pub mod looks;
 pub mod machine;
+pub mod operation;
 mod pace;
 pub mod receipt;
 pub mod schedule;

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use cleanup_worker::bell::BellHandler;
 use cleanup_worker::connection_checks;
 use cleanup_worker::figures;
+use cleanup_worker::operation;
 use cleanup_worker::settings::Settings;
 use cleanup_worker::targets::Stores;
 use cleanup_worker::work::Worker;
@@ -34,6 +35,10 @@ const ABOUT: About<Settings> = About {
 };
 
 fn main() -> anyhow::Result<()> {
+    if std::env::args_os().nth(1).is_some_and(|word| operation::is_one(&word)) {
+        shared_service::install_tls_provider();
+        return shared_service::run(Box::pin(operation::run()))?;
+    }
     shared_service::serve(ABOUT, serve)
 }
 

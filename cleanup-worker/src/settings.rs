@@ -16,7 +16,11 @@ use crate::work::Policy;
 
 /// Removes the data of deleted syncs from Vespa and the ARF store, and signs a receipt for each.
 #[derive(Debug, Parser)]
-#[command(name = "cleanup-worker", version)]
+#[command(
+    name = "cleanup-worker",
+    version,
+    after_help = "Operations: cleanup-worker pause | resume | pauses, each with --help"
+)]
 #[expect(missing_docs, reason = "the groups document themselves, and a text here would become the help of each")]
 pub struct Settings {
     #[command(flatten)]

@@ -13,6 +13,7 @@ mod cost;
 mod failing;
 mod faults;
 mod limits;
+mod pauses;
 mod purge;
 mod settings;
 mod steps;

@@ -67,6 +67,26 @@ impl Database {
         Ok(rows > 0)
     }
 
+    /// Whether there is such an organization, or are cleanups of one that there was.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn is_organization_known(&self, organization: OrganizationId) -> Result<bool> {
+        #[derive(QueryableByName)]
+        struct Known {
+            #[diesel(sql_type = sql_types::Bool)]
+            is_known: bool,
+        }
+        let known: Known = sql_query(
+            "SELECT EXISTS (SELECT 1 FROM organization WHERE id = $1)
+                 OR EXISTS (SELECT 1 FROM cleanup WHERE organization_id = $1) AS is_known",
+        )
+        .bind::<sql_types::Uuid, _>(organization)
+        .get_result(&mut self.connection().await?)
+        .await?;
+        Ok(known.is_known)
+    }
+
     /// The pauses that there are, the one of all first.
     ///
     /// # Errors
