@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 use vespa_standin::document_id::bucket;
 
 use crate::support::{SYNC_A, SYNC_B, Standin, encoded, h1, message, of_sync};
@@ -345,7 +346,7 @@ async fn connect(
 ) -> (h2::client::SendRequest<bytes::Bytes>, tokio::task::JoinHandle<Result<(), h2::Error>>) {
     let stream = tokio::net::TcpStream::connect(standin.address).await.unwrap();
     let (requests, connection) = h2::client::handshake(stream).await.unwrap();
-    (requests, tokio::spawn(connection))
+    (requests, TaskTracker::new().spawn(connection))
 }
 
 fn request(standin: &Standin, method: Method, path: &str) -> hyper::Request<()> {

@@ -13,7 +13,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::{State, handle};
 use crate::faults::Ending;
@@ -25,7 +24,7 @@ const MAX_STREAMS: u32 = 512;
 /// GOAWAY: of the streams up to the last possible one any may have been carried out; INTERNAL_ERROR.
 const GO_AWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 2];
 
-pub(super) async fn serve(stream: TcpStream, state: Arc<State>, stop: CancellationToken) {
+pub(super) async fn serve(stream: TcpStream, state: Arc<State>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
@@ -68,7 +67,7 @@ pub(super) async fn serve(stream: TcpStream, state: Arc<State>, stop: Cancellati
     let result = loop {
         tokio::select! {
             result = connection.as_mut() => break result,
-            () = stop.cancelled(), if !is_stopping => {
+            () = state.stop.cancelled(), if !is_stopping => {
                 is_stopping = true;
                 connection.as_mut().graceful_shutdown();
             }

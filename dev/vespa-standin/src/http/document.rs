@@ -118,7 +118,7 @@ impl Single<'_> {
         }
         // After the timeout the operation is still queued and will be applied: as in Vespa, 504 says nothing of that.
         // Nor does it end with the client.
-        let writing = tokio::spawn(write(self.state.clone(), kind, operation, self.late));
+        let writing = self.state.tasks.spawn(write(self.state.clone(), kind, operation, self.late));
         let Ok(written) = tokio::time::timeout(timeout, writing).await else {
             let message = format!("Timeout after {}ms", timeout.as_millis());
             return Ok(Reply::document(StatusCode::GATEWAY_TIMEOUT, self.path, &self.id, None, Some(&message)));
@@ -185,7 +185,10 @@ async fn write(
     late: Option<Duration>,
 ) -> Result<Outcome, StoreError> {
     if let Some(late) = late {
-        tokio::time::sleep(late).await;
+        tokio::select! {
+            () = tokio::time::sleep(late) => {}
+            () = state.stop.cancelled() => return Err(StoreError::Closed),
+        }
     }
     let outcome = state.store.write(operation).await?;
     if let Outcome::Done { changed, examined, bytes } = outcome {

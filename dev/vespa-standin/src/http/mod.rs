@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use server::{Server, ServerError};
 
@@ -35,6 +37,10 @@ pub(crate) struct State {
     pub faults: Faults,
     /// Of every vector.
     pub dimensions: Dimensions,
+    /// What goes on without its client.
+    pub tasks: TaskTracker,
+    /// Set when the server stops.
+    pub stop: CancellationToken,
 }
 
 impl State {

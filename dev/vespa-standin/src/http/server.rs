@@ -38,22 +38,25 @@ pub enum ServerError {
 /// A running server.
 pub struct Server {
     address: SocketAddr,
-    stop: CancellationToken,
-    tasks: TaskTracker,
     state: Arc<State>,
 }
 
 impl Server {
     /// Opens the data folder and listens.
     pub async fn start(address: SocketAddr, data: &Path, dimensions: Dimensions) -> Result<Self, ServerError> {
-        let (counters, faults) = (Counters::default(), Faults::default());
-        let state = Arc::new(State { store: Store::open(data, dimensions)?, counters, faults, dimensions });
+        let state = Arc::new(State {
+            store: Store::open(data, dimensions)?,
+            counters: Counters::default(),
+            faults: Faults::default(),
+            dimensions,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        });
         let listen = |source| ServerError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(accept(listener, state.clone(), stop.clone(), tasks.clone()));
-        Ok(Self { address, stop, tasks, state })
+        state.tasks.spawn(accept(listener, state.clone()));
+        Ok(Self { address, state })
     }
 
     /// Where it listens.
@@ -63,9 +66,9 @@ impl Server {
 
     /// Stops listening, finishes the open requests within a bound and closes the store.
     pub async fn stop(self) {
-        self.stop.cancel();
-        self.tasks.close();
-        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+        self.state.stop.cancel();
+        self.state.tasks.close();
+        if tokio::time::timeout(DRAIN, self.state.tasks.wait()).await.is_err() {
             tracing::warn!("requests were still open at the end");
         }
         let state = self.state.clone();
@@ -75,15 +78,15 @@ impl Server {
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>, stop: CancellationToken, tasks: TaskTracker) {
+async fn accept(listener: TcpListener, state: Arc<State>) {
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => return,
+            () = state.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, _)) => {
-                tasks.spawn(serve(stream, state.clone(), stop.clone()));
+                state.tasks.spawn(serve(stream, state.clone()));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: let the open connections end.
