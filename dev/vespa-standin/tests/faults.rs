@@ -372,14 +372,17 @@ async fn a_graceful_goaway_lets_open_streams_end_and_takes_no_new_ones() {
     body.send_data("{\"fields\":{}}".into(), true).unwrap();
     let started = Instant::now();
     assert_eq!(put.await.unwrap().status(), 200);
-    let refused = loop {
-        match requests.ready().await {
-            // The frame may come behind the answer.
-            Ok(again) => requests = again,
-            Err(error) => break error,
+    let refusal = async {
+        loop {
+            match requests.ready().await {
+                // The frame may come behind the answer.
+                Ok(again) => requests = again,
+                Err(error) => break error,
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
     };
+    let refused = tokio::time::timeout(TWO_SECONDS, refusal).await.unwrap();
     assert!(refused.is_go_away() && refused.is_remote(), "{refused:?}");
     assert_eq!(refused.reason(), Some(h2::Reason::NO_ERROR));
     assert!(started.elapsed() < Duration::from_millis(500), "the slow one was still open");

@@ -171,6 +171,12 @@ async fn a_folder_without_keys_is_brought_up_to_date() {
     let before = standin.checksum(SYNC_A).await;
     let folder = standin.stop().await;
     let tables = rusqlite::Connection::open(folder.path().join("documents.sqlite")).unwrap();
+    let indexes = |tables: &rusqlite::Connection| {
+        let mut statement = tables.prepare("SELECT sql FROM sqlite_master WHERE type = 'index' ORDER BY name").unwrap();
+        let indexes = statement.query_map([], |row| row.get::<_, Option<String>>(0)).unwrap();
+        indexes.map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let of_this_version = indexes(&tables);
     tables
         .execute_batch(&format!(
             "DROP INDEX document_by_purge_key; DROP INDEX document_by_cased_sync;
@@ -185,7 +191,10 @@ async fn a_folder_without_keys_is_brought_up_to_date() {
     assert_eq!(find(&again, &format!("{SYNC} contains \"{SYNC_A}\"")).await, (10, 10));
     put(&again, "file_entity", SYNC_A, FIRST, 0).await;
     assert_eq!(find(&again, &all).await, (1, 1));
-    let again = Standin::start_in(again.stop().await).await;
+    let folder = again.stop().await;
+    let tables = rusqlite::Connection::open(folder.path().join("documents.sqlite")).unwrap();
+    assert_eq!(indexes(&tables), of_this_version);
+    let again = Standin::start_in(folder).await;
     assert_eq!(find(&again, &all).await, (1, 1));
 }
 
