@@ -91,8 +91,10 @@ impl Faulty {
     }
 }
 
-/// What every query ends with that Vespa refuses.
-fn refusals() -> [(&'static str, fn(&VespaError) -> bool); 4] {
+type IsExpected = fn(&VespaError) -> bool;
+
+/// What every request ends with that Vespa refuses.
+fn refusals() -> [(&'static str, IsExpected); 4] {
     [
         ("overload", |error| matches!(error, VespaError::Overloaded)),
         ("unavailable", |error| is_status(error, 503)),

@@ -1,5 +1,5 @@
-//! Ranges of the purge key: exact to the last of 63 bits, found through an index, and counted as what the smaller of two
-//! sets holds.
+//! Ranges of the purge key: exact to the last of 63 bits, found through an index, and counted as what the smaller of
+//! two sets holds.
 
 use serde_json::{Value, json};
 

@@ -85,8 +85,8 @@ pub enum Looks {
     NonIdealState,
     /// An error beside the hits, with status 200; without hits 504.
     Error,
-    /// Nothing: the answer is full. So it may be in Vespa for less than half a percent, and for one of several nodes with
-    /// copies that doesn't answer.
+    /// Nothing: the answer is full. So it may be in Vespa for less than half a percent, and for one of several nodes
+    /// with copies that doesn't answer.
     Unnoticed,
 }
 

@@ -1,8 +1,8 @@
 //! Answering a query: which documents match, how many, in what order.
 //!
-//! A query may use the indexes on the sync id and the purge key, and the full-text index; what they give is examined, and
-//! the whole filter evaluated on it. Without any the query walks the corpus. Nearest neighbours are found by comparing with every
-//! document that the rest of the filter admits.
+//! A query may use the indexes on the sync id and the purge key, and the full-text index; what they give is examined,
+//! and the whole filter evaluated on it. Without any the query walks the corpus. Nearest neighbours are found by
+//! comparing with every document that the rest of the filter admits.
 
 mod bm25;
 mod by_sync;

@@ -1,17 +1,17 @@
 //! Each fault by itself, as a plain client sees it; none unless it is switched on.
 
+mod connections;
+mod queries;
+
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio_util::task::TaskTracker;
-use vespa_standin::document_id::bucket;
 
-use crate::support::{SYNC_A, SYNC_B, Standin, encoded, h1, message, of_sync};
+use crate::support::{SYNC_A, Standin, encoded, h1, message, of_sync};
 
 const FAULTS: &str = "/standin/v1/faults";
 const DOCUMENT: &str = "/document/v1/airweave/base_entity/docid/x";
-const TWO_SECONDS: Duration = Duration::from_secs(2);
 
 async fn switch_on(standin: &Standin, rules: Value) {
     let (status, answer) = standin.send(Method::POST, FAULTS, Some(rules)).await;
@@ -247,181 +247,4 @@ async fn a_removal_by_selection_makes_no_progress() {
     assert_eq!(standin.count(SYNC_A).await, left);
     let (_, third) = standin.delete(&format!("{bulk}&continuation={}", encoded(token))).await;
     assert_ne!(third["continuation"], token);
-}
-
-/// The answer to a count, a list and groups of a sync's documents.
-async fn count(standin: &Standin, hits: u64) -> Value {
-    let yql = format!(
-        "select documentid from sources * where airweave_system_metadata_sync_id contains \"{SYNC_A}\" limit {hits} \
-         | all(group(airweave_system_metadata_sync_id) max(10) each(output(count())))"
-    );
-    let (status, answer) = standin.query(&[("yql", &yql)]).await;
-    assert_eq!(status, 200, "{answer}");
-    answer["root"].clone()
-}
-
-#[tokio::test]
-async fn partial_answers_say_so_each_in_its_way() {
-    let standin = Standin::start().await;
-    standin.feed(SYNC_A, 30).await;
-    standin.feed(SYNC_B, 10).await;
-    let degraded = |by: &str| {
-        let reasons = ["match-phase", "timeout", "adaptive-timeout", "anntimeout", "non-ideal-state"];
-        Value::from_iter(reasons.map(|reason| (reason, Value::from(reason == by))))
-    };
-    for (looks, by, is_full, results_full) in [
-        ("timeout", Some("timeout"), false, 0),
-        ("adaptive_timeout", Some("adaptive-timeout"), false, 0),
-        ("match_phase", Some("match-phase"), false, 0),
-        ("non_ideal_state", Some("non-ideal-state"), true, 5),
-        ("unnoticed", None, true, 5),
-    ] {
-        switch_on(&standin, always("query", json!({"partial": {"hides": 0.5, "looks": looks}}))).await;
-        let root = count(&standin, 0).await;
-        let total = root["fields"]["totalCount"].as_u64().unwrap();
-        assert!(total > 30 && total < 120, "{looks}: {root}");
-        assert_eq!(root["children"][0]["children"][0]["children"][0]["fields"]["count()"], total, "{looks}");
-        let coverage = &root["coverage"];
-        let documents = coverage["documents"].as_u64().unwrap();
-        assert!(documents > total && documents < 200, "{looks}: {root}");
-        let is_seen = looks == "unnoticed";
-        assert_eq!(coverage["coverage"] == 100, is_seen, "{looks}: {root}");
-        assert_eq!(coverage.get("degraded"), by.map(degraded).as_ref(), "{looks}");
-        assert_eq!((&coverage["full"], &coverage["results"]), (&json!(is_full), &json!(5)), "{looks}");
-        assert_eq!(coverage["resultsFull"], results_full, "{looks}");
-        standin.delete(FAULTS).await;
-    }
-    assert_eq!(count(&standin, 0).await["fields"]["totalCount"], 150);
-}
-
-#[tokio::test]
-async fn a_zero_can_look_full_for_a_while() {
-    let standin = Standin::start().await;
-    standin.feed(SYNC_A, 2).await;
-    let fault = json!({"partial": {"hides": 1, "looks": "unnoticed"}});
-    switch_on(&standin, json!([{"on": ["query"], "fault": fault, "times": 2}])).await;
-    for _ in 0..2 {
-        let coverage =
-            json!({"coverage": 100, "documents": 0, "full": true, "nodes": 5, "results": 5, "resultsFull": 5});
-        let root = count(&standin, 10).await;
-        assert_eq!((&root["fields"]["totalCount"], &root["coverage"]), (&json!(0), &coverage));
-    }
-    assert_eq!(standin.count(SYNC_A).await, 10);
-    // The last half percent of what isn't active goes unsaid.
-    standin.feed(SYNC_B, 60).await;
-    let in_first_bucket = |number: &usize| bucket(&format!("id:airweave:base_entity::{number}")) == 0;
-    let number = (0..).find(in_first_bucket).unwrap();
-    standin.put("base_entity", &number.to_string(), json!({})).await;
-    let fault = json!({"partial": {"hides": 0.003, "looks": "non_ideal_state"}});
-    switch_on(&standin, always("query", fault)).await;
-    let coverage = &count(&standin, 0).await["coverage"];
-    assert_eq!((&coverage["coverage"], coverage.get("degraded")), (&json!(100), None), "{coverage}");
-    assert!(coverage["documents"].as_u64().unwrap() < 311, "{coverage}");
-}
-
-#[tokio::test]
-async fn an_answer_without_a_type_and_one_with_an_error_beside_its_hits() {
-    let standin = Standin::start().await;
-    standin.feed(SYNC_A, 3).await;
-    switch_on(&standin, always("query", "missing_type")).await;
-    let root = count(&standin, 0).await;
-    assert_eq!(root["fields"]["totalCount"], 12);
-    let coverage = json!({"coverage": 100, "documents": 12, "full": true, "nodes": 4, "results": 4, "resultsFull": 4});
-    assert_eq!(root["coverage"], coverage);
-    standin.delete(FAULTS).await;
-
-    switch_on(&standin, always("query", json!({"partial": {"hides": 0.5, "looks": "error"}}))).await;
-    let root = count(&standin, 10).await;
-    assert_eq!((&root["errors"][0]["code"], &root["errors"][0]["summary"]), (&json!(12), &json!("Timed out")));
-    let (status, body) = ask(&standin, "query").await;
-    assert_eq!(status, 200, "{body}");
-    let yql = "select documentid from sources * where true limit 0";
-    let (status, answer) = standin.query(&[("yql", yql)]).await;
-    assert_eq!((status.as_u16(), &answer["root"]["errors"][0]["code"]), (504, &json!(12)));
-}
-
-/// A connection of our own, to see its frames.
-async fn connect(
-    standin: &Standin,
-) -> (h2::client::SendRequest<bytes::Bytes>, tokio::task::JoinHandle<Result<(), h2::Error>>) {
-    let stream = tokio::net::TcpStream::connect(standin.address).await.unwrap();
-    let (requests, connection) = h2::client::handshake(stream).await.unwrap();
-    (requests, TaskTracker::new().spawn(connection))
-}
-
-fn request(standin: &Standin, method: Method, path: &str) -> hyper::Request<()> {
-    hyper::Request::builder().method(method).uri(standin.url(path)).body(()).unwrap()
-}
-
-/// A slow get that is open while a put ends the connection.
-async fn end_in_mid_batch(standin: &Standin, ending: &str, millis: u64) {
-    let rules = json!([
-        {"on": ["get"], "fault": {"latency": {"millis": millis}}, "times": 1},
-        {"on": ["put"], "fault": {"go_away": ending}, "times": 1},
-    ]);
-    switch_on(standin, rules).await;
-}
-
-#[tokio::test]
-async fn a_graceful_goaway_lets_open_streams_end_and_takes_no_new_ones() {
-    let standin = Standin::start().await;
-    end_in_mid_batch(&standin, "graceful", 500).await;
-    let (mut requests, connection) = connect(&standin).await;
-    let (slow, _) = requests.send_request(request(&standin, Method::GET, DOCUMENT), true).unwrap();
-    let (put, mut body) = requests.send_request(request(&standin, Method::POST, DOCUMENT), false).unwrap();
-    body.send_data("{\"fields\":{}}".into(), true).unwrap();
-    let started = Instant::now();
-    assert_eq!(put.await.unwrap().status(), 200);
-    let refusal = async {
-        loop {
-            match requests.ready().await {
-                // The frame may come behind the answer.
-                Ok(again) => requests = again,
-                Err(error) => break error,
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let refused = tokio::time::timeout(TWO_SECONDS, refusal).await.unwrap();
-    assert!(refused.is_go_away() && refused.is_remote(), "{refused:?}");
-    assert_eq!(refused.reason(), Some(h2::Reason::NO_ERROR));
-    assert!(started.elapsed() < Duration::from_millis(500), "the slow one was still open");
-    assert_eq!(slow.await.unwrap().status(), 200, "the slow one is answered, and sees what was put in the meantime");
-    tokio::time::timeout(TWO_SECONDS, connection).await.unwrap().unwrap().unwrap();
-    assert_eq!(standin.get(DOCUMENT).await.0, 200, "a new connection is as good as ever");
-}
-
-#[tokio::test]
-async fn an_abrupt_goaway_answers_nobody_and_what_was_sent_is_done() {
-    let standin = Standin::start().await;
-    end_in_mid_batch(&standin, "abrupt", 60_000).await;
-    let (mut requests, connection) = connect(&standin).await;
-    let (slow, _) = requests.send_request(request(&standin, Method::GET, DOCUMENT), true).unwrap();
-    let (put, mut body) = requests.send_request(request(&standin, Method::POST, DOCUMENT), false).unwrap();
-    body.send_data("{\"fields\":{}}".into(), true).unwrap();
-    for answer in [put, slow] {
-        let error = tokio::time::timeout(TWO_SECONDS, answer).await.unwrap().unwrap_err();
-        assert!(error.is_go_away() || error.is_io(), "{error:?}");
-    }
-    let ended = tokio::time::timeout(TWO_SECONDS, connection).await.unwrap().unwrap().unwrap_err();
-    assert!(ended.is_go_away() && ended.is_remote(), "{ended:?}");
-    assert_eq!(ended.reason(), Some(h2::Reason::INTERNAL_ERROR));
-    wait_until(&standin, 200).await;
-    assert_eq!(standin.counters().await["put"]["operations"], 1);
-}
-
-#[tokio::test]
-async fn a_connection_of_the_older_protocol_ends_as_well() {
-    let standin = Standin::start().await;
-    let client = h1();
-    switch_on(&standin, json!([{"on": ["get"], "fault": {"go_away": "graceful"}, "times": 1}])).await;
-    let answer = client.get(standin.url(DOCUMENT)).send().await.unwrap();
-    assert_eq!(
-        (answer.status().as_u16(), answer.headers().get("connection").unwrap().as_bytes()),
-        (404, &b"close"[..])
-    );
-    switch_on(&standin, json!([{"on": ["put"], "fault": {"go_away": "abrupt"}, "times": 1}])).await;
-    let broken = client.post(standin.url(DOCUMENT)).json(&json!({"fields": {}})).send().await.unwrap_err();
-    assert!(!broken.is_timeout() && broken.status().is_none(), "{broken:?}");
-    wait_until(&standin, 200).await;
 }
