@@ -17,6 +17,8 @@ mod support;
 #[cfg(test)]
 mod vespa_answers;
 #[cfg(test)]
+mod vespa_faults;
+#[cfg(test)]
 mod vespa_search;
 #[cfg(test)]
 mod vespa_standin;

@@ -11,6 +11,7 @@
 pub mod counters;
 pub mod document;
 pub mod document_id;
+pub mod faults;
 pub mod http;
 pub mod linguistics;
 pub mod record;

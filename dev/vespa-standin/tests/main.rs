@@ -10,6 +10,7 @@
 mod chunks;
 mod documents;
 mod durability;
+mod faults;
 mod filter_model;
 mod filters;
 mod limits;

@@ -25,7 +25,7 @@ pub(super) fn handlers() -> Reply {
 }
 
 pub(super) fn status() -> Reply {
-    Reply::html("<html><head><title>vespa-standin</title></head><body>OK</body></html>\n")
+    Reply::html(StatusCode::OK, "<html><head><title>vespa-standin</title></head><body>OK</body></html>\n")
 }
 
 pub(super) fn health() -> Reply {

@@ -13,6 +13,7 @@ use super::{State, body};
 use crate::counters::Kind;
 use crate::document::{self, Prepared};
 use crate::document_id::DocumentId;
+use crate::faults::Fault;
 use crate::schema::DocType;
 use crate::selection::{self, SelectionError};
 use crate::store::{Condition, Operation, Outcome, StoreError};
@@ -31,8 +32,13 @@ pub(super) async fn operate(
     path: &str,
     id: DocumentId,
     params: &Params,
+    fault: Option<Fault>,
 ) -> Reply {
-    let operation = Single { state, path, id: id.to_string(), parsed: id, params };
+    let late = match fault {
+        Some(Fault::LateWrite { millis }) => Some(Duration::from_millis(millis)),
+        _ => None,
+    };
+    let operation = Single { state, path, id: id.to_string(), parsed: id, params, late };
     let done = match *request.method() {
         Method::GET => operation.get().await,
         Method::POST => operation.put(request).await,
@@ -48,12 +54,13 @@ struct Single<'a> {
     id: String,
     parsed: DocumentId,
     params: &'a Params,
+    /// By how much a write comes too late.
+    late: Option<Duration>,
 }
 
 impl Single<'_> {
     async fn get(&self) -> Result<Reply> {
         let counter = self.state.counters.of(Kind::Get);
-        counter.request();
         self.refuse("dryRun")?;
         let fields = FieldSet::parse(self.params).map_err(|message| self.bad(&message))?;
         let id = self.id.clone();
@@ -69,7 +76,6 @@ impl Single<'_> {
     }
 
     async fn put(&self, request: Request<Incoming>) -> Result<Reply> {
-        self.state.counters.of(Kind::Put).request();
         let doc_type = self.doc_type()?;
         let body = self.body(request).await?;
         let body = document::read_put(doc_type, &self.parsed, &body, self.state.dimensions)
@@ -84,7 +90,6 @@ impl Single<'_> {
     }
 
     async fn update(&self, request: Request<Incoming>) -> Result<Reply> {
-        self.state.counters.of(Kind::Update).request();
         let doc_type = self.doc_type()?;
         let body = self.body(request).await?;
         let body = document::read_update(doc_type, &self.parsed, &body, self.state.dimensions)
@@ -101,7 +106,6 @@ impl Single<'_> {
 
     /// A remove needs no known type: as in Vespa, what isn't there is as good as removed.
     async fn remove(&self) -> Result<Reply> {
-        self.state.counters.of(Kind::Remove).request();
         let operation = Operation::Remove { id: self.id.clone(), condition: self.condition(None)? };
         self.write(Kind::Remove, operation).await
     }
@@ -113,17 +117,14 @@ impl Single<'_> {
             return Ok(done);
         }
         // After the timeout the operation is still queued and will be applied: as in Vespa, 504 says nothing of that.
-        let Ok(written) = tokio::time::timeout(timeout, self.state.store.write(operation)).await else {
+        // Nor does it end with the client.
+        let writing = self.state.tasks.spawn(write(self.state.clone(), kind, operation, self.late));
+        let Ok(written) = tokio::time::timeout(timeout, writing).await else {
             let message = format!("Timeout after {}ms", timeout.as_millis());
             return Ok(Reply::document(StatusCode::GATEWAY_TIMEOUT, self.path, &self.id, None, Some(&message)));
         };
-        match written {
-            Ok(Outcome::Done { changed, examined, bytes }) => {
-                let counter = self.state.counters.of(kind);
-                counter.operations(changed);
-                counter.examined(examined, bytes);
-                Ok(done)
-            }
+        match written.unwrap_or(Err(StoreError::Closed)) {
+            Ok(Outcome::Done { .. }) => Ok(done),
             Ok(Outcome::ConditionFailed) => {
                 Ok(Reply::document(StatusCode::PRECONDITION_FAILED, self.path, &self.id, None, Some(CONDITION_FAILED)))
             }
@@ -174,4 +175,26 @@ impl Single<'_> {
         tracing::error!(%error, path = self.path, "operation failed");
         Reply::failure(StatusCode::INTERNAL_SERVER_ERROR, self.path, &error.to_string())
     }
+}
+
+/// Writes, later if it is to be so, and counts it whether or not anybody still waits.
+async fn write(
+    state: Arc<State>,
+    kind: Kind,
+    operation: Operation,
+    late: Option<Duration>,
+) -> Result<Outcome, StoreError> {
+    if let Some(late) = late {
+        tokio::select! {
+            () = tokio::time::sleep(late) => {}
+            () = state.stop.cancelled() => return Err(StoreError::Closed),
+        }
+    }
+    let outcome = state.store.write(operation).await?;
+    if let Outcome::Done { changed, examined, bytes } = outcome {
+        let counter = state.counters.of(kind);
+        counter.operations(changed);
+        counter.examined(examined, bytes);
+    }
+    Ok(outcome)
 }

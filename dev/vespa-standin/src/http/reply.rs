@@ -12,6 +12,8 @@ use hyper::body::Frame;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use crate::faults::Ending;
+
 const JSON: &str = "application/json; charset=UTF-8";
 const JSON_LINES: &str = "application/jsonl; charset=UTF-8";
 
@@ -23,6 +25,7 @@ pub(crate) struct Reply {
     content_type: &'static str,
     allow: Option<String>,
     body: Body,
+    go_away: Option<Ending>,
 }
 
 /// A text as a JSON string.
@@ -32,21 +35,23 @@ pub(super) fn quoted(text: &str) -> String {
 
 impl Reply {
     pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
-        Self { status, content_type: JSON, allow: None, body: Full::new(body.into()).boxed_unsync() }
+        Self { status, content_type: JSON, allow: None, body: Full::new(body.into()).boxed_unsync(), go_away: None }
     }
 
-    pub(super) fn html(body: &'static str) -> Self {
+    pub(super) fn html(status: StatusCode, body: &'static str) -> Self {
         Self {
-            status: StatusCode::OK,
+            status,
             content_type: "text/html; charset=UTF-8",
             allow: None,
             body: Full::new(Bytes::from_static(body.as_bytes())).boxed_unsync(),
+            go_away: None,
         }
     }
 
     pub(super) fn options(allow: &str) -> Self {
         let empty = Full::new(Bytes::new()).boxed_unsync();
-        Self { status: StatusCode::NO_CONTENT, content_type: JSON, allow: Some(allow.to_owned()), body: empty }
+        let allow = Some(allow.to_owned());
+        Self { status: StatusCode::NO_CONTENT, content_type: JSON, allow, body: empty, go_away: None }
     }
 
     /// An answer whose body is written while the work goes on.
@@ -54,7 +59,7 @@ impl Reply {
         use futures::StreamExt;
         let body = StreamBody::new(chunks.map(|chunk| Ok(Frame::data(chunk)))).boxed_unsync();
         let content_type = if lines { JSON_LINES } else { JSON };
-        Self { status: StatusCode::OK, content_type, allow: None, body }
+        Self { status: StatusCode::OK, content_type, allow: None, body, go_away: None }
     }
 
     /// `{"pathId":…,"message":…}`
@@ -81,6 +86,16 @@ impl Reply {
         }
         body.push('}');
         Self::json(status, body)
+    }
+
+    /// The same, and the connection ends with it.
+    pub(super) fn ending(self, go_away: Option<Ending>) -> Self {
+        Self { go_away, ..self }
+    }
+
+    /// How the connection ends with it, if it does.
+    pub(super) fn end(&self) -> Option<Ending> {
+        self.go_away
     }
 
     pub(super) fn into_response(self) -> Response<Body> {

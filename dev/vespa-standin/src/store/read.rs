@@ -43,6 +43,16 @@ impl Store {
         })
     }
 
+    /// Number of documents of a type from a bucket on.
+    pub fn count_from(&self, doc_type: DocType, bucket: u16) -> Result<u64, StoreError> {
+        self.reading(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT count(*) FROM document WHERE type = ? AND bucket >= ?")?;
+            let count: i64 = statement.query_row(params![doc_type.code(), bucket], |row| row.get(0))?;
+            Ok(count.unsigned_abs())
+        })
+    }
+
     /// The checksum over all documents whose attribute has exactly this value as its text; over all if `None`.
     pub fn checksum(&self, matching: Option<(&Field, &str)>) -> Result<Checksum, StoreError> {
         self.reading(|connection| {

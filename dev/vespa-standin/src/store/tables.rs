@@ -2,8 +2,8 @@
 //!
 //! `document` holds what Vespa keeps in memory: ids and attributes, in the order of the buckets, which is the order of
 //! a visit. `body` holds the documents, `embedding` their vectors; all go by `serial`, a number that a document gets
-//! anew with each write and that is never used twice. The indexes on the sync id and the purge key are for queries alone: a visit
-//! walks the table. The full-text index has tables of its own: [`super::words`].
+//! anew with each write and that is never used twice. The indexes on the sync id and the purge key are for queries
+//! alone: a visit walks the table. The full-text index has tables of its own: [`super::words`].
 
 use std::path::Path;
 
@@ -23,8 +23,8 @@ const SINCE_1: &str = "BEGIN;
          (SELECT json_extract(fields, '$.breadcrumbs') FROM body WHERE body.serial = document.serial);
      COMMIT;";
 
-/// What a query looks up. Nearly every sync id is stored as it is compared, in lower case; the few others are listed, so
-/// that the index by sync can answer for the rest alone.
+/// What a query looks up. Nearly every sync id is stored as it is compared, in lower case; the few others are listed,
+/// so that the index by sync can answer for the rest alone.
 const INDEXES: &str = "
      CREATE INDEX document_by_purge_key ON document (type, airweave_system_metadata_purge_key)
          WHERE airweave_system_metadata_purge_key IS NOT NULL;

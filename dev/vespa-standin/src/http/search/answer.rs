@@ -3,13 +3,15 @@
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::coverage::{Partial, coverage};
+use crate::faults::Looks;
 use crate::http::reply::Reply;
 use crate::schema::{CLUSTER, DocType, Field, Kind};
 use crate::store::{Hit, Response, Store};
 
 /// A query that was refused or failed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(in crate::http) struct Failure {
     status: StatusCode,
     code: u16,
     summary: &'static str,
@@ -33,13 +35,34 @@ impl Failure {
     }
 
     /// Code 5: what Vespa doesn't expect to go wrong. The text begins with `Failed: `.
-    pub(super) fn unspecified(message: &str) -> Self {
+    pub(in crate::http) fn unspecified(message: &str) -> Self {
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             code: 5,
             summary: "Unspecified error",
             message: message.to_owned(),
         }
+    }
+
+    /// Code 0.
+    pub(in crate::http) fn no_backends(message: &str) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: 0,
+            summary: "No backends in service. Try later",
+            message: message.to_owned(),
+        }
+    }
+
+    /// Code 12.
+    pub(in crate::http) fn timeout(message: &str) -> Self {
+        Self { status: StatusCode::GATEWAY_TIMEOUT, code: 12, summary: "Timed out", message: message.to_owned() }
+    }
+
+    /// Code 429: a limit of the rate, if one is configured.
+    pub(in crate::http) fn too_many(message: &str) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Self { status, code: 429, summary: "Too many requests", message: message.to_owned() }
     }
 
     /// Code 10.
@@ -52,10 +75,16 @@ impl Failure {
         }
     }
 
-    pub(super) fn reply(self) -> Reply {
-        let error = json!({"code": self.code, "summary": self.summary, "source": CLUSTER, "message": self.message});
+    pub(in crate::http) fn reply(self) -> Reply {
+        let error = self.error();
         let root = json!({"id": "toplevel", "relevance": 1.0, "fields": {"totalCount": 0}, "errors": [error]});
         Reply::json(self.status, json!({ "root": root }).to_string())
+    }
+}
+
+impl Failure {
+    fn error(&self) -> Value {
+        json!({"code": self.code, "summary": self.summary, "source": CLUSTER, "message": self.message})
     }
 }
 
@@ -65,11 +94,17 @@ pub(super) struct Shape {
     fields: Option<Vec<String>>,
     types: Vec<DocType>,
     group: Option<(&'static Field, u64)>,
+    partial: Option<Partial>,
 }
 
 impl Shape {
-    pub(super) fn new(fields: Option<Vec<String>>, types: Vec<DocType>, group: Option<(&'static Field, u64)>) -> Self {
-        Self { fields, types, group }
+    pub(super) fn new(
+        fields: Option<Vec<String>>,
+        types: Vec<DocType>,
+        group: Option<(&'static Field, u64)>,
+        partial: Option<Partial>,
+    ) -> Self {
+        Self { fields, types, group, partial }
     }
 
     /// Whether ids alone are not enough.
@@ -80,12 +115,12 @@ impl Shape {
         }
     }
 
-    pub(super) fn reply(&self, store: &Store, found: &Response) -> Reply {
+    pub(super) fn reply(&self, store: &Store, found: &Response) -> Result<Reply, Failure> {
         let mut root = json!({
             "id": "toplevel",
             "relevance": 1.0,
             "fields": {"totalCount": found.total},
-            "coverage": self.coverage(store),
+            "coverage": coverage(store, &self.types, self.partial).map_err(|error| Failure::backend(&error.to_string()))?,
         });
         let mut children: Vec<Value> = Vec::new();
         children.extend(self.group.map(|(field, max)| groups(field, max, &found.groups)));
@@ -93,21 +128,16 @@ impl Shape {
         if let (false, Some(root)) = (children.is_empty(), root.as_object_mut()) {
             root.insert("children".into(), children.into());
         }
-        Reply::json(StatusCode::OK, json!({ "root": root }).to_string())
-    }
-
-    /// One sub-query per schema on one node: documents, nodes and results are sums.
-    fn coverage(&self, store: &Store) -> Value {
-        let documents: u64 = self.types.iter().map(|doc_type| store.count(*doc_type)).sum();
-        let schemas = self.types.len();
-        json!({
-            "coverage": 100,
-            "documents": documents,
-            "full": true,
-            "nodes": schemas,
-            "results": schemas,
-            "resultsFull": schemas,
-        })
+        if self.partial.is_some_and(|partial| partial.looks == Looks::Error) {
+            let failure = Failure::timeout("Timed out");
+            if found.hits.is_empty() {
+                return Err(failure);
+            }
+            if let Some(root) = root.as_object_mut() {
+                root.insert("errors".into(), vec![failure.error()].into());
+            }
+        }
+        Ok(Reply::json(StatusCode::OK, json!({ "root": root }).to_string()))
     }
 
     fn hit(&self, hit: &Hit) -> Value {

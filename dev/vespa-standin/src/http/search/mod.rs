@@ -1,6 +1,7 @@
 //! `/search/`: a query's parameters, limits and names checked as Vespa does, and its answer.
 
 mod answer;
+mod coverage;
 mod names;
 mod ranking;
 
@@ -14,9 +15,12 @@ use super::params::Params;
 use super::reply::Reply;
 use super::{State, body};
 use crate::counters::Kind;
+use crate::faults::Fault;
 use crate::store;
 use crate::yql;
-use answer::{Failure, Shape};
+pub(in crate::http) use answer::Failure;
+use answer::Shape;
+use coverage::Partial;
 
 /// The query profile's limits.
 const MAX_HITS: u64 = 10_000;
@@ -28,8 +32,12 @@ const DEFAULT_GROUPS: u64 = 10;
 const DEFAULT_HITS: u64 = 10;
 
 /// Answers a query.
-pub(super) async fn search(state: &Arc<State>, request: Request<Incoming>, mut params: Params) -> Reply {
-    state.counters.of(Kind::Query).request();
+pub(super) async fn search(
+    state: &Arc<State>,
+    request: Request<Incoming>,
+    mut params: Params,
+    fault: Option<Fault>,
+) -> Reply {
     match *request.method() {
         Method::GET => {}
         Method::POST => match body::read(request).await {
@@ -42,16 +50,16 @@ pub(super) async fn search(state: &Arc<State>, request: Request<Incoming>, mut p
         },
         _ => return Reply::failure(StatusCode::METHOD_NOT_ALLOWED, "/search/", "only GET and POST"),
     }
-    match answer(state, &params).await {
+    match answer(state, &params, fault).await {
         Ok(reply) => reply,
         Err(failure) => failure.reply(),
     }
 }
 
-async fn answer(state: &Arc<State>, params: &Params) -> Result<Reply, Failure> {
+async fn answer(state: &Arc<State>, params: &Params, fault: Option<Fault>) -> Result<Reply, Failure> {
     let yql = params.0.get("yql").ok_or_else(|| Failure::query("No query"))?;
     let query = yql::parse(yql, &params.0).map_err(|error| Failure::parameter(&error.to_string()))?;
-    let types = names::sources(query.sources.as_deref())?;
+    let mut types = names::sources(query.sources.as_deref())?;
     let profile = ranking::profile(params, &types)?;
     names::check(&query.filter, &types)?;
     let nearest = ranking::nearest(&query.filter, params, &profile, &types, state.dimensions)?;
@@ -76,7 +84,11 @@ async fn answer(state: &Arc<State>, params: &Params) -> Result<Reply, Failure> {
         None => None,
     };
     let summary = ["presentation.summary", "summary"].into_iter().find_map(|name| params.0.get(name));
-    let shape = Shape::new(query.fields, types.clone(), group);
+    if fault == Some(Fault::MissingType) {
+        types.pop();
+    }
+    let partial = Partial::of(fault.as_ref());
+    let shape = Shape::new(query.fields, types.clone(), group, partial);
     let request = store::Request {
         types,
         filter: query.filter,
@@ -87,6 +99,7 @@ async fn answer(state: &Arc<State>, params: &Params) -> Result<Reply, Failure> {
         offset: usize::try_from(offset).unwrap_or(usize::MAX),
         with_bodies: shape.needs_bodies(),
         group_by: group.map(|(field, _)| field),
+        hidden_buckets: partial.map_or(0, |partial| partial.hidden_buckets),
     };
     let found = state.blocking(move |state| state.store.query(&request)).await.map_err(|error| {
         tracing::error!(%error, "query failed");
@@ -99,7 +112,7 @@ async fn answer(state: &Arc<State>, params: &Params) -> Result<Reply, Failure> {
     let counter = state.counters.of(Kind::Query);
     counter.operations(u64::try_from(found.hits.len()).unwrap_or(u64::MAX));
     counter.examined(found.examined.documents, found.examined.bytes);
-    Ok(shape.reply(&state.store, &found))
+    shape.reply(&state.store, &found)
 }
 
 /// Hits and offset: from the parameters, or from the query, where `limit` counts from the start and not from `offset`.

@@ -20,6 +20,7 @@ use super::State;
 use super::params::Params;
 use super::path::Target;
 use super::reply::Reply;
+use crate::faults::Fault;
 use plan::Plan;
 
 /// Answers a request for a collection of documents.
@@ -28,16 +29,32 @@ pub(super) async fn visit(
     request: &Request<Incoming>,
     path: &str,
     target: Target,
-    params: Params,
+    params: &Params,
+    fault: Option<Fault>,
 ) -> Reply {
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let answered = match *request.method() {
-        Method::GET => show::show(state, path, &target, &params, accept).await,
-        Method::DELETE => remove::remove(state, path, &target, &params).await,
-        _ => Plan::bulk(path, &target, &params).and_then(|_| {
-            let message = format!("{} of a selection is not spoken by this stand-in", request.method());
-            Err(Reply::failure(StatusCode::BAD_REQUEST, path, &message))
-        }),
+        Method::GET => show::show(state, path, &target, params, accept, fault).await,
+        _ => remove::remove(state, path, &target, params, fault).await,
     };
     answered.unwrap_or_else(|reply| reply)
 }
+
+/// Refuses to change or copy what a selection finds: if need be for what is wrong with the request itself.
+pub(super) fn unspoken(request: &Request<Incoming>, path: &str, target: &Target, params: &Params) -> Reply {
+    let message = format!("{} of a selection is not spoken by this stand-in", request.method());
+    match Plan::bulk(path, target, params) {
+        Ok(_) => Reply::failure(StatusCode::BAD_REQUEST, path, &message),
+        Err(reply) => reply,
+    }
+}
+
+/// After how many buckets a walk breaks, and what it then says.
+fn breaks_after(fault: Option<&Fault>) -> Option<u16> {
+    match fault {
+        Some(Fault::BrokenWalk { buckets }) => Some(*buckets),
+        _ => None,
+    }
+}
+
+const BROKEN: &str = "ReturnCode(NOT_CONNECTED, [from content node 0] Connection error)";

@@ -10,12 +10,14 @@ use tokio::sync::mpsc;
 
 use super::fields::FieldSet;
 use super::plan::{Plan, failed};
+use super::{BROKEN, breaks_after};
 use crate::counters::Kind;
+use crate::faults::Fault;
 use crate::http::State;
 use crate::http::params::Params;
 use crate::http::path::Target;
 use crate::http::reply::{Reply, Tail, quoted, visited};
-use crate::store::{Found, Scan, StoreError};
+use crate::store::{Found, Scan};
 
 /// A visit and how its answer looks.
 struct Visit {
@@ -23,6 +25,8 @@ struct Visit {
     fields: FieldSet,
     /// No further bucket is started once so many were found.
     wanted: u64,
+    /// It breaks after so many buckets.
+    breaks_after: Option<u16>,
 }
 
 pub(super) async fn show(
@@ -31,8 +35,8 @@ pub(super) async fn show(
     target: &Target,
     params: &Params,
     accept: &str,
+    fault: Option<Fault>,
 ) -> Result<Reply, Reply> {
-    state.counters.of(Kind::Visit).request();
     let plan = Plan::reading(path, target, params)?;
     let bad = |message: String| Reply::failure(StatusCode::BAD_REQUEST, path, &message);
     let fields = FieldSet::parse(params).map_err(bad)?;
@@ -43,7 +47,7 @@ pub(super) async fn show(
         None if streamed => u64::MAX,
         None => 1,
     };
-    let visit = Visit { plan, fields, wanted };
+    let visit = Visit { plan, fields, wanted, breaks_after: breaks_after(fault.as_ref()) };
     if streamed {
         let lines = accept.contains("application/jsonl");
         return Ok(as_stream(state.clone(), path.to_owned(), visit, lines));
@@ -61,7 +65,7 @@ pub(super) async fn show(
         .await;
     match walked {
         Ok((body, (tail, None))) => Ok(Reply::json(StatusCode::OK, format!("{body}],{}", tail.json()))),
-        Ok((_, (tail, Some(error)))) => Err(failed(path, tail.count, error.to_string())),
+        Ok((_, (tail, Some(error)))) => Err(failed(path, tail.count, error)),
         Err(error) => Err(failed(path, 0, error.to_string())),
     }
 }
@@ -80,16 +84,20 @@ struct Document {
 }
 
 /// Walks until the end, the time or the wanted number; `show` says whether anybody still listens.
-fn walk(state: &State, visit: Visit, mut show: impl FnMut(Document) -> bool) -> (Tail, Option<StoreError>) {
-    let Visit { mut plan, fields, wanted } = visit;
+fn walk(state: &State, visit: Visit, mut show: impl FnMut(Document) -> bool) -> (Tail, Option<String>) {
+    let Visit { mut plan, fields, wanted, mut breaks_after } = visit;
     let scan = Scan::new(&plan.types, &plan.selection, fields.needs_bodies());
     let counter = state.counters.of(Kind::Visit);
     let started = Instant::now();
     let mut tail = Tail::default();
     while let Some(bucket) = plan.cursor.bucket() {
+        if breaks_after == Some(0) {
+            return (tail, Some(BROKEN.to_owned()));
+        }
+        breaks_after = breaks_after.map(|left| left - 1);
         let (found, examined) = match state.store.walk(bucket, &scan) {
             Ok(walked) => walked,
-            Err(error) => return (tail, Some(error)),
+            Err(error) => return (tail, Some(error.to_string())),
         };
         counter.examined(examined.documents, examined.bytes);
         let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
@@ -128,7 +136,7 @@ fn as_stream(state: Arc<State>, path: String, visit: Visit, lines: bool) -> Repl
             first = false;
             sender.blocking_send(chunk.into()).is_ok()
         });
-        tail.message = error.map(|error| error.to_string());
+        tail.message = error;
         let end = if lines { lines_end(&tail) } else { format!("],{}", tail.json()) };
         if sender.blocking_send(end.into()).is_err() {
             tracing::debug!("the client left before the end of its visit");

@@ -34,9 +34,14 @@ pub(super) fn examine(
 ) -> Result<Response, StoreError> {
     let columns = columns(request, matcher);
     let names: String = columns.iter().map(|field| format!(", {}", field.column)).collect();
+    let visible = match request.hidden_buckets {
+        0 => String::new(),
+        // The sign keeps the primary key from being taken for the better index.
+        hidden => format!(" AND +bucket >= {hidden}"),
+    };
     let mut examination = Examination::new(connection, request, matcher, &columns);
     for Source { condition, parameters } in candidates.sources(connection, &request.types)? {
-        let sql = format!("SELECT id, type, serial{names} FROM document WHERE {condition}");
+        let sql = format!("SELECT id, type, serial{names} FROM document WHERE {condition}{visible}");
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(parameters))?;
         while let Some(row) = rows.next()? {

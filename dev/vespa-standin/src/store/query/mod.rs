@@ -1,8 +1,8 @@
 //! Answering a query: which documents match, how many, in what order.
 //!
-//! A query may use the indexes on the sync id and the purge key, and the full-text index; what they give is examined, and
-//! the whole filter evaluated on it. Without any the query walks the corpus. Nearest neighbours are found by comparing with every
-//! document that the rest of the filter admits.
+//! A query may use the indexes on the sync id and the purge key, and the full-text index; what they give is examined,
+//! and the whole filter evaluated on it. Without any the query walks the corpus. Nearest neighbours are found by
+//! comparing with every document that the rest of the filter admits.
 
 mod bm25;
 mod by_sync;
@@ -50,6 +50,8 @@ pub struct Request {
     pub with_bodies: bool,
     /// The attribute by whose values to count.
     pub group_by: Option<&'static Field>,
+    /// The first so many buckets are passed over; 0 unless a fault says so.
+    pub hidden_buckets: u16,
 }
 
 /// What a nearest-neighbour condition asks for.
@@ -106,6 +108,9 @@ impl Store {
         self.reading(|connection| {
             let matcher = Matcher::new(connection, &request.filter)?;
             let candidates = matcher.candidates();
+            if request.hidden_buckets > 0 {
+                return examine(connection, request, &matcher, &candidates);
+            }
             if let Some(syncs) = candidates.syncs.as_ref().filter(|_| matcher.is_only_syncs())
                 && by_sync::answers(connection, request, syncs)?
             {
