@@ -15,4 +15,5 @@ pub mod reaper;
 pub mod scheduler;
 pub mod settings;
 pub mod sources;
+pub mod vespa_application;
 pub mod worker;

@@ -23,7 +23,7 @@ use sync_worker::pipeline::{Embedding, Limiter, Stores};
 use sync_worker::settings::Settings;
 use sync_worker::sources::SourceAccess;
 use sync_worker::worker::{RunMessages, Worker};
-use sync_worker::{connection_checks, figures, reaper, scheduler};
+use sync_worker::{connection_checks, figures, reaper, scheduler, vespa_application};
 use tokio::sync::Semaphore;
 
 /// A job makes and drops many small things on all threads: the system's own allocator took a tenth of its time.
@@ -71,8 +71,13 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     );
     scheduler::start(&holder.control, settings.sync.scheduler_interval, &worker.look_now, &service);
     worker.look_for_jobs(&service.driver);
+    let application = vespa_application::check(&worker, usize::from(settings.sync.max_jobs), &service.driver);
 
     let health = health(service.health(), &worker.tools, control, publisher);
+    let health = health.probe("vespa_application", move || {
+        let state = application.state();
+        async move { state }
+    });
     service.serve_admin(settings.admin.admin_listen, health)?;
     tracing::info!(lease_owner = %holder.owner, "started");
 
@@ -112,7 +117,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
     Ok(Worker {
         tools: Arc::new(tools),
         running: Arc::new(RunningJobs::default()),
-        slots: Arc::new(Semaphore::new(max_jobs)),
+        slots: Arc::new(Semaphore::new(0)),
         look_now: Bell::default(),
     })
 }

@@ -30,7 +30,7 @@ pub struct Worker {
     pub tools: Arc<JobTools>,
     /// The jobs that run here.
     pub running: Arc<RunningJobs>,
-    /// One permit for each job that may run.
+    /// One permit for each job that may run: none until Vespa is known to take what jobs write.
     pub slots: Arc<Semaphore>,
     /// Rung when a slot becomes free, and when the scheduler has made jobs.
     pub look_now: Bell,

@@ -77,3 +77,25 @@ async fn a_worker_without_a_broker_still_runs_jobs() {
     assert_eq!(stage.ended(job).await.status, JobStatus::Completed);
     drop(worker);
 }
+
+#[tokio::test]
+async fn no_job_is_taken_while_vespa_runs_an_application_that_would_refuse_its_documents() {
+    let stage = Stage::new().await;
+    let (http, url) = (reqwest::Client::new(), format!("{}/standin/v1/faults", stage.standin.url));
+    let older = json!([{"on": ["get"], "fault": {"unknown_field": {"name": "airweave_system_metadata_purge_key"}}}]);
+    http.post(&url).json(&older).send().await.unwrap().error_for_status().unwrap();
+    stage.expects.event("Vespa lacks what documents are written with; no job is taken until it has it");
+    let mut worker = stage.start(&[]);
+    worker.service.wait_until_logged("airweave_system_metadata_purge_key", BOUND).await;
+    let connection = stage.connection("stub", json!({})).await;
+    let job = stage.pend(connection).await;
+    // Asked once more, and still nothing is taken.
+    let asked = "Vespa lacks what documents are written with";
+    wait_until("it is asked again", BOUND, async || worker.logged(asked) >= 2).await;
+    assert_eq!(stage.job(job).await.status, JobStatus::Pending);
+    let health = reqwest::get(format!("http://{}/health/ready", worker.admin)).await.unwrap();
+    assert_eq!(health.status(), 503);
+    http.delete(&url).send().await.unwrap().error_for_status().unwrap();
+    assert_eq!(stage.ended(job).await.status, JobStatus::Completed);
+    worker.wait_until_ready().await;
+}

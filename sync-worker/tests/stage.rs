@@ -83,6 +83,13 @@ impl Stage {
     }
 
     pub async fn worker_with(&self, settings: &[(&str, &str)]) -> Worker {
+        let mut worker = self.start(settings);
+        worker.wait_until_ready().await;
+        worker
+    }
+
+    /// Starts a worker.
+    pub fn start(&self, settings: &[(&str, &str)]) -> Worker {
         let admin = format!("127.0.0.1:{}", free_port());
         let mut environment: Vec<(&str, String)> = vec![
             ("DATABASE_URL", self.rows.url.clone()),
@@ -102,8 +109,7 @@ impl Stage {
             environment.retain(|(known, _)| known != name);
             environment.push((name, (*value).to_owned()));
         }
-        let mut service = Service::spawn("sync-worker", environment).expecting(&self.expects).resting(&self.rest);
-        service.wait_until_ready(&format!("http://{admin}/health/ready"), BOUND).await;
+        let service = Service::spawn("sync-worker", environment).expecting(&self.expects).resting(&self.rest);
         Worker { service, admin }
     }
 
@@ -250,6 +256,10 @@ impl Stage {
 }
 
 impl Worker {
+    pub async fn wait_until_ready(&mut self) {
+        self.service.wait_until_ready(&format!("http://{}/health/ready", self.admin), BOUND).await;
+    }
+
     /// How often its log has `text`.
     pub fn logged(&self, text: &str) -> usize {
         self.service.log().matches(text).count()

@@ -24,6 +24,11 @@ pub enum Fault {
     NoSpace,
     /// 500: nothing is done.
     Error,
+    /// 400: the request is refused as one that names a field which the application doesn't have, as an older one.
+    UnknownField {
+        /// The field.
+        name: String,
+    },
     /// Everything is done as it should be, later.
     Latency {
         /// How much later.
@@ -124,6 +129,7 @@ impl Fault {
         match self {
             Self::Overload | Self::Unavailable | Self::Latency { .. } | Self::GoAway(_) => EVERY_KIND,
             Self::Timeout => &[Kind::Put, Kind::Get, Kind::Remove, Kind::Update, Kind::Visit, Kind::Query],
+            Self::UnknownField { .. } => &[Kind::Put, Kind::Get, Kind::Update, Kind::Query],
             Self::Error => &[Kind::Put, Kind::Get, Kind::Remove, Kind::Update, Kind::Query],
             // Vespa removes even where there is no space left.
             Self::NoSpace => &[Kind::Put, Kind::Update],

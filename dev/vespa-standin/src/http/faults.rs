@@ -73,6 +73,7 @@ impl Refusable<'_> {
                 let message = "ReturnCode(INTERNAL_FAILURE, the node gave up)";
                 self.outcome(StatusCode::INTERNAL_SERVER_ERROR, message)
             }
+            Fault::UnknownField { name } => Reply::failure(StatusCode::BAD_REQUEST, self.path, &no_field(name)),
             Fault::Latency { .. }
             | Fault::LateWrite { .. }
             | Fault::BrokenWalk { .. }
@@ -106,12 +107,17 @@ impl Refusable<'_> {
     }
 }
 
+fn no_field(name: &str) -> String {
+    format!("No field '{name}' in the structure of type 'base_entity'")
+}
+
 fn query_failure(fault: &Fault) -> Option<Failure> {
     match fault {
         Fault::Overload => Some(Failure::too_many("Allowed rate: 0.0/s")),
         Fault::Unavailable => Some(Failure::no_backends("Could not search 'airweave'")),
         Fault::Timeout => Some(Failure::timeout("Timed out")),
         Fault::Error => Some(Failure::unspecified("Failed: the container gave up")),
+        Fault::UnknownField { name } => Some(Failure::parameter(&format!("Field '{name}' does not exist."))),
         _ => None,
     }
 }

@@ -66,9 +66,12 @@ async fn refusals_come_to_each_kind_as_vespa_gives_them_and_nothing_is_done() {
         ("no_space", "update", 507, "Update operation rejected"),
         ("error", "put get remove update", 500, "ReturnCode(INTERNAL_FAILURE"),
         ("error", "query", 500, "Unspecified error"),
+        (r#"{"unknown_field": {"name": "f"}}"#, "put get update", 400, "No field 'f' in the structure of type"),
+        (r#"{"unknown_field": {"name": "f"}}"#, "query", 400, "Field 'f' does not exist."),
     ] {
         for kind in kinds.split(' ') {
-            switch_on(&standin, always(kind, fault)).await;
+            let fault = serde_json::from_str(fault).unwrap_or(json!(fault));
+            switch_on(&standin, always(kind, fault.clone())).await;
             let (answered, body) = ask(&standin, kind).await;
             assert_eq!(answered.as_u16(), status, "{fault} {kind}: {body}");
             assert!(body.contains(text), "{fault} {kind}: {body}");

@@ -25,7 +25,7 @@ impl Failure {
     }
 
     /// Code 4.
-    pub(super) fn parameter(message: &str) -> Self {
+    pub(in crate::http) fn parameter(message: &str) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
             code: 4,
