@@ -27,5 +27,5 @@ pub use invariant::{Facts, Invariant, Violation};
 pub use job::{JobStatus, StatusFacts};
 pub use message::{Envelope, Message};
 pub use plan::Plan;
-pub use purge_key::{SlotRange, purge_key};
+pub use purge_key::{PrefixRange, SlotRange, purge_key};
 pub use times::{ProtocolTimes, TimesDontFit};

@@ -56,6 +56,48 @@ impl SlotRange {
     }
 }
 
+/// Syncs whose ids begin alike, side by side: a part of a census of all. At least one beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrefixRange {
+    first: u64,
+    /// The first beginning after it.
+    end: u64,
+}
+
+impl PrefixRange {
+    /// How many beginnings there are.
+    const PREFIXES: u64 = 1 << 48;
+
+    /// All syncs.
+    #[must_use]
+    pub const fn whole() -> Self {
+        Self { first: 0, end: Self::PREFIXES }
+    }
+
+    /// The first part of it, so many times smaller; `None` if it has but one beginning.
+    #[must_use]
+    pub fn narrowed(self, times: u64) -> Option<Self> {
+        let width = self.end - self.first;
+        let end = self.first + (width / times.max(2)).max(1);
+        (end < self.end).then_some(Self { end, ..self })
+    }
+
+    /// The range that follows it, so many times as large if there is room; `None` after the last.
+    #[must_use]
+    pub fn after(self, times: u64) -> Option<Self> {
+        let width = (self.end - self.first).saturating_mul(times.max(1));
+        let end = self.end.saturating_add(width).min(Self::PREFIXES);
+        (self.end < end).then_some(Self { first: self.end, end })
+    }
+
+    /// The lowest and the highest key that a document of such a sync can have.
+    #[must_use]
+    pub fn keys(self) -> (i64, i64) {
+        let key = |prefix: u64, slot: u64| i64::try_from((prefix << SLOT_BITS) | slot).unwrap_or(i64::MAX);
+        (key(self.first, 0), key(self.end - 1, u64::from(SlotRange::SLOTS) - 1))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +136,25 @@ mod tests {
             }
             assert_eq!((next, expected), (SlotRange::SLOTS, key(sync, 0) + 32_768));
         }
+    }
+
+    #[test]
+    fn a_census_goes_through_all_keys_whatever_its_steps() {
+        let mut range = PrefixRange::whole();
+        assert_eq!(range.keys(), (0, i64::MAX));
+        for _ in 0..12 {
+            range = range.narrowed(8).unwrap();
+        }
+        let (mut expected, mut steps) = (0, 0);
+        loop {
+            let (first, last) = range.keys();
+            assert_eq!(first, expected);
+            assert!(last > first);
+            steps += 1;
+            let Some(next) = range.after(if steps % 3 == 0 { 8 } else { 1 }) else { break assert_eq!(last, i64::MAX) };
+            (range, expected) = (next, last + 1);
+        }
+        let one = std::iter::successors(Some(PrefixRange::whole()), |range| range.narrowed(8)).last().unwrap();
+        assert_eq!(one.keys(), (0, 0x7fff), "one beginning is the smallest part");
     }
 }

@@ -6,11 +6,13 @@
 mod answer;
 mod bigrams;
 mod body;
+mod census;
 mod client;
 mod count;
 mod document;
 mod error;
 mod filter;
+mod groups;
 mod id;
 mod large_payload;
 mod page;
@@ -21,8 +23,9 @@ mod text;
 mod write;
 
 pub use bigrams::bigrams;
+pub use census::{CensusPage, CensusPlace};
 pub use client::{VespaBuilder, VespaClient};
-pub use count::{Count, MOST_COUNTED, SyncCensus};
+pub use count::{Count, MOST_COUNTED};
 pub use document::{Breadcrumb, Document};
 pub use error::{Unreachable, VespaError};
 pub use filter::{Bounds, BreadcrumbField, Filter, NumberField, TextField, TextTest};

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use futures::TryStreamExt as _;
 use shared_models::{CollectionId, DocumentId, DocumentType, EntityKey, SyncId, SyncJobId, purge_key};
 use shared_stores::VespaClient;
+use shared_stores::arf::{ArfCensus, ArfError, ArfStore};
 use shared_stores::vespa::{Breadcrumb, Document};
 use url::Url;
 
@@ -75,4 +77,13 @@ pub fn document(sync: SyncId, entity: &str, text: &str) -> Document {
         chunk_index: 0,
         dense_embedding: None,
     }
+}
+
+/// Which syncs have blobs: all pages.
+pub async fn syncs_in(store: &ArfStore) -> Result<ArfCensus, ArfError> {
+    let add = async |mut all: ArfCensus, page: ArfCensus| {
+        all.syncs.extend(page.syncs);
+        Ok(ArfCensus { unreadable: all.unreadable + page.unreadable, ..all })
+    };
+    store.census().try_fold(ArfCensus::default(), add).await
 }

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use shared_models::SyncId;
 use shared_stores::VespaError;
-use shared_stores::vespa::{Part, Ranking, SearchRequest, Unreachable};
+use shared_stores::vespa::{CensusPlace, Part, Ranking, SearchRequest, Unreachable};
 
-use crate::canned::CannedServer;
+use crate::canned::{Canned, CannedServer};
 use crate::support::{TIMEOUT, client};
 
 fn healthy(total: u64) -> Value {
@@ -219,18 +219,16 @@ async fn a_page_without_its_hits_or_with_foreign_ids_is_an_error() {
 #[tokio::test]
 async fn groups_that_do_not_add_up_are_untrustworthy() {
     let sync = SyncId::random();
-    let group = |value: &str, count: u64| json!({"id": format!("group:string:{value}"), "value": value, "fields": {"count()": count}});
-    let mut answer = healthy(7);
-    answer["root"]["children"] = json!([{"id": "group:root:0", "children": [
-        {"id": "grouplist:airweave_system_metadata_sync_id", "children": [group(&sync.to_string(), 4), group("old", 1), group(&sync.0.simple().to_string(), 2)]}]}]);
+    let mut answer = groups(7, &[(sync.to_string(), 4), ("old".to_owned(), 1), (sync.0.simple().to_string(), 2)]);
     let server = CannedServer::always(200, &answer).await;
-    let census = client(&server.url).sync_ids(TIMEOUT).await.unwrap();
-    assert_eq!(census.syncs.into_iter().collect::<Vec<_>>(), [(sync, 4)]);
-    assert_eq!((census.unreadable, census.is_truncated), (3, false));
+    let page = client(&server.url).census_page(CensusPlace::default(), TIMEOUT).await.unwrap();
+    assert_eq!(page.syncs.into_iter().collect::<Vec<_>>(), [(sync, 4)]);
+    assert_eq!((page.unreadable, page.is_cut), (3, false));
 
     answer["root"]["fields"]["totalCount"] = json!(8);
     let server = CannedServer::always(200, answer).await;
-    assert!(matches!(client(&server.url).sync_ids(TIMEOUT).await, Err(VespaError::Untrustworthy(_))));
+    let page = client(&server.url).census_page(CensusPlace::default(), TIMEOUT).await;
+    assert!(matches!(page, Err(VespaError::Untrustworthy(_))), "{page:?}");
 }
 
 #[tokio::test]
@@ -273,17 +271,19 @@ async fn a_question_without_words_finds_nothing_and_any_other_refusal_is_one() {
 }
 
 #[tokio::test]
-async fn a_census_is_cut_only_where_the_query_profile_says_so() {
+async fn the_last_page_of_a_census_is_cut_only_where_the_query_profile_says_so() {
     let limit = json!({"root": {"errors": [{"code": 4, "message":
         "The theoretical total number of groups and summaries in grouping query exceeds 'grouping.globalMaxGroups' ( 1 > 2 )"}]}});
-    let mut answer = healthy(1);
-    answer["root"]["children"] = json!([{"id": "group:root:0", "children": [
-        {"children": [{"value": SyncId::random().to_string(), "fields": {"count()": 1}}]}]}]);
-    let answers = vec![crate::canned::Canned::new(400, limit), crate::canned::Canned::new(200, answer)];
-    let server = CannedServer::start(answers).await;
-    assert_eq!(client(&server.url).sync_ids(TIMEOUT).await.unwrap().syncs.len(), 1);
+    let last = groups(1, &[(SyncId::random().to_string(), 1)]);
+    let answers = [(200, healthy(0)), (400, limit), (200, last)];
+    let server = CannedServer::start(answers.map(|(status, body)| Canned::new(status, body)).to_vec()).await;
+    let first = client(&server.url).census_page(CensusPlace::default(), TIMEOUT).await.unwrap();
+    let page = client(&server.url).census_page(first.next.unwrap(), TIMEOUT).await.unwrap();
+    assert_eq!((page.syncs.len(), page.is_cut, page.next), (1, false, None));
     let asked: Vec<String> =
         server.asked().iter().map(|asked| String::from_utf8(asked.body.clone()).unwrap()).collect();
-    assert_eq!(asked.len(), 2);
-    assert!(asked[0].contains("max(1000000)") && asked[1].contains("max(10000)"), "{asked:?}");
+    assert_eq!(asked.len(), 3);
+    assert!(asked[0].contains("where range(airweave_system_metadata_purge_key, 0L, 9223372036854775807L) limit 0"));
+    assert!(asked[1].contains("max(100000)") && asked[2].contains("max(10000)"), "{asked:?}");
+    assert!(asked[2].contains("where true and !(range(airweave_system_metadata_purge_key, 0L, 9223372036854775807L))"));
 }

@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use shared_models::{DocumentType, SyncId};
 use shared_stores::VespaError;
-use shared_stores::vespa::{IdPage, Part, RemoveLimits, RemoveOutcome, StoredId, Unreachable};
+use shared_stores::vespa::{CensusPlace, IdPage, Part, RemoveLimits, RemoveOutcome, StoredId, Unreachable};
 
 use crate::standin::Standin;
 use crate::support::{TIMEOUT, document, id, install_tls};
@@ -91,7 +91,7 @@ impl Faulty {
     }
 
     async fn census(&self) -> Result<usize, VespaError> {
-        self.standin.client.sync_ids(TIMEOUT).await.map(|census| census.syncs.len())
+        self.standin.client.census_page(CensusPlace::default(), TIMEOUT).await.map(|page| page.syncs.len())
     }
 }
 

@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 use futures::{StreamExt, stream};
 use shared_models::{DocumentId, DocumentType, SlotRange, SyncId};
 use shared_stores::VespaError;
-use shared_stores::vespa::{Document, IdPage, MOST_COUNTED, Part, Ranking, RemoveLimits, SearchRequest, StoredId};
+use shared_stores::vespa::{
+    CensusPlace, Document, IdPage, MOST_COUNTED, Part, Ranking, RemoveLimits, SearchRequest, StoredId,
+};
 
 use crate::standin::Standin;
 use crate::support::{TIMEOUT, document, id};
@@ -32,9 +34,44 @@ async fn documents_of_every_type_are_counted_by_sync() {
     fill(&standin, other, 5).await;
 
     assert_eq!(standin.client.count(sync, TIMEOUT).await.unwrap().get(), 12);
-    let census = standin.client.sync_ids(TIMEOUT).await.unwrap();
-    assert_eq!(census.syncs, BTreeMap::from([(sync, 12), (other, 5)]));
-    assert_eq!((census.unreadable, census.is_truncated), (0, false));
+    assert_eq!(census(&standin, CensusPlace::default()).await, (BTreeMap::from([(sync, 12), (other, 5)]), 2));
+}
+
+/// The documents of each sync, and in how many pages they were listed.
+async fn census(standin: &Standin, beginning: CensusPlace) -> (BTreeMap<SyncId, u64>, usize) {
+    let (mut all, mut pages, mut place) = (BTreeMap::new(), 0, Some(beginning));
+    while let Some(at) = place {
+        let page = standin.client.census_page(at, TIMEOUT).await.unwrap();
+        assert_eq!((page.is_cut, page.unreadable), (false, 0));
+        for (sync, count) in page.syncs {
+            *all.entry(sync).or_default() += count;
+        }
+        (pages, place) = (pages + 1, page.next);
+    }
+    (all, pages)
+}
+
+#[tokio::test]
+async fn a_census_lists_every_sync_in_pages_with_and_without_purge_keys() {
+    let standin = Standin::start().await;
+    let mut expected = BTreeMap::new();
+    for number in 0..40_u64 {
+        let sync = SyncId::random();
+        fill(&standin, sync, 2).await;
+        if number % 4 == 0 {
+            let old = Document { purge_key: None, ..document(sync, "old", "x") };
+            standin.client.put(&id(DocumentType::Web, sync, "old"), &old, TIMEOUT).await.unwrap();
+        }
+        expected.insert(sync, if number % 4 == 0 { 3 } else { 2 });
+    }
+    let old = Document { purge_key: None, ..document(SyncId::random(), "old", "x") };
+    standin.client.put(&id(DocumentType::Web, old.sync_id, "old"), &old, TIMEOUT).await.unwrap();
+    expected.insert(old.sync_id, 1);
+    for size in [5, 12, 5_000] {
+        let (listed, pages) = census(&standin, CensusPlace::beginning(size)).await;
+        assert_eq!(listed, expected, "{size}");
+        assert!(pages > usize::try_from(40 / size).unwrap(), "{pages} pages of {size}");
+    }
 }
 
 #[tokio::test]

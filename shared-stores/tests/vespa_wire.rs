@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hyper::Version;
 use serde_json::{Value, json};
 use shared_models::{DocumentId, DocumentType, SyncId};
-use shared_stores::vespa::{Part, Ranking, RemoveLimits, SearchRequest, StoredId, Unreachable};
+use shared_stores::vespa::{CensusPlace, Part, Ranking, RemoveLimits, SearchRequest, StoredId, Unreachable};
 use shared_stores::{VespaClient, VespaError};
 
 use crate::canned::{Canned, CannedServer};
@@ -113,7 +113,7 @@ async fn calls_can_be_sent_between_threads() {
     is_send(client.count(sync, TIMEOUT));
     is_send(client.counts(&[sync], TIMEOUT));
     is_send(client.page_of_ids(sync, Part::Whole, 1, TIMEOUT));
-    is_send(client.sync_ids(TIMEOUT));
+    is_send(client.census_page(CensusPlace::default(), TIMEOUT));
     is_send(client.search(&request, TIMEOUT));
     is_send(client.ready(TIMEOUT));
 }

@@ -86,7 +86,7 @@ async fn no_job_is_taken_while_vespa_runs_an_application_that_would_refuse_its_d
     http.post(&url).json(&older).send().await.unwrap().error_for_status().unwrap();
     stage.expects.event("Vespa lacks what documents are written with; no job is taken until it has it");
     let mut worker = stage.start(&[]);
-    worker.service.wait_until_logged("airweave_system_metadata_purge_key", BOUND).await;
+    worker.service.wait_until_logged("Vespa lacks what documents are written with", BOUND).await;
     let connection = stage.connection("stub", json!({})).await;
     let job = stage.pend(connection).await;
     // Asked once more, and still nothing is taken.

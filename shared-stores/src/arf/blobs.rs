@@ -94,7 +94,7 @@ pub struct PurgeStep {
     pub finished: bool,
 }
 
-/// Which syncs hold blobs.
+/// Which syncs hold blobs: all, or a page of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ArfCensus {
     /// Syncs with at least one blob; an empty folder isn't data.

@@ -65,7 +65,8 @@ impl Folder {
         self.walk(sync, &mut |_| Ok(false))
     }
 
-    pub(super) fn census(&self) -> Result<ArfCensus> {
+    /// Shows the syncs that have blobs to `show`, page by page, until it returns `false`.
+    pub(super) fn census(&self, page: usize, mut show: impl FnMut(ArfCensus) -> bool) -> Result<()> {
         let mut census = ArfCensus::default();
         for entry in fs::read_dir(&self.raw).map_err(ArfError::folder("read folder"))? {
             let entry = entry.map_err(ArfError::folder("read folder"))?;
@@ -76,8 +77,12 @@ impl Folder {
                 Some(sync) => drop(census.syncs.insert(sync)),
                 None => census.unreadable += 1,
             }
+            if census.syncs.len() >= page && !show(std::mem::take(&mut census)) {
+                return Ok(());
+            }
         }
-        Ok(census)
+        show(census);
+        Ok(())
     }
 
     /// Removes blobs until none is left or the time is over; the manifest last, then the empty folders.

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt as _};
 use shared_models::{EntityKey, SyncId};
+use tokio::sync::mpsc;
 use url::Url;
 
 use super::cloud::Bucket;
@@ -13,6 +15,9 @@ use super::{ArfCensus, ArfError, Blob, BlobCounts, Manifest, PurgeStep, PutHandl
 /// Largest blob, in bytes: every blob is one PUT, so that no upload can be completed later. Larger files keep their
 /// entity, without the raw file.
 pub const MAX_BLOB_BYTES: u64 = 16 << 20;
+
+/// Syncs in a page of a census of a local folder.
+const CENSUS_PAGE: usize = 1_000;
 
 /// A store of raw captures. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -207,14 +212,30 @@ impl ArfStore {
         }
     }
 
-    /// Which syncs have at least one blob.
-    ///
-    /// # Errors
-    /// Any storage error.
-    pub async fn sync_ids(&self) -> Result<ArfCensus, ArfError> {
-        match &self.backend {
-            Backend::Local { folder } => in_folder(folder, "list syncs", Folder::census).await,
-            Backend::Cloud(bucket) => bucket.census().await,
+    /// Which syncs have at least one blob, page by page: never more of them in memory than a few pages. An error ends
+    /// it; what was listed before is right.
+    pub fn census(&self) -> BoxStream<'static, Result<ArfCensus, ArfError>> {
+        match self.backend.clone() {
+            Backend::Local { folder } => {
+                let (page, pages) = mpsc::channel(1);
+                let walk = move || {
+                    let shown = folder.census(CENSUS_PAGE, |census| page.blocking_send(Ok(census)).is_ok());
+                    if let Err(error) = shown {
+                        drop(page.blocking_send(Err(error)));
+                    }
+                };
+                tokio::task::spawn_blocking(walk);
+                stream::unfold(pages, |mut pages| async { pages.recv().await.map(|page| (page, pages)) }).boxed()
+            }
+            Backend::Cloud(bucket) => stream::try_unfold(Some(None), move |place| {
+                let bucket = bucket.clone();
+                async move {
+                    let Some(token) = place else { return Ok(None) };
+                    let (census, token) = bucket.census_page(token).await?;
+                    Ok(Some((census, token.map(Some))))
+                }
+            })
+            .boxed(),
         }
     }
 

@@ -19,8 +19,6 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 const STREAM_WINDOW_BYTES: u32 = 2 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
-/// The limit on groups in one answer that deploy/vespa's query profile sets; without it Vespa's own is 10 000.
-const DEFAULT_MAX_GROUPS: u64 = 1_000_000;
 /// No answer that is read into memory is larger.
 const MOST_ANSWER_BYTES: usize = 512 << 20;
 
@@ -29,7 +27,6 @@ const MOST_ANSWER_BYTES: usize = 512 << 20;
 pub struct VespaClient {
     http: Client,
     base_url: Url,
-    pub(super) max_groups: u64,
     pub(super) dimensions: Option<u32>,
 }
 
@@ -38,7 +35,6 @@ pub struct VespaClient {
 pub struct VespaBuilder {
     base_url: Url,
     is_http1: bool,
-    max_groups: u64,
     dimensions: Option<u32>,
 }
 
@@ -47,13 +43,6 @@ impl VespaBuilder {
     #[must_use]
     pub const fn http1(mut self) -> Self {
         self.is_http1 = true;
-        self
-    }
-
-    /// How many syncs [`VespaClient::sync_ids`] lists at most: a million, as deploy/vespa's query profile allows.
-    #[must_use]
-    pub const fn max_groups(mut self, max_groups: u64) -> Self {
-        self.max_groups = max_groups;
         self
     }
 
@@ -106,7 +95,7 @@ impl VespaBuilder {
         if !base_url.path().ends_with('/') {
             base_url.set_path(&format!("{}/", base_url.path()));
         }
-        Ok(VespaClient { http, base_url, max_groups: self.max_groups, dimensions: self.dimensions })
+        Ok(VespaClient { http, base_url, dimensions: self.dimensions })
     }
 }
 
@@ -122,8 +111,7 @@ impl VespaClient {
     /// A client whose settings differ from the defaults.
     #[must_use]
     pub fn builder(base_url: &Url) -> VespaBuilder {
-        let max_groups = DEFAULT_MAX_GROUPS;
-        VespaBuilder { base_url: base_url.clone(), is_http1: false, max_groups, dimensions: None }
+        VespaBuilder { base_url: base_url.clone(), is_http1: false, dimensions: None }
     }
 
     /// Whether Vespa says of itself that it is up.
