@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use shared_database::orphans::OrphanCounts;
 use shared_models::PurgeTarget;
-use shared_service::metrics::{Description, Kind};
+use shared_service::clock;
+use shared_service::metrics::{Description, Kind, count};
 
 use crate::end::End;
+use crate::orphan_sweep::Report;
 
 /// What each metric means.
 pub const DESCRIPTIONS: &[Description] = &[
@@ -16,6 +19,24 @@ pub const DESCRIPTIONS: &[Description] = &[
         "unweave_cleanup_refused_total",
         "Cleanups refused because their sync is live (DEL-4): look at once",
     ),
+    (Kind::Gauge, "unweave_orphans", "Sync ids that the last sweep found and PostgreSQL knows nothing of"),
+    (
+        Kind::Gauge,
+        "unweave_orphans_unreadable",
+        "Documents and entries of the ARF store that the last sweep found and whose sync can't be told",
+    ),
+    (Kind::Counter, "unweave_orphans_purged_total", "Orphans that sweeps had purged"),
+    (
+        Kind::Counter,
+        "unweave_orphans_refused_total",
+        "Orphans that sweeps didn't purge because somebody must look first",
+    ),
+    (
+        Kind::Counter,
+        "unweave_sweep_reopened_total",
+        "Cleanups that were done and opened again, because a sweep found something of theirs",
+    ),
+    (Kind::Gauge, "unweave_sweep_completed_timestamp_seconds", "When the last sweep of this worker ended; 0 before it"),
     (Kind::Histogram, "unweave_cleanup_duration_seconds", "Time from the end of the rows to the first receipt"),
 ];
 
@@ -23,6 +44,12 @@ pub const DESCRIPTIONS: &[Description] = &[
 pub fn start_at_zero() {
     metrics::counter!("unweave_cleanup_refused_total").increment(0);
     drop(metrics::histogram!("unweave_cleanup_duration_seconds"));
+    for name in ["unweave_orphans_purged_total", "unweave_orphans_refused_total", "unweave_sweep_reopened_total"] {
+        metrics::counter!(name).increment(0);
+    }
+    for name in ["unweave_orphans", "unweave_orphans_unreadable", "unweave_sweep_completed_timestamp_seconds"] {
+        metrics::gauge!(name).set(0.0);
+    }
     for end in End::ALL {
         metrics::counter!("unweave_cleanup_attempts_total", "outcome" => end.as_str()).increment(0);
     }
@@ -49,4 +76,23 @@ pub(crate) fn refused() {
 /// A cleanup got its first receipt.
 pub(crate) fn done_after(time: Duration) {
     metrics::histogram!("unweave_cleanup_duration_seconds").record(time);
+}
+
+/// A sweep went through.
+pub(crate) fn swept(report: Report, counts: OrphanCounts) {
+    metrics::counter!("unweave_sweep_reopened_total").increment(report.sorted.reopened);
+    metrics::gauge!("unweave_orphans").set(count(counts.orphans));
+    metrics::gauge!("unweave_orphans_unreadable").set(count(report.unreadable));
+    let now = u64::try_from(clock::utc_now().timestamp()).unwrap_or_default();
+    metrics::gauge!("unweave_sweep_completed_timestamp_seconds").set(count(now));
+}
+
+/// Orphans are to be purged.
+pub(crate) fn orphans_purged(orphans: u64) {
+    metrics::counter!("unweave_orphans_purged_total").increment(orphans);
+}
+
+/// Orphans are left for somebody to look at.
+pub(crate) fn orphans_refused(orphans: u64) {
+    metrics::counter!("unweave_orphans_refused_total").increment(orphans);
 }

@@ -11,6 +11,7 @@ pub mod heartbeat;
 pub mod looks;
 pub mod machine;
 pub mod operation;
+pub mod orphan_sweep;
 mod pace;
 pub mod receipt;
 pub mod schedule;

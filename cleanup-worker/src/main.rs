@@ -11,6 +11,7 @@ use cleanup_worker::bell::BellHandler;
 use cleanup_worker::connection_checks;
 use cleanup_worker::figures;
 use cleanup_worker::operation;
+use cleanup_worker::orphan_sweep::{self, Sweep};
 use cleanup_worker::settings::Settings;
 use cleanup_worker::targets::Stores;
 use cleanup_worker::work::Worker;
@@ -52,7 +53,7 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     tracing::info!(key_id = key.id(), public_key = signer.public_key(), "receipts are signed with this key");
     let worker = Arc::new(Worker {
         database: database.clone(),
-        stores: Stores::new(vespa, arf),
+        stores: Stores::new(vespa.clone(), arf.clone()),
         signer,
         policy: settings.cleanup.policy(),
         tasks: tasks.clone(),
@@ -71,6 +72,10 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     service.serve_admin(settings.admin.admin_listen, health(service.health(), &database, &worker))?;
 
     let (slots, poll) = (settings.cleanup.cleanup_slots, settings.cleanup.cleanup_poll_interval);
+    if let Some(policy) = settings.orphans.policy() {
+        let sweep = Sweep { database: database.clone(), vespa, arf };
+        orphan_sweep::start(sweep, policy, &bell, &service.driver, &tasks);
+    }
     looks::start(worker.clone(), poll, &bell, &found, &service.driver);
     slots::fill(worker, slots, poll, &found, &bell, &service.driver);
     service.until_shutdown().await;

@@ -1,4 +1,4 @@
-//! What an operator does with the cleanup-worker's binary besides serving: pauses.
+//! What an operator does with the cleanup-worker's binary besides serving: pauses, and a sweep for orphans.
 
 use std::ffi::OsStr;
 
@@ -9,6 +9,10 @@ use shared_database::Database;
 use shared_database::cleanups::Pause;
 use shared_models::OrganizationId;
 use shared_service::settings::{DatabaseSettings, Validate, load};
+
+mod sweep;
+
+use sweep::SweepNow;
 
 /// An operation.
 #[derive(Debug, Clone, Parser)]
@@ -26,6 +30,8 @@ enum Command {
     Resume(Resume),
     /// Lists the pauses: whose cleanups, since when, what for
     Pauses(Pauses),
+    /// Looks now for data that no sync has, and lists it: sync, documents, blobs, sweeps that found it, since when
+    Sweep(SweepNow),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -99,6 +105,7 @@ pub async fn run() -> anyhow::Result<()> {
             }
         }
         Command::Pauses(given) => list(&connect(&given.database)?).await?,
+        Command::Sweep(given) => sweep::run(&given).await?,
     }
     Ok(())
 }

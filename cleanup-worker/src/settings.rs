@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{ArgAction, Parser};
 use shared_database::cleanups::{AllowedHours, PurgeSchedule};
 use shared_service::settings::{
     AdminSettings, ArfSettings, BrokerSettings, DatabaseSettings, ReceiptKeySettings, TelemetrySettings, Validate,
@@ -11,6 +11,7 @@ use shared_service::settings::{
 };
 
 use crate::heartbeat::ClaimTimes;
+use crate::orphan_sweep::SweepPolicy;
 use crate::schedule::{Deadline, Windows, parse_allowed_hours, parse_deadline, parse_time_zone};
 use crate::work::Policy;
 
@@ -19,7 +20,7 @@ use crate::work::Policy;
 #[command(
     name = "cleanup-worker",
     version,
-    after_help = "Operations: cleanup-worker pause | resume | pauses, each with --help"
+    after_help = "Operations: cleanup-worker pause | resume | pauses | sweep, each with --help"
 )]
 #[expect(missing_docs, reason = "the groups document themselves, and a text here would become the help of each")]
 pub struct Settings {
@@ -35,6 +36,8 @@ pub struct Settings {
     pub receipt_key: ReceiptKeySettings,
     #[command(flatten)]
     pub cleanup: CleanupSettings,
+    #[command(flatten)]
+    pub orphans: OrphanSettings,
     #[command(flatten)]
     pub admin: AdminSettings<9003>,
     #[command(flatten)]
@@ -83,6 +86,45 @@ pub struct CleanupSettings {
     /// Longest delay after failures
     #[arg(long, env = "RETRY_MAX_DELAY", value_name = "DURATION", default_value = "5m", value_parser = humantime::parse_duration)]
     pub retry_max_delay: Duration,
+}
+
+/// The sweep for orphans.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct OrphanSettings {
+    /// How often to look for data that no sync has; none is never
+    #[arg(long, env = "ORPHAN_SWEEP_INTERVAL", value_name = "DURATION", default_value = "24h", value_parser = parse_deadline)]
+    pub orphan_sweep_interval: Deadline,
+    /// Purge data of syncs that PostgreSQL knows nothing of; otherwise they are told
+    #[arg(long, env = "ORPHAN_PURGE", value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
+    pub orphan_purge: bool,
+    /// How long ago the first of two sweeps must have found such data
+    #[arg(long, env = "ORPHAN_MIN_AGE", value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
+    pub orphan_min_age: Duration,
+    /// Whether another system has data in this Vespa or object store: then nothing of it is ever purged by itself
+    #[arg(long, env = "STORES_SHARED", value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
+    pub stores_shared: bool,
+}
+
+impl OrphanSettings {
+    /// How often to sweep, and what to do; `None` is not at all.
+    #[must_use]
+    pub fn policy(&self) -> Option<SweepPolicy> {
+        let purges = self.orphan_purge && !self.stores_shared;
+        let min_age = self.orphan_min_age;
+        self.orphan_sweep_interval.0.map(|interval| SweepPolicy { interval, purges, min_age })
+    }
+}
+
+impl Validate for OrphanSettings {
+    fn validate(&self) -> Result<(), String> {
+        if self.orphan_purge && self.stores_shared {
+            return Err("ORPHAN_PURGE would purge the data of whom STORES_SHARED speaks of".to_owned());
+        }
+        if self.orphan_sweep_interval.0.is_some_and(|interval| interval.is_zero()) {
+            return Err("ORPHAN_SWEEP_INTERVAL must be more than 0s".to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// A slice must end, with its last removal, within the time that shutdown allows.
@@ -157,6 +199,7 @@ impl Validate for CleanupSettings {
 impl Validate for Settings {
     fn validate(&self) -> Result<(), String> {
         self.cleanup.validate()?;
+        self.orphans.validate()?;
         // Each slot needs a connection for its heartbeat and one for its steps; the rest look for work.
         let (needed, size) = (self.cleanup.cleanup_slots + 2, self.database.database_pool_size);
         if size < needed {

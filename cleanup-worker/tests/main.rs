@@ -18,3 +18,4 @@ mod purge;
 mod settings;
 mod steps;
 mod support;
+mod sweep;

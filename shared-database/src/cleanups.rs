@@ -32,6 +32,7 @@ pub use due::LooksDue;
 pub use guard::Guard;
 pub use held::Finished;
 pub use hours::{AllowedHours, DailyWindow};
+pub(crate) use moves::reopen_found;
 pub(crate) use pause::IS_PAUSED;
 pub use pause::Pause;
 pub use schedule::PurgeSchedule;

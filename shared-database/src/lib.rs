@@ -16,6 +16,7 @@ pub mod entities;
 mod error;
 pub mod jobs;
 pub mod organizations;
+pub mod orphans;
 pub mod outbox;
 mod pool;
 pub mod rate_limits;

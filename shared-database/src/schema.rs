@@ -176,6 +176,7 @@ diesel::table! {
         failing_since -> Nullable<Timestamptz>,
         next_work -> Text,
         opened_at -> Timestamptz,
+        origin -> Text,
     }
 }
 
@@ -199,6 +200,26 @@ diesel::table! {
     cleanup_rate (is_only) {
         is_only -> Bool,
         next_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    orphan (sync_id) {
+        sync_id -> Uuid,
+        documents -> BigInt,
+        has_blobs -> Bool,
+        sweeps -> Integer,
+        first_seen_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    orphan_sweep (is_only) {
+        is_only -> Bool,
+        owner -> Nullable<Uuid>,
+        lease_expires_at -> Nullable<Timestamptz>,
+        completed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -250,5 +271,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     cleanup_rate,
     cleanup_schedule,
     receipt,
+    orphan,
+    orphan_sweep,
     outbox,
 );

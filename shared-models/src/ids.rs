@@ -58,6 +58,8 @@ id! {
     MessageId,
     /// One HTTP request; it travels through messages, rows and logs to the receipt.
     RequestId,
+    /// Whoever sweeps for orphans, for the time of one sweep.
+    SweepOwner,
     /// One process start of a sync-worker, which may hold leases.
     LeaseOwner,
 }

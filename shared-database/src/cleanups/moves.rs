@@ -112,3 +112,15 @@ pub(super) fn reopen_for_check() -> String {
          WHERE state = 'done' AND check_again_at <= statement_timestamp() AND targets <@ $1"
     )
 }
+
+/// `done → scheduled` for those of the syncs `$1` that the target `$4` was seen to hold, by a list that began at `$3`,
+/// unless it was verified empty after that; returns their ids. Due now.
+pub(crate) fn reopen_found() -> String {
+    format!(
+        "UPDATE cleanup SET next_attempt_at = clock_timestamp(), {REOPENED}
+         WHERE sync_id = ANY ($1) AND state = 'done'
+           AND coalesce((progress->$4->>'verified_empty_at')::timestamptz, '-infinity') < $3
+           AND NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id)
+         RETURNING id"
+    )
+}
