@@ -24,8 +24,8 @@ const LOCKED_WAIT: Duration = Duration::from_millis(100);
 /// The periodic task.
 pub(crate) const TASK: &str = "purge cleanups";
 
-/// Claims and purges until shutdown, on so many slots. `found` makes it claim now; it claims every `poll` at the latest.
-/// `emptied` is rung when something is to be verified.
+/// Claims and purges until shutdown, on so many slots. `found` makes it claim now; it claims every `poll` at the
+/// latest. `emptied` is rung when something is to be verified.
 pub fn fill(worker: Arc<Worker>, slots: usize, poll: Duration, found: &Bell, emptied: &Bell, driver: &Driver) {
     let free = Arc::new(Semaphore::new(slots));
     let slots = Slots { worker, free, found: found.clone(), emptied: emptied.clone() };

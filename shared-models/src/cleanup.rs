@@ -57,8 +57,8 @@ impl CleanupState {
 }
 
 text_enum! {
-    /// What is to be done next with an open cleanup. Each is claimed apart: many are looked at in one query, and each is
-    /// purged by itself.
+    /// What is to be done next with an open cleanup. Each is claimed apart: many are looked at in one query, and each
+    /// is purged by itself.
     CleanupWork, "work on a cleanup", {
         /// Ask the stores what they hold.
         Look = "look",

@@ -27,8 +27,8 @@ pub struct TargetReceipt {
     pub found: u64,
     /// What was removed: at least all that was found, since the target is empty now.
     pub removed: u64,
-    /// The same, by document type or kind of blob, counted as they were removed. If a worker died meanwhile, at least so
-    /// many; receipts of form 1 say here what was found.
+    /// The same, by document type or kind of blob, counted as they were removed. If a worker died meanwhile, at least
+    /// so many; receipts of form 1 say here what was found.
     #[serde(alias = "found_by_type")]
     pub removed_by_type: BTreeMap<String, u64>,
     /// Rounds that were needed.

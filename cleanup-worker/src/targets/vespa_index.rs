@@ -131,7 +131,8 @@ impl Purge<'_> {
         self.limits.stop.run_until_cancelled(list(self.vespa, self.sync, part)).await.transpose()
     }
 
-    /// Removes what is listed, and lists again, until a complete page has been removed. `Some` if the slice ends before.
+    /// Removes what is listed, and lists again, until a complete page has been removed. `Some` if the slice ends
+    /// before.
     async fn empty(&mut self, part: Part, mut page: IdPage) -> Result<Option<SliceEnd>, StoreError> {
         loop {
             if let Some(end) = self.remove(&page.ids).await? {

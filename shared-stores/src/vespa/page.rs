@@ -74,7 +74,8 @@ impl VespaClient {
     }
 }
 
-/// Both ends of the range are closed and finite: Vespa hands an open one on as a double, which hasn't room for the slot.
+/// Both ends of the range are closed and finite: Vespa hands an open one on as a double, which hasn't room for the
+/// slot.
 fn condition(sync: SyncId, part: Part) -> String {
     let of_sync = format!("{SYNC_ID} contains \"{sync}\"");
     match part {
