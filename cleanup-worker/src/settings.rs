@@ -141,8 +141,6 @@ impl CleanupSettings {
     pub fn policy(&self) -> Policy {
         Policy {
             schedule: self.schedule(),
-            documents_per_second: NonZeroU32::new(self.cleanup_documents_per_second),
-            settle_delay: self.settle_delay,
             collecting: (self.settle_delay / COLLECTING_PART).min(LONGEST_COLLECTING),
             late_write_check: self.late_write_check,
             claim: ClaimTimes { ttl: self.claim_ttl, renewal: self.claim_renewal },
@@ -155,12 +153,18 @@ impl CleanupSettings {
 }
 
 impl CleanupSettings {
-    /// When purges may run.
+    /// When and how fast purges may run.
     fn schedule(&self) -> PurgeSchedule {
         let (windows, time_zone) = (self.cleanup_allowed_hours.0.clone(), self.cleanup_time_zone.name().to_owned());
         let deadline = self.cleanup_deadline.0;
         let hurries_after = deadline.map(|deadline| deadline / 4 * HURRIES_AFTER_QUARTERS);
-        PurgeSchedule { hours: AllowedHours { windows, time_zone }, hurries_after, deadline }
+        PurgeSchedule {
+            hours: AllowedHours { windows, time_zone },
+            hurries_after,
+            deadline,
+            documents_per_second: NonZeroU32::new(self.cleanup_documents_per_second),
+            settle_delay: self.settle_delay,
+        }
     }
 }
 

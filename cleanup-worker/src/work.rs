@@ -3,7 +3,6 @@
 //! Whatever is stored is stored under the claim; a claim that is lost ends the work at once and leaves the row to its
 //! new holder (DEL-6, DEL-7). Dying at any point repeats at most one slice.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use shared_database::Database;
@@ -26,12 +25,8 @@ pub use purge::Purge;
 /// The times and limits that work keeps to.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// When purges may run.
+    /// When and how fast purges may run.
     pub schedule: PurgeSchedule,
-    /// Documents removed per second by all workers together, if there is a limit.
-    pub documents_per_second: Option<NonZeroU32>,
-    /// Time between the first empty verification and the one that counts.
-    pub settle_delay: Duration,
     /// How long verifications wait for others to be made with them.
     pub collecting: Duration,
     /// When to verify once more if a writer ended by its lease.
@@ -65,7 +60,7 @@ pub struct Worker {
 impl Worker {
     /// The limit that a purge keeps to; one that hurries keeps to none.
     fn pace(&self, hurries: bool) -> Pace {
-        match self.policy.documents_per_second {
+        match self.policy.schedule.documents_per_second {
             Some(per_second) if !hurries => Pace::Shared { database: self.database.clone(), per_second },
             Some(_) | None => Pace::Unlimited,
         }

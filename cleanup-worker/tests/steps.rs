@@ -30,9 +30,7 @@ fn worker(world: &World) -> Worker {
         stores: Stores::new(world.vespa.clone(), world.arf.clone()),
         signer: ReceiptSigner::new("test-key".to_owned(), &[7; 32]),
         policy: Policy {
-            schedule: PurgeSchedule::default(),
-            documents_per_second: None,
-            settle_delay: Duration::from_millis(1),
+            schedule: PurgeSchedule { settle_delay: Duration::from_millis(1), ..PurgeSchedule::default() },
             collecting: Duration::ZERO,
             late_write_check: second,
             claim: ClaimTimes { ttl: 60 * second, renewal: 15 * second },

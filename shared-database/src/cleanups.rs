@@ -35,6 +35,7 @@ pub use hours::{AllowedHours, DailyWindow};
 pub(crate) use moves::reopen_found;
 pub(crate) use pause::IS_PAUSED;
 pub use pause::Pause;
+pub use rate::PurgeOutlook;
 pub use schedule::PurgeSchedule;
 pub(crate) use schedule::is_allowed_as_stored;
 

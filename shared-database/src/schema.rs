@@ -193,6 +193,8 @@ diesel::table! {
         time_zone -> Text,
         hurries_after -> Nullable<Interval>,
         deadline -> Nullable<Interval>,
+        documents_per_second -> Nullable<BigInt>,
+        settle_delay -> Nullable<Interval>,
     }
 }
 
@@ -200,6 +202,7 @@ diesel::table! {
     cleanup_rate (is_only) {
         is_only -> Bool,
         next_at -> Timestamptz,
+        measured_per_second -> Nullable<Double>,
     }
 }
 

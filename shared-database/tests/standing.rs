@@ -63,7 +63,7 @@ async fn rust_and_sql_tell_every_row_that_can_be_alike() {
             fixture.database.resume_cleanups(organization).await.unwrap();
         }
         let deadline = Some(Duration::from_secs(8 * 3_600));
-        let schedule = PurgeSchedule { hours, hurries_after: deadline, deadline };
+        let schedule = PurgeSchedule { hours, hurries_after: deadline, deadline, ..PurgeSchedule::default() };
         fixture.database.store_cleanup_schedule(&schedule).await.unwrap();
         let total = arrange_all(&fixture).await;
         let rows = listed(&fixture, CleanupFilter::default()).await;

@@ -132,7 +132,7 @@ impl<'a> Held<'a> {
     }
 
     async fn settle(&self) -> Result<End, AttemptError> {
-        let (database, delay) = (&self.worker.database, self.worker.policy.settle_delay);
+        let (database, delay) = (&self.worker.database, self.worker.policy.schedule.settle_delay);
         database.settle(self.cleanup.claim, self.machine.progress(), delay).await?;
         tracing::info!(?delay, "all targets verified empty; settling");
         Ok(End::Settled)

@@ -4,6 +4,8 @@
 //! The guard is asked before every slice (DEL-4). While others wait a purge gives its slot to them between two slices,
 //! and goes on later from where it was.
 
+use std::time::Duration;
+
 use shared_database::cleanups::{ClaimedCleanup, Guard};
 use shared_models::{CleanupWork, PurgeTarget};
 use tokio::time::Instant;
@@ -17,6 +19,9 @@ use crate::heartbeat;
 use crate::machine::{Observed, Step};
 use crate::targets::{KNOWN, Position, SliceLimits};
 
+/// So many removals tell how fast purges are.
+const ENOUGH_TO_TELL: u32 = 500;
+
 /// The purge of a cleanup under one claim. A clone repeats steps, as a worker that dies between a step and its record
 /// would.
 #[derive(Clone)]
@@ -24,6 +29,8 @@ pub struct Purge<'a> {
     worker: &'a Worker,
     held: Held<'a>,
     began: Instant,
+    /// Documents removed from Vespa, and the time that it took.
+    removed: (u64, Duration),
 }
 
 impl Worker {
@@ -50,7 +57,7 @@ impl<'a> Purge<'a> {
     /// At its beginning.
     #[must_use]
     pub fn new(worker: &'a Worker, cleanup: &'a ClaimedCleanup, began: Instant) -> Self {
-        Self { worker, held: Held::new(worker, cleanup), began }
+        Self { worker, held: Held::new(worker, cleanup), began, removed: (0, Duration::ZERO) }
     }
 
     async fn to_its_end(&mut self) -> End {
@@ -106,6 +113,15 @@ impl<'a> Purge<'a> {
         }
     }
 
+    /// For those who ask how long a purge would take.
+    async fn record_rate(&self) -> Result<(), AttemptError> {
+        let (removed, took) = self.removed;
+        if let Some(rate) = rate(removed, took) {
+            self.worker.database.record_removal_rate(rate).await?;
+        }
+        Ok(())
+    }
+
     async fn count(&mut self, target: PurgeTarget) -> Result<Option<End>, AttemptError> {
         let count = self.worker.stores.count(target, self.held.cleanup().sync_id);
         // Counting changes nothing: at shutdown it is dropped, and the next step gives the claim back.
@@ -124,8 +140,12 @@ impl<'a> Purge<'a> {
         let limits = SliceLimits { length, deadline, stop: self.worker.tasks.shutdown(), pace: &pace };
         let round = self.held.machine().of(target).round;
         let position = Position { found: round.found, next_slot: round.next_slot };
+        let began = Instant::now();
         let slice = self.worker.stores.purge(target, self.held.cleanup().sync_id, position, limits).await;
         let removed = slice.done.total();
+        if target == PurgeTarget::Vespa {
+            self.removed = (self.removed.0 + removed, self.removed.1 + began.elapsed());
+        }
         figures::purged(target, removed);
         tracing::debug!(store = target.as_str(), removed, end = ?slice.done.end, "slice done");
         // Removals before a failure count too: whoever gives the claim back stores them.
@@ -135,8 +155,15 @@ impl<'a> Purge<'a> {
         }
         observed?;
         if self.next().work() == CleanupWork::Look {
+            self.record_rate().await?;
             return self.held.hand_over(removed > 0).await.map(Some);
         }
         self.held.save(removed > 0).await.map(|()| None)
     }
+}
+
+/// Documents a second, if they were enough to tell.
+fn rate(removed: u64, took: Duration) -> Option<f64> {
+    let removed = u32::try_from(removed).unwrap_or(u32::MAX);
+    (removed >= ENOUGH_TO_TELL && !took.is_zero()).then(|| f64::from(removed) / took.as_secs_f64())
 }

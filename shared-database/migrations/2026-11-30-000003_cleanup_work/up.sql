@@ -27,7 +27,9 @@ CREATE TABLE cleanup_pause (
 -- From when on the next document may be removed, under a limit on documents per second of all workers together.
 CREATE TABLE cleanup_rate (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
-    next_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    next_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Documents a second that purges removed lately, as one purge sees it; null until one was large enough to tell.
+    measured_per_second double precision
 );
 INSERT INTO cleanup_rate DEFAULT VALUES;
 
@@ -39,6 +41,10 @@ CREATE TABLE cleanup_schedule (
     -- From which age on an open cleanup ignores hours and rate; null is never.
     hurries_after interval,
     -- From which age on an open cleanup is overdue; null is never.
-    deadline interval
+    deadline interval,
+    -- The limit on documents removed per second; null is none.
+    documents_per_second bigint,
+    -- Time from the first empty verification to the one that counts; null until a worker has told it.
+    settle_delay interval
 );
 INSERT INTO cleanup_schedule DEFAULT VALUES;

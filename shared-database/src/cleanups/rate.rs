@@ -6,7 +6,9 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
+use shared_models::OrganizationId;
 
+use super::schedule::is_open_as_stored;
 use crate::error::Result;
 use crate::pool::Database;
 use crate::statement::sql_query;
@@ -42,4 +44,59 @@ impl Database {
         .optional()?;
         Ok(reserved.map(|reserved| Duration::try_from_secs_f64(reserved.wait).unwrap_or_default()))
     }
+
+    /// Takes in how many documents a second a purge removed: the newer ones count more.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn record_removal_rate(&self, per_second: f64) -> Result<()> {
+        sql_query("UPDATE cleanup_rate SET measured_per_second = coalesce(0.7 * measured_per_second + 0.3 * $1, $1)")
+            .bind::<sql_types::Double, _>(per_second)
+            .execute(&mut self.connection().await?)
+            .await?;
+        Ok(())
+    }
+
+    /// What is known of how long a purge would take that began now, for an organization.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn purge_outlook(&self, organization: OrganizationId) -> Result<PurgeOutlook> {
+        let outlook = sql_query(format!(
+            "SELECT least(measured_per_second, documents_per_second) AS per_second,
+                    extract(epoch FROM settle_delay)::float8 AS settle_seconds,
+                    {is_open} AS is_open,
+                    EXISTS (SELECT 1 FROM cleanup_pause AS pause
+                            WHERE pause.organization_id IS NULL OR pause.organization_id = $1) AS is_paused,
+                    (SELECT coalesce(sum(greatest(0, (progress->'vespa'->>'found')::bigint
+                                                     - (progress->'vespa'->>'removed')::bigint)), 0)::bigint
+                     FROM cleanup WHERE state IN ('scheduled', 'purging', 'settling')) AS documents_before
+             FROM cleanup_rate, cleanup_schedule",
+            is_open = is_open_as_stored()
+        ))
+        .bind::<sql_types::Uuid, _>(organization)
+        .get_result(&mut self.connection().await?)
+        .await?;
+        Ok(outlook)
+    }
+}
+
+/// What is known of how long a purge would take that began now.
+#[derive(Debug, Clone, Copy, PartialEq, QueryableByName)]
+pub struct PurgeOutlook {
+    /// Documents a second, as purges removed them lately, or as their limit lets them; `None` if neither is known.
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Double>)]
+    pub per_second: Option<f64>,
+    /// Seconds from the first empty verification to the one that counts; `None` until a worker has told it.
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Double>)]
+    pub settle_seconds: Option<f64>,
+    /// Whether purges may run at this time of day.
+    #[diesel(sql_type = sql_types::Bool)]
+    pub is_open: bool,
+    /// Whether the organization's cleanups are paused.
+    #[diesel(sql_type = sql_types::Bool)]
+    pub is_paused: bool,
+    /// Documents that other purges have found and not removed yet, of all organizations.
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub documents_before: i64,
 }

@@ -3,6 +3,7 @@
 //! Workers go by their settings, which they hand to every question; what the last one was told is stored for those who
 //! tell why a cleanup waits.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use diesel::sql_types;
@@ -23,6 +24,10 @@ pub struct PurgeSchedule {
     pub hurries_after: Option<Duration>,
     /// From which age on an open cleanup is overdue; `None` is never.
     pub deadline: Option<Duration>,
+    /// Documents removed per second by all workers together; `None` is no limit.
+    pub documents_per_second: Option<NonZeroU32>,
+    /// Time from the first empty verification to the one that counts.
+    pub settle_delay: Duration,
 }
 
 /// What an expression of this module says of the row `cleanup`, with the schedule bound from `$at` on; it takes four.
@@ -87,10 +92,15 @@ impl Database {
                   kept AS (INSERT INTO cleanup_hours SELECT DISTINCT opens, closes FROM told ON CONFLICT DO NOTHING)
              UPDATE cleanup_schedule
              SET time_zone = CASE WHEN statement_timestamp() AT TIME ZONE $3 IS NULL THEN NULL ELSE $3 END,
-                 hurries_after = make_interval(secs => $4), deadline = make_interval(secs => $5)",
+                 hurries_after = make_interval(secs => $4), deadline = make_interval(secs => $5),
+                 documents_per_second = $6, settle_delay = make_interval(secs => $7)",
         );
         bind(told, schedule)
             .bind::<sql_types::Nullable<sql_types::Double>, _>(schedule.deadline.map(|age| age.as_secs_f64()))
+            .bind::<sql_types::Nullable<sql_types::BigInt>, _>(
+                schedule.documents_per_second.map(|limit| i64::from(limit.get())),
+            )
+            .bind::<sql_types::Double, _>(schedule.settle_delay.as_secs_f64())
             .execute(&mut self.connection().await?)
             .await?;
         Ok(())
