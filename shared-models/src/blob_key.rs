@@ -9,9 +9,20 @@ use secrecy::{ExposeSecret as _, ExposeSecretMut as _, SecretBox};
 use sha2::Sha256;
 
 use crate::document::EntityKey;
+use crate::text_enum::text_enum;
 
 /// What the key of names is derived for. Changing it renames every entity.
 const ENTITY_KEYS: &[u8] = b"unweave entity keys 1";
+
+text_enum! {
+    /// Whether blobs are encrypted.
+    BlobEncryption, "blob encryption", {
+        /// With the key of their sync.
+        On = "on",
+        /// They are plain, for tools that read them themselves.
+        Off = "off",
+    }
+}
 
 /// 256 secret bits of one sync.
 pub struct BlobKey(SecretBox<[u8; 32]>);

@@ -18,7 +18,7 @@ mod text_enum;
 mod times;
 pub mod wire;
 
-pub use blob_key::{BlobKey, EntityKeys, derived_key};
+pub use blob_key::{BlobEncryption, BlobKey, EntityKeys, derived_key};
 pub use cleanup::{
     CleanupState, CleanupStats, CleanupStatus, CleanupWork, PurgeTarget, Round, Shredding, Standing, StandingFacts,
     TargetProgress, TargetsProgress, Verification, WaitingFor, WriterEnd,

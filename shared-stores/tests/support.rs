@@ -25,7 +25,7 @@ pub fn client(url: &Url) -> VespaClient {
 }
 
 pub fn id(kind: DocumentType, sync: SyncId, entity: &str) -> DocumentId {
-    DocumentId::chunk(kind, sync, EntityKey::new("StubEntity", entity), 0)
+    DocumentId::chunk(kind, sync, EntityKey::unkeyed("StubEntity", entity), 0)
 }
 
 /// Every file below `folder`, by its name relative to it, with its content.

@@ -3,6 +3,8 @@
 use sha2::{Digest, Sha256};
 use shared_models::{EntityKey, SyncId};
 
+use super::blobs::BlobKind;
+
 /// The folder of all syncs.
 pub(super) const RAW: &str = "raw";
 
@@ -23,13 +25,16 @@ pub(super) fn sync_of(name: &str) -> Option<SyncId> {
     name.parse().ok().filter(|sync: &SyncId| sync.to_string() == name)
 }
 
-/// An entity's name inside its sync's prefix.
-pub(super) fn entity(key: EntityKey) -> String {
-    format!("entities/{key}.json")
+/// The name of a blob inside its sync's prefix. It tells nothing of what is in it.
+pub(super) fn blob(key: EntityKey, kind: BlobKind) -> String {
+    match kind {
+        BlobKind::Capture => format!("entities/{key}.json"),
+        BlobKind::File => format!("files/{key}"),
+    }
 }
 
-/// A file's name inside its sync's prefix.
-pub(super) fn file(key: EntityKey, name: &str) -> String {
+/// The name that versions before blob keys gave a file inside its sync's prefix.
+pub(super) fn named_file(key: EntityKey, name: &str) -> String {
     format!("files/{key}_{}", safe(name))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared_database::Database;
-use shared_database::credentials::CredentialCipher;
+use shared_database::RowCipher;
 use shared_messaging::Publisher;
 use shared_models::{LeaseOwner, ProtocolTimes};
 use shared_service::Tasks;
@@ -45,7 +45,7 @@ pub struct LeaseHolder {
 /// What sources are given, and which of them may run.
 pub struct ReadingTools {
     /// Decrypts credentials.
-    pub cipher: CredentialCipher,
+    pub cipher: RowCipher,
     /// What the operator allows sources to reach.
     pub access: SourceAccess,
     /// Whether sources for tests may run.
