@@ -110,6 +110,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
             arf_writes: if arf_url.scheme() == "file" { WriteKind::Blocking } else { WriteKind::Remote },
             limiter: Limiter::new(settings.sync.writes_in_flight),
         },
+        blob_encryption: settings.sync.arf_encryption,
         embedding: embedding(settings)?,
         publisher,
         tasks: tasks.clone(),
