@@ -3,13 +3,16 @@
 
 mod crashes;
 mod embedding;
+mod encryption;
 mod github;
 mod job;
 mod kept_counts;
 mod messages;
+mod older_names;
 mod refused;
 mod s3;
 mod schedules;
+mod sealed;
 mod sources;
 mod stage;
 mod stops;
