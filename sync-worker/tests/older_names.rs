@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use shared_models::{DocumentId, DocumentType, EntityKey};
+use shared_models::{DocumentId, DocumentType, EntityKey, JobStatus};
+use test_support::{Fault, wait_until};
 use wiremock::matchers::method;
 
 use crate::job::counts;
 use crate::refused::refusing_vespa;
-use crate::stage::{Connection, Stage};
+use crate::stage::{BOUND, Connection, Stage};
 
 const STORE: Duration = Duration::from_secs(5);
 
@@ -167,6 +168,35 @@ async fn what_a_source_offers_unchanged_is_read_all_the_same_to_be_renamed() {
     assert_eq!(counts(&stage.sync(connection).await), [3, 0, 0, 0, 0]);
     make_older(&stage, connection).await;
     assert_eq!(counts(&stage.sync(connection).await), [0, 3, 0, 0, 0]);
+    assert_renamed(&stage, connection).await;
+}
+
+#[tokio::test]
+async fn a_worker_killed_while_it_moves_them_leaves_nothing_that_the_next_job_does_not_move() {
+    let mut stage = Stage::new().await;
+    let mut worker = stage.worker().await;
+    let connection = stage.connection("stub", json!({"entity_count": 300})).await;
+    stage.sync(connection).await;
+    make_older(&stage, connection).await;
+    let slowly = "UPDATE source_connection SET config = jsonb_set(config, '{generation_delay_ms}', '5')";
+    stage.rows.execute(slowly).await;
+    let job = stage.run(connection).await;
+    let keyed = "SELECT count(*) FROM entity WHERE is_keyed AND content_hash IS NOT NULL";
+    wait_until("some are moved", BOUND, async || stage.rows.count(keyed).await > 0).await;
+    stage.expects.fault(Fault::VespaAway);
+    stage.standin.service().stop();
+    wait_until("a write is under way", BOUND, async || stage.dirty(connection).await > 0).await;
+    stage.expects.fault(Fault::ProcessLost);
+    worker.service.kill();
+    stage.standin.service().cont();
+    drop(worker);
+
+    let _other = stage.worker().await;
+    assert_eq!(stage.ended(job).await.status, JobStatus::Failed);
+    assert!(stage.database.has_unkeyed_entities(connection.sync).await.unwrap());
+    let [inserted, updated, deleted, kept, failed] = counts(&stage.sync(connection).await);
+    assert_eq!((inserted, updated + kept, deleted, failed), (0, 300, 0, 0));
+    assert!(kept > 0 && updated > 0);
     assert_renamed(&stage, connection).await;
 }
 
