@@ -1,11 +1,11 @@
 //! The keys of syncs' blobs, wrapped by the key ring in the syncs' rows.
 //!
-//! XChaCha20-Poly1305 under a key of the ring. What it is for, the ring key's id and the sync are authenticated with it, so
-//! a wrapped key that is moved to another row doesn't unwrap. The row dies with its connection (DEL-1), and with it the
-//! only thing that decrypts the sync's blobs.
+//! XChaCha20-Poly1305 under a key of the ring. What it is for, the ring key's id and the sync are authenticated with
+//! it, so a wrapped key that is moved to another row doesn't unwrap. The row dies with its connection (DEL-1), and with
+//! it the only thing that decrypts the sync's blobs.
 //!
-//! Two workers never make two keys of one sync: whoever changes the row says what it was before. If a key of the ring is
-//! lost, nothing here makes another one in its place: that would leave what it named.
+//! Two workers never make two keys of one sync: whoever changes the row says what it was before. If a key of the ring
+//! is lost, nothing here makes another one in its place: that would leave what it named.
 
 use chacha20poly1305::aead::{AeadInOut as _, Generate as _};
 use chacha20poly1305::{Tag, XNonce};
@@ -87,8 +87,8 @@ impl Row {
 }
 
 impl Database {
-    /// Readies the row of the writer's sync for a job that writes blobs so: makes a key if there is none, wraps it anew if
-    /// another key of the ring has become the first, and notes that blobs are written plain before the first one is.
+    /// Readies the row of the writer's sync for a job that writes blobs so: makes a key if there is none, wraps it anew
+    /// if another key of the ring has become the first, and notes that blobs are written plain before the first one is.
     /// `false`: the lease is lost, stop.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ async fn writer(fixture: &Fixture) -> (SourceConnectionId, EntityWriter) {
 }
 
 async fn key(database: &Database, cipher: &RowCipher, sync: SyncId) -> [u8; 32] {
-    *database.blob_key(cipher, sync).await.unwrap().expect("a key").secret()
+    *database.blob_key(cipher, sync).await.unwrap().unwrap().secret()
 }
 
 async fn ready(fixture: &Fixture, cipher: &RowCipher, writer: EntityWriter, encryption: BlobEncryption) {

@@ -1,7 +1,7 @@
 //! The secret key of a sync: it encrypts the sync's blobs, and names its entities.
 //!
 //! It is made with the sync, stands wrapped in its row and goes with that row: from then on nobody reads a blob of the
-//! sync, nor tells from a name what it named. Nothing here can be printed or copied, and what is dropped is overwritten.
+//! sync, nor tells from a name what it named. Nothing of it can be printed, and what is dropped is overwritten.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::zeroize::{Zeroize as _, Zeroizing};

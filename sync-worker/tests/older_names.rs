@@ -1,5 +1,5 @@
-//! What versions before blob keys left, is moved over by the next job: rows, documents and blobs whose names are unkeyed
-//! hashes, and blobs that are plain.
+//! What versions before blob keys left, is moved over by the next job: rows, documents and blobs whose names are
+//! unkeyed hashes, and blobs that are plain.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,8 +32,8 @@ struct Row {
     file_name: Option<String>,
 }
 
-/// Makes everything that a sync left what an older version would have left: names, blobs, hashes, cursor, manifest, and a
-/// row without a key.
+/// Makes everything that a sync left what an older version would have left: names, blobs, hashes, cursor, manifest, and
+/// a row without a key.
 async fn make_older(stage: &Stage, connection: Connection) {
     let sync = connection.sync;
     let client = stage.rows.client().await;
@@ -200,7 +200,8 @@ async fn a_worker_killed_while_it_moves_them_leaves_nothing_that_the_next_job_do
     assert_renamed(&stage, connection).await;
 }
 
-/// Vespa takes the new documents and no removal: both names stand for a while, nothing is lost, and the next job ends it.
+/// Vespa takes the new documents and no removal: both names stand for a while, nothing is lost, and the next job ends
+/// it.
 #[tokio::test]
 async fn a_removal_that_is_refused_is_made_up_for_by_the_next_job() {
     let stage = Stage::new().await;

@@ -1,6 +1,6 @@
 //! `make bench-sync`: how fast a sync writes, beside the official `vespa feed` of the same documents into the same kind
-//! of server, and what processor time each of them takes for a document; and what encryption of the blobs costs it. They
-//! take turns on this machine.
+//! of server, what processor time each of them takes for a document, and what encryption of the blobs costs a sync.
+//! They take turns on this machine.
 //!
 //! The sync does more: it makes the documents from a source, writes each entity's row twice, and a blob for each entity
 //! and file. `vespa feed` reads a finished file. `make` puts the temporary folders into memory: on ext4 a new file

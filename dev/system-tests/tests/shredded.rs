@@ -19,16 +19,12 @@ use system_tests::{
 
 type Key = [u8; 32];
 
-/// The one key of every system's ring, and its name.
-const RING: (&str, Key) = ("test", {
-    let mut key = [0; 32];
-    let mut at = 0_u8;
-    while at < 32 {
-        at += 1;
-        key[at as usize - 1] = at;
-    }
-    key
-});
+/// The name of the one key of every system's ring.
+const RING_ID: &str = "test";
+
+fn ring_key() -> Key {
+    std::array::from_fn(|at| u8::try_from(at + 1).unwrap())
+}
 
 /// Blobs of one sync by their path below its prefix, the manifest left out.
 type Blobs = BTreeMap<String, Vec<u8>>;
@@ -52,14 +48,14 @@ async fn dump(system: &System) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Every key that there is: of the ring and made from it, every 32 bytes in a row of any value in the dump, and whatever
+/// Every key that there is: of the ring and made from it, every 32 bytes in a row of any value in the dump, and what
 /// the ring unwraps of it.
 fn every_key(dump: &str, sync: SyncId) -> BTreeSet<Key> {
-    let (id, ring) = RING;
+    let ring = ring_key();
     let wrapping = *derived_key(&ring, b"unweave wrap blob keys 1").expose_secret();
     let mut keys = BTreeSet::from([ring, wrapping]);
     keys.insert(*derived_key(&ring, b"unweave entity keys 1").expose_secret());
-    let wrapped = [b"unweave blob key 1".as_slice(), sync.0.as_bytes(), id.as_bytes()].concat();
+    let wrapped = [b"unweave blob key 1".as_slice(), sync.0.as_bytes(), RING_ID.as_bytes()].concat();
     for value in Regex::new("[0-9a-f]{64,}").unwrap().find_iter(dump) {
         let value = hex::decode(&value.as_str()[..value.len() / 2 * 2]).unwrap();
         keys.extend(value.windows(32).map(|window| Key::try_from(window).unwrap()));

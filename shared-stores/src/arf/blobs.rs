@@ -5,16 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use shared_models::{EntityKey, SyncId};
 
-use super::name;
-
-/// What of an entity a blob is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BlobKind {
-    /// What is known of it, as JSON; the raw file's name is in there.
-    Capture,
-    /// Its raw file.
-    File,
-}
+use super::name::{self, BlobKind};
 
 /// A blob to be written: an entity's capture, or its raw file. Made by [`super::BlobForm`].
 #[derive(Clone)]

@@ -3,8 +3,6 @@
 use sha2::{Digest, Sha256};
 use shared_models::{EntityKey, SyncId};
 
-use super::blobs::BlobKind;
-
 /// The folder of all syncs.
 pub(super) const RAW: &str = "raw";
 
@@ -14,6 +12,15 @@ pub(super) const MANIFEST: &str = "manifest.json";
 /// Longest safe form of a file's own name, in bytes. With key and staging suffix it stays below every store's 255.
 const MAX_NAME_BYTES: usize = 120;
 const MAX_EXTENSION_BYTES: usize = 12;
+
+/// What of an entity a blob is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlobKind {
+    /// What is known of it, as JSON; the raw file's name is in there.
+    Capture,
+    /// Its raw file.
+    File,
+}
 
 /// The prefix of a sync, without a slash at its end.
 pub(super) fn prefix(sync: SyncId) -> String {

@@ -1,16 +1,16 @@
 //! What an encrypted blob looks like, and what a plain one.
 //!
-//! A sealed blob is 4 bytes of magic, a byte for the version, a nonce of 24 bytes, and XChaCha20-Poly1305 of the content
-//! under the key of the blob's sync, with its tag of 16 bytes. Version, sync and the path below `raw/` are authenticated
-//! with it: what is altered, cut, or moved to another path or sync doesn't decrypt.
+//! A sealed blob is 4 bytes of magic, a byte for the version, a nonce of 24 bytes, and XChaCha20-Poly1305 of the
+//! content under the key of the blob's sync, with its tag of 16 bytes. Version, sync and the path below `raw/` are
+//! authenticated with it: what is altered, cut, or moved to another path or sync doesn't decrypt.
 
 use bytes::Bytes;
 use chacha20poly1305::aead::{AeadInOut as _, Generate as _};
 use chacha20poly1305::{KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
 use shared_models::{BlobKey, EntityKey, SyncId};
 
-use super::blobs::{Blob, BlobKind};
-use super::name;
+use super::blobs::Blob;
+use super::name::{self, BlobKind};
 
 /// The first byte is no text's.
 const MAGIC: [u8; 4] = *b"\x93UWB";
@@ -55,8 +55,8 @@ impl BlobCipher {
         Self { sync, cipher: XChaCha20Poly1305::new(key.secret().into()) }
     }
 
-    /// Seals what will lie at `relative`, below the sync's prefix. The content is copied once and encrypted where it then
-    /// is. `None` if it is larger than the cipher takes, 256 GiB.
+    /// Seals what will lie at `relative`, below the sync's prefix. The content is copied once and encrypted where it
+    /// then is. `None` if it is larger than the cipher takes, 256 GiB.
     fn seal(&self, relative: &str, content: &[u8]) -> Option<Bytes> {
         let nonce = XNonce::generate();
         let mut sealed = Vec::with_capacity(content.len().saturating_add(SEAL_BYTES));

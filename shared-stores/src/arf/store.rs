@@ -12,8 +12,8 @@ use super::cloud::Bucket;
 use super::local::Folder;
 use super::{ArfCensus, ArfError, Blob, BlobCounts, EntityBlobs, Manifest, PurgeStep, PutHandle, name};
 
-/// Largest content of a blob, in bytes: every blob is one PUT, so that no upload can be completed later. Larger files keep their
-/// entity, without the raw file.
+/// Largest content of a blob, in bytes: every blob is one PUT, so that no upload can be completed later. Larger files
+/// keep their entity, without the raw file.
 pub const MAX_BLOB_BYTES: u64 = 16 << 20;
 
 /// Syncs in a page of a census of a local folder.

@@ -31,8 +31,8 @@ pub struct Compared {
     pub kept: Vec<EntityKey>,
     /// To be written.
     pub changed: Vec<Changed>,
-    /// Rows of changed entities whose documents are of another type, or which have no file any more: to be removed before
-    /// the entity is written as a new one.
+    /// Rows of changed entities whose documents are of another type, or which have no file any more: to be removed
+    /// before the entity is written as a new one.
     pub replaced: Vec<StoredEntity>,
 }
 

@@ -12,7 +12,8 @@ use super::remove::remove;
 use super::run::Run;
 use super::write::Written;
 
-/// Removes what is left under older names of entities that were written. One of which a removal is refused isn't settled.
+/// Removes what is left under older names of entities that were written. If a removal is refused, its entity isn't
+/// settled.
 ///
 /// # Errors
 /// [`JobError`]; no write is under way then.
