@@ -18,8 +18,8 @@ use crate::ids::{ApiKeyId, CleanupId, CollectionId, OrganizationId, ReceiptId, R
 
 /// The receipt form's version.
 ///
-/// 2 adds the blobs' key, and counts by type what was removed. What is of form 1 is read as if there had been no key: it
-/// says nothing of one.
+/// 2 adds the blobs' key, and counts by type what was removed. What is of form 1 is read as if there had been no key:
+/// it says nothing of one.
 pub const FORM: u32 = 2;
 
 /// What one target held and that it is empty now. Counts are documents or blobs.
