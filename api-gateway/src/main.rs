@@ -38,7 +38,7 @@ mod submission;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use shared_database::credentials::CredentialCipher;
+use shared_database::RowCipher;
 use shared_database::{Database, DatabaseError};
 use shared_messaging::Broker;
 use shared_service::settings::EmbedderEndpoint;
@@ -133,7 +133,7 @@ fn vespa(settings: &Settings, embedder: Option<&Embedder>) -> Result<VespaClient
 /// Builds what handlers share, and starts what runs beside them.
 fn assemble(settings: &Settings, database: &Database, service: &Service) -> anyhow::Result<AppState> {
     let (tasks, driver) = (&service.tasks, &service.driver);
-    let cipher = CredentialCipher::new(settings.credentials.credentials_keys.secrets()).context("CREDENTIALS_KEYS")?;
+    let cipher = RowCipher::new(settings.credentials.credentials_keys.secrets()).context("CREDENTIALS_KEYS")?;
     let embedder = embedder(settings)?;
     let vespa = vespa(settings, embedder.as_ref()).context("VESPA_URL")?;
     let broker = Broker::new(&settings.broker.amqp_url, ABOUT.name, tasks.tracker(), tasks.shutdown())?;

@@ -214,6 +214,8 @@ pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
         request_id: row.request_id,
         deletion_requested_at: row.deletion_requested_at,
         rows_deleted_at: row.rows_deleted_at,
+        blob_key_destroyed_at: row.blob_key_destroyed_at,
+        has_plain_blobs: row.has_plain_blobs,
         next_attempt_at: row.state.is_open().then_some(row.next_attempt_at),
         check_again_at: row.check_again_at,
         created_at: row.created_at,

@@ -1,7 +1,7 @@
 //! What every request handler works with.
 
 use shared_database::Database;
-use shared_database::credentials::CredentialCipher;
+use shared_database::RowCipher;
 use shared_database::rate_limits::RateLimits;
 use shared_messaging::Publisher;
 use shared_models::wire::collection::Vectors;
@@ -38,7 +38,7 @@ pub struct AppState {
     /// What is known of the sources that sync-workers can reach.
     pub source_settings: GatewaySourceSettings,
     /// Encrypts credentials.
-    pub cipher: CredentialCipher,
+    pub cipher: RowCipher,
     /// Spawns on the main runtime.
     pub tasks: Tasks,
     /// What `/health/ready` asks.

@@ -79,7 +79,7 @@ impl Stage {
         };
         change(&mut document);
         document.dense_embedding = Some(meaning(&document.textual_representation));
-        let id = DocumentId::chunk(DocumentType::Base, sync, EntityKey::new("StubEntity", name), chunk);
+        let id = DocumentId::chunk(DocumentType::Base, sync, EntityKey::unkeyed("StubEntity", name), chunk);
         self.vespa.put(&id, &document, Duration::from_secs(10)).await.unwrap();
     }
 

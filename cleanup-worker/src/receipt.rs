@@ -47,11 +47,13 @@ pub fn issue(
         deletion_requested_at: cleanup.deletion_requested_at,
         rows_deleted_at: cleanup.rows_deleted_at,
         entity_rows_deleted: cleanup.entity_rows_deleted,
+        blob_key_destroyed_at: cleanup.shredding.key_destroyed_at,
+        has_plain_blobs: cleanup.shredding.has_plain_blobs,
         writer_end: cleanup.writer_end,
         // On the receipt of that later check itself: when it was due.
         checked_again_at: check_again_at.or(cleanup.check_again_at),
         targets,
-        out_of_reach: out_of_reach(),
+        out_of_reach: out_of_reach(cleanup.shredding),
         issued_at: now,
     };
     Ok(Some((receipt.receipt_id, signer.sign(&receipt)?)))

@@ -79,6 +79,34 @@ async fn del_4_a_purge_empties_both_stores_touches_nothing_else_and_proves_it() 
     }
 }
 
+#[tokio::test]
+async fn a_receipt_says_when_the_key_went_and_calls_unreadable_only_what_is() {
+    let world = World::new().await;
+    let told = [
+        ("blob_key_destroyed_at = rows_deleted_at, has_plain_blobs = false", true),
+        ("blob_key_destroyed_at = rows_deleted_at, has_plain_blobs = true", false),
+        ("blob_key_destroyed_at = NULL, has_plain_blobs = false", false),
+    ];
+    let mut cleanups = Vec::new();
+    for (assignments, is_unreadable) in told {
+        let id = world.rows.cleanup_of(SyncId::random()).await;
+        world.rows.set(id, assignments).await;
+        cleanups.push((id, is_unreadable));
+    }
+    let _worker = world.ready_worker(&[]).await;
+    for (id, is_unreadable) in cleanups {
+        world.rows.wait_for_state(id, "done").await;
+        let receipt = world.rows.receipt(id).await;
+        assert_eq!(receipt.form, 2);
+        let had_key = !world.rows.column(id, "blob_key_destroyed_at").await.is_empty();
+        assert_eq!(receipt.blob_key_destroyed_at, had_key.then_some(receipt.rows_deleted_at));
+        let out_of_reach = receipt.out_of_reach.join(" ");
+        assert_eq!(out_of_reach.contains("unreadable"), is_unreadable, "{out_of_reach}");
+        assert_eq!(out_of_reach.contains("may be readable"), !is_unreadable, "{out_of_reach}");
+        assert!(out_of_reach.contains("embedder"), "{out_of_reach}");
+    }
+}
+
 fn assert_counts(receipt: &Receipt, target: PurgeTarget, count: u64) {
     let proof = &receipt.targets[&target];
     assert_eq!((proof.found, proof.removed, proof.rounds), (count, count, 1));

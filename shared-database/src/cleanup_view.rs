@@ -34,6 +34,8 @@ pub struct CleanupRow {
     pub deletion_requested_at: DateTime<Utc>,
     pub rows_deleted_at: DateTime<Utc>,
     pub entity_rows_deleted: i64,
+    pub blob_key_destroyed_at: Option<DateTime<Utc>>,
+    pub has_plain_blobs: bool,
     pub writer_end: WriterEnd,
     targets: Vec<String>,
     progress: Value,

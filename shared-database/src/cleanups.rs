@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
 use shared_models::{
-    ApiKeyId, CleanupId, CleanupState, CollectionId, OrganizationId, PurgeTarget, RequestId, SourceConnectionId,
-    SyncId, TargetsProgress, WriterEnd,
+    ApiKeyId, CleanupId, CleanupState, CollectionId, OrganizationId, PurgeTarget, RequestId, Shredding,
+    SourceConnectionId, SyncId, TargetsProgress, WriterEnd,
 };
 
 use crate::error::DatabaseError;
@@ -79,6 +79,7 @@ pub struct ClaimedCleanup {
     pub deletion_requested_at: DateTime<Utc>,
     pub rows_deleted_at: DateTime<Utc>,
     pub entity_rows_deleted: u64,
+    pub shredding: Shredding,
     pub writer_end: WriterEnd,
     pub targets: Vec<PurgeTarget>,
     pub progress: TargetsProgress,
@@ -119,6 +120,10 @@ struct Row {
     rows_deleted_at: DateTime<Utc>,
     #[diesel(sql_type = sql_types::BigInt)]
     entity_rows_deleted: i64,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Timestamptz>)]
+    blob_key_destroyed_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = sql_types::Bool)]
+    has_plain_blobs: bool,
     #[diesel(sql_type = sql_types::Text)]
     writer_end: WriterEnd,
     #[diesel(sql_type = sql_types::Array<sql_types::Text>)]
@@ -140,8 +145,8 @@ struct Row {
 }
 
 const COLUMNS: &str = "id, claim, state, sync_id, organization_id, collection_id, source_connection_id, requested_by,
-    request_id, deletion_requested_at, rows_deleted_at, entity_rows_deleted, writer_end, targets, progress, attempts,
-    completed_at, check_again_at, coalesce(check_again_at <= statement_timestamp(), false) AS is_check_again,
+    request_id, deletion_requested_at, rows_deleted_at, entity_rows_deleted, blob_key_destroyed_at, has_plain_blobs,
+    writer_end, targets, progress, attempts, completed_at, check_again_at, coalesce(check_again_at <= statement_timestamp(), false) AS is_check_again,
     EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id) AS is_live, statement_timestamp() AS claimed_at";
 
 impl TryFrom<Row> for ClaimedCleanup {
@@ -162,6 +167,7 @@ impl TryFrom<Row> for ClaimedCleanup {
             deletion_requested_at: row.deletion_requested_at,
             rows_deleted_at: row.rows_deleted_at,
             entity_rows_deleted: u64::try_from(row.entity_rows_deleted).unwrap_or_default(),
+            shredding: Shredding { key_destroyed_at: row.blob_key_destroyed_at, has_plain_blobs: row.has_plain_blobs },
             writer_end: row.writer_end,
             targets: row.targets,
             attempts: u32::try_from(row.attempts).unwrap_or_default(),

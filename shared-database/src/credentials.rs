@@ -3,8 +3,8 @@
 //! ChaCha20-Poly1305 under a key of the operator's key ring. The connection's id is authenticated with the text, so a
 //! ciphertext moved to another connection doesn't decrypt. The row dies with its connection (DEL-1).
 
-use chacha20poly1305::aead::{Aead as _, Generate as _, KeyInit as _, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use chacha20poly1305::Nonce;
+use chacha20poly1305::aead::{Aead as _, Generate as _, Payload};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types;
@@ -12,49 +12,38 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value};
 use shared_models::{CredentialId, SourceConnectionId};
 
+use crate::cipher::RowCipher;
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::schema::credential;
 use crate::session::Session;
 
-/// The keys that encrypt credentials: new ones with the first key, old ones with whichever they name.
-#[derive(Clone)]
-pub struct CredentialCipher {
-    active: (String, ChaCha20Poly1305),
-    others: Vec<(String, ChaCha20Poly1305)>,
+const WHAT: &str = "credentials";
+
+fn undecryptable(why: &'static str) -> DatabaseError {
+    DatabaseError::Undecryptable { what: WHAT, why }
 }
 
-impl CredentialCipher {
-    /// A cipher from key ids and their 32 secret bytes; the first is used for encrypting. `None` if there is no key.
-    #[must_use]
-    pub fn new(keys: impl IntoIterator<Item = (String, [u8; 32])>) -> Option<Self> {
-        let mut keys = keys.into_iter().map(|(id, key)| (id, ChaCha20Poly1305::new(&Key::from(key))));
-        let active = keys.next()?;
-        Some(Self { active, others: keys.collect() })
-    }
+/// Nonce and text.
+fn encrypt(
+    cipher: &RowCipher,
+    connection: SourceConnectionId,
+    credentials: &Map<String, Value>,
+) -> Result<(Vec<u8>, Vec<u8>)> {
+    let nonce = Nonce::generate();
+    let plain = serde_json::to_vec(credentials).map_err(|_| undecryptable("not JSON"))?;
+    let aad = connection.0.as_bytes().as_slice();
+    let text = cipher.active().credentials.encrypt(&nonce, Payload { msg: &plain, aad });
+    Ok((nonce.to_vec(), text.map_err(|_| undecryptable("can't be encrypted"))?))
+}
 
-    fn encrypt(&self, connection: SourceConnectionId, credentials: &Map<String, Value>) -> Result<(Vec<u8>, Vec<u8>)> {
-        let nonce = Nonce::generate();
-        let plain = serde_json::to_vec(credentials).map_err(|_| DatabaseError::Undecryptable("not JSON"))?;
-        let aad = connection.0.as_bytes().as_slice();
-        let text = self.active.1.encrypt(&nonce, Payload { msg: &plain, aad });
-        let text = text.map_err(|_| DatabaseError::Undecryptable("can't be encrypted"))?;
-        Ok((nonce.to_vec(), text))
-    }
-
-    fn decrypt(&self, connection: SourceConnectionId, row: &Row) -> Result<Map<String, Value>> {
-        let (_, cipher) = std::iter::once(&self.active)
-            .chain(&self.others)
-            .find(|(id, _)| *id == row.key_id)
-            .ok_or(DatabaseError::Undecryptable("no key of that id in CREDENTIALS_KEYS"))?;
-        let nonce: [u8; 12] =
-            row.nonce.as_slice().try_into().map_err(|_| DatabaseError::Undecryptable("malformed nonce"))?;
-        let aad = connection.0.as_bytes().as_slice();
-        let plain = cipher
-            .decrypt(&Nonce::from(nonce), Payload { msg: &row.ciphertext, aad })
-            .map_err(|_| DatabaseError::Undecryptable("key or row is not the right one"))?;
-        serde_json::from_slice(&plain).map_err(|_| DatabaseError::Undecryptable("not JSON"))
-    }
+fn decrypt(cipher: &RowCipher, connection: SourceConnectionId, row: &Row) -> Result<Map<String, Value>> {
+    let key = cipher.named(&row.key_id, WHAT)?;
+    let nonce: [u8; 12] = row.nonce.as_slice().try_into().map_err(|_| undecryptable("malformed nonce"))?;
+    let aad = connection.0.as_bytes().as_slice();
+    let plain = key.credentials.decrypt(&Nonce::from(nonce), Payload { msg: &row.ciphertext, aad });
+    let plain = plain.map_err(|_| undecryptable("key or row is not the right one"))?;
+    serde_json::from_slice(&plain).map_err(|_| undecryptable("not JSON"))
 }
 
 #[derive(Queryable)]
@@ -70,13 +59,13 @@ struct Row {
 /// Any database error; [`DatabaseError::ForeignKey`] if the connection is gone.
 pub async fn store(
     db: &mut Session,
-    cipher: &CredentialCipher,
+    cipher: &RowCipher,
     connection: SourceConnectionId,
     credentials: &Map<String, Value>,
 ) -> Result<()> {
-    let (nonce, ciphertext) = cipher.encrypt(connection, credentials)?;
+    let (nonce, ciphertext) = encrypt(cipher, connection, credentials)?;
     let values = (
-        credential::key_id.eq(&cipher.active.0),
+        credential::key_id.eq(&cipher.active().id),
         credential::nonce.eq(nonce),
         credential::ciphertext.eq(ciphertext),
         // As late as can be: a job that started before it is taken to have read the old ones.
@@ -103,7 +92,7 @@ impl Database {
     /// Any database error; [`DatabaseError::Undecryptable`] if the key ring lacks the key.
     pub async fn credentials(
         &self,
-        cipher: &CredentialCipher,
+        cipher: &RowCipher,
         connection: SourceConnectionId,
     ) -> Result<Option<Map<String, Value>>> {
         let row: Option<Row> = credential::table
@@ -112,6 +101,6 @@ impl Database {
             .first(&mut self.connection().await?)
             .await
             .optional()?;
-        row.map(|row| cipher.decrypt(connection, &row)).transpose()
+        row.map(|row| decrypt(cipher, connection, &row)).transpose()
     }
 }

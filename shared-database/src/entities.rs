@@ -42,12 +42,14 @@ pub struct StoredEntity {
     pub chunk_count: u32,
     /// Name of its raw file, if there may be one.
     pub file_name: Option<String>,
+    /// Whether key, documents and blobs are named under the sync's key.
+    pub is_keyed: bool,
 }
 
 /// An entity that is about to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityIntent {
-    /// The entity.
+    /// The entity, under the sync's key.
     pub key: EntityKey,
     /// Its class.
     pub class: String,
@@ -87,6 +89,8 @@ struct Row {
     chunk_count: i32,
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     file_name: Option<String>,
+    #[diesel(sql_type = sql_types::Bool)]
+    is_keyed: bool,
 }
 
 impl TryFrom<Row> for StoredEntity {
@@ -100,6 +104,7 @@ impl TryFrom<Row> for StoredEntity {
             content_hash: row.content_hash,
             chunk_count: u32::try_from(row.chunk_count).unwrap_or_default(),
             file_name: row.file_name,
+            is_keyed: row.is_keyed,
         })
     }
 }
@@ -113,7 +118,7 @@ impl Database {
     pub async fn stored_entities(&self, sync: SyncId, keys: &[EntityKey]) -> Result<Vec<StoredEntity>> {
         let rows: Vec<Row> = sql_query(
             "SELECT e.* FROM unnest($2) AS wanted (key) CROSS JOIN LATERAL (
-                 SELECT entity_key, document_type, content_hash, chunk_count, file_name
+                 SELECT entity_key, document_type, content_hash, chunk_count, file_name, is_keyed
                  FROM entity WHERE sync_id = $1 AND entity_key = wanted.key
                  OFFSET 0
              ) AS e",
@@ -145,7 +150,7 @@ impl Database {
         }
         let after: &[u8] = after.as_ref().map_or(&[], |key| key.0.as_slice());
         let rows: Vec<Unseen> = sql_query(
-            "SELECT entity_id, entity_key, document_type, content_hash, chunk_count, file_name
+            "SELECT entity_id, entity_key, document_type, content_hash, chunk_count, file_name, is_keyed
              FROM entity WHERE sync_id = $1 AND entity_key > $2 AND seen_by_job <> $3
              ORDER BY entity_key LIMIT $4",
         )
@@ -156,6 +161,24 @@ impl Database {
         .load(&mut self.connection().await?)
         .await?;
         rows.into_iter().map(|unseen| Ok((unseen.entity_id, unseen.row.try_into()?))).collect()
+    }
+
+    /// Whether the sync has entities whose names are those of a version before blob keys.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn has_unkeyed_entities(&self, sync: SyncId) -> Result<bool> {
+        #[derive(QueryableByName)]
+        struct Found {
+            #[diesel(sql_type = sql_types::Bool)]
+            has_unkeyed: bool,
+        }
+        let found: Found =
+            sql_query("SELECT EXISTS (SELECT FROM entity WHERE sync_id = $1 AND NOT is_keyed) AS has_unkeyed")
+                .bind::<sql_types::Uuid, _>(sync)
+                .get_result(&mut self.connection().await?)
+                .await?;
+        Ok(found.has_unkeyed)
     }
 }
 

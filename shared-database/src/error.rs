@@ -34,9 +34,14 @@ pub enum DatabaseError {
     /// A row holds what this version can't read.
     #[error("unreadable row: {0}")]
     Corrupt(String),
-    /// Credentials that the key ring can't decrypt.
-    #[error("credentials can't be decrypted: {0}")]
-    Undecryptable(&'static str),
+    /// Something secret that the key ring can't decrypt.
+    #[error("{what} can't be decrypted: {why}")]
+    Undecryptable {
+        /// What it is.
+        what: &'static str,
+        /// Why.
+        why: &'static str,
+    },
     /// The migrations could not be run.
     #[error("run migrations: {0}")]
     Migration(String),
@@ -54,7 +59,7 @@ impl DatabaseError {
             Self::ForeignKey { .. }
             | Self::Unique { .. }
             | Self::Corrupt(_)
-            | Self::Undecryptable(_)
+            | Self::Undecryptable { .. }
             | Self::Migration(_)
             | Self::Other(_) => false,
         }
@@ -69,7 +74,7 @@ impl DatabaseError {
             | Self::ForeignKey { .. }
             | Self::Unique { .. }
             | Self::Corrupt(_)
-            | Self::Undecryptable(_)
+            | Self::Undecryptable { .. }
             | Self::Migration(_)
             | Self::Other(_) => false,
         }

@@ -103,8 +103,6 @@ pub struct ClaimedJob {
     #[diesel(sql_type = sql_types::Uuid)]
     pub collection_id: shared_models::CollectionId,
     #[diesel(sql_type = sql_types::Text)]
-    pub collection_readable_id: String,
-    #[diesel(sql_type = sql_types::Text)]
     pub short_name: String,
     #[diesel(sql_type = sql_types::Jsonb)]
     pub config: serde_json::Value,
@@ -174,7 +172,7 @@ impl Database {
     pub async fn claim_job(&self, choice: JobChoice, owner: LeaseOwner, ttl: Duration) -> Result<Option<ClaimedJob>> {
         const RETURNING: &str = "RETURNING j.id AS job_id, j.sync_id, j.force_full_sync, j.request_id,
                 c.id AS source_connection_id, c.organization_id, c.collection_id,
-                k.readable_id AS collection_readable_id, c.short_name, c.config, s.cursor, s.cursor_form,
+                c.short_name, c.config, s.cursor, s.cursor_form,
                 coalesce((SELECT p.job_end = 'lease' FROM sync_job p
                           WHERE p.sync_id = j.sync_id AND p.id <> j.id AND p.job_end <> 'never_started'
                           ORDER BY p.created_at DESC LIMIT 1), false) AS follows_lost_worker";

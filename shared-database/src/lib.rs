@@ -5,6 +5,8 @@
 //! Lock order: collection, connection (by id), sync, job (by id).
 
 pub mod api_keys;
+mod blob_keys;
+mod cipher;
 pub mod cleanup_view;
 pub mod cleanups;
 pub mod collections;
@@ -26,6 +28,7 @@ pub mod search;
 mod session;
 mod statement;
 
+pub use cipher::RowCipher;
 pub use connection_check::{Migrations, check};
 pub use error::DatabaseError;
 pub use pool::{Connection, Database, migrate, revert_all};

@@ -92,6 +92,9 @@ diesel::table! {
         cursor -> Nullable<Jsonb>,
         cursor_form -> Nullable<Text>,
         created_at -> Timestamptz,
+        blob_key_id -> Nullable<Text>,
+        blob_key -> Nullable<Bytea>,
+        has_plain_blobs -> Bool,
     }
 }
 
@@ -119,6 +122,7 @@ diesel::table! {
         error_category -> Nullable<Text>,
         error_details -> Nullable<Jsonb>,
         interruptions -> Integer,
+        knows_blob_keys -> Bool,
     }
 }
 
@@ -133,6 +137,7 @@ diesel::table! {
         chunk_count -> Integer,
         file_name -> Nullable<Text>,
         seen_by_job -> Uuid,
+        is_keyed -> Bool,
     }
 }
 
@@ -177,6 +182,8 @@ diesel::table! {
         next_work -> Text,
         opened_at -> Timestamptz,
         origin -> Text,
+        blob_key_destroyed_at -> Nullable<Timestamptz>,
+        has_plain_blobs -> Bool,
     }
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared_database::credentials::{self, CredentialCipher};
+use shared_database::RowCipher;
+use shared_database::credentials;
 use shared_database::deletion::{Commit, Requested, Subject, Watched};
 use shared_database::jobs::{JobChoice, JobCounts, JobOutcome, NewJob};
 use shared_models::invariant::facts::Idempotent;
@@ -21,7 +22,7 @@ async fn del_1_rows_cleanup_and_messages_commit_together() {
     let (other, other_sync) = fixture.connection().await;
     for (id, sync) in [(connection, sync), (other, other_sync)] {
         fixture.add_entities(sync, 100).await;
-        let cipher = CredentialCipher::new([("k".to_owned(), [1; 32])]).unwrap();
+        let cipher = RowCipher::new([("k".to_owned(), [1; 32])]).unwrap();
         let secret = json!({"password": "x"}).as_object().unwrap().clone();
         credentials::store(&mut fixture.database.connection().await.unwrap(), &cipher, id, &secret).await.unwrap();
         let (job, owner) = fixture.running_job(id).await;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic, and their tasks end with them")]
 
 mod behind_the_lock;
+mod blob_keys;
 mod cursors;
 mod deletion;
 mod fixture;

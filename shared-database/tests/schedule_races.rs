@@ -1,7 +1,7 @@
 //! Schedules that fire beside other schedulers, runs, changes and deletions.
 
+use shared_database::RowCipher;
 use shared_database::connections::{ConnectionChange, ScheduleChange, UpdatedConnection};
-use shared_database::credentials::CredentialCipher;
 use shared_database::deletion::{Requested, Subject};
 use shared_database::jobs::NewJob;
 use shared_database::schedules::Firing;
@@ -136,7 +136,7 @@ async fn a_changed_cron_moves_the_next_run_and_a_removed_one_takes_it_away() {
     let fixture = Fixture::new().await;
     let connection = due_connections(&fixture, 1).await[0];
     let change = async |cron: Option<&str>| {
-        let cipher = CredentialCipher::new([("k".to_owned(), [1; 32])]).unwrap();
+        let cipher = RowCipher::new([("k".to_owned(), [1; 32])]).unwrap();
         let cron = cron.map(|text| CronExpression::parse(text).unwrap());
         let schedule = ScheduleChange { cron: Some(cron), ..ScheduleChange::default() };
         let change = ConnectionChange { schedule, ..ConnectionChange::default() };

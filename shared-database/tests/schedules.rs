@@ -4,8 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::sql_types;
 use diesel_async::RunQueryDsl as _;
 use serde_json::json;
+use shared_database::RowCipher;
 use shared_database::connections::Visibility;
-use shared_database::credentials::{self, CredentialCipher};
+use shared_database::credentials;
 use shared_database::deletion::Subject;
 use shared_database::jobs::{JobCounts, JobOutcome};
 use shared_database::schedules::{Firing, SkippedSchedule};
@@ -121,7 +122,7 @@ fn failed(category: Option<ErrorCategory>) -> JobOutcome {
 }
 
 async fn replace_credentials(fixture: &Fixture, connection: SourceConnectionId) {
-    let cipher = CredentialCipher::new([("k".to_owned(), [1; 32])]).unwrap();
+    let cipher = RowCipher::new([("k".to_owned(), [1; 32])]).unwrap();
     let secret = json!({"password": "x"}).as_object().unwrap().clone();
     let mut db = fixture.database.connection().await.unwrap();
     credentials::store(&mut db, &cipher, connection, &secret).await.unwrap();

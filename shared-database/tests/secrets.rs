@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use shared_database::DatabaseError;
-use shared_database::credentials::{CredentialCipher, store};
+use shared_database::RowCipher;
+use shared_database::credentials::store;
 
 use crate::fixture::Fixture;
 
@@ -10,8 +11,8 @@ fn credentials() -> Map<String, Value> {
     json!({"password": "correct horse battery staple"}).as_object().unwrap().clone()
 }
 
-fn cipher(keys: &[(&str, u8)]) -> CredentialCipher {
-    CredentialCipher::new(keys.iter().map(|(id, byte)| ((*id).to_owned(), [*byte; 32]))).unwrap()
+fn cipher(keys: &[(&str, u8)]) -> RowCipher {
+    RowCipher::new(keys.iter().map(|(id, byte)| ((*id).to_owned(), [*byte; 32]))).unwrap()
 }
 
 #[tokio::test]
@@ -27,7 +28,7 @@ async fn credentials_are_unreadable_in_the_table_and_readable_with_the_key() {
     assert_eq!(fixture.database.credentials(&rotated, connection).await.unwrap(), Some(credentials()));
     let lost = cipher(&[("new", 2)]);
     let error = fixture.database.credentials(&lost, connection).await.unwrap_err();
-    assert!(matches!(error, DatabaseError::Undecryptable(_)), "{error}");
+    assert!(matches!(error, DatabaseError::Undecryptable { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::text_enum::text_enum;
 
+mod shredding;
 mod standing;
 mod stats;
 
+pub use shredding::Shredding;
 pub use standing::{CleanupStatus, Standing, StandingFacts, WaitingFor};
 pub use stats::CleanupStats;
 
@@ -108,13 +110,13 @@ impl PurgeTarget {
     }
 
     /// What may remain of this target out of reach of any purge, as every receipt says it.
-    pub(crate) const fn out_of_reach(self) -> &'static str {
+    pub(crate) const fn out_of_reach(self, shredding: Shredding) -> &'static str {
         match self {
             Self::Vespa => {
                 "Disk blocks that Vespa has not compacted yet, and document ids (hashes, no content) in its tombstones, \
                  two weeks by default."
             }
-            Self::Arf => "Earlier versions and soft-deleted copies that the object store keeps by its bucket settings.",
+            Self::Arf => shredding.of_earlier_versions(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Document types and ids in Vespa, and the key by which an entity is known inside its sync.
 //!
 //! Document ids are scoped by sync, so that connections never overwrite each other, and carry a hash instead of the
-//! entity's id: Vespa keeps the id of a removed document for two weeks by default,
-//! and an entity id can be personal data.
+//! entity's id, under a key of the sync ([`crate::EntityKeys`]): Vespa keeps the id of a removed document for two weeks
+//! by default, and an entity id can be personal data, which an unkeyed hash lets anybody guess.
 
 use sha2::{Digest, Sha256};
 
@@ -28,14 +28,16 @@ text_enum! {
 /// Vespa's document namespace.
 pub const NAMESPACE: &str = "airweave";
 
-/// Hash of an entity's class and id: its identity inside one sync. 32 lower-case hex digits as text.
+/// Keyed hash of an entity's class and id: its identity inside one sync, in rows, document ids and names of blobs. Made
+/// by [`crate::EntityKeys`], or read from a row. 32 lower-case hex digits as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntityKey(pub [u8; 16]);
 
 impl EntityKey {
-    /// The key of the entity `entity_id` of class `class`.
+    /// The key by which versions before blob keys knew the entity: whoever guesses class and id finds it. To be looked
+    /// up, so that what has it is moved; never to be written.
     #[must_use]
-    pub fn new(class: &str, entity_id: &str) -> Self {
+    pub fn unkeyed(class: &str, entity_id: &str) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(class.as_bytes());
         hasher.update([0]);
@@ -84,7 +86,7 @@ mod tests {
 
     #[test]
     fn documents_of_two_syncs_never_share_an_id() {
-        let key = EntityKey::new("FileEntity", "a.txt");
+        let key = EntityKey::unkeyed("FileEntity", "a.txt");
         let one = DocumentId::chunk(DocumentType::File, SyncId::random(), key, 0);
         let two = DocumentId::chunk(DocumentType::File, SyncId::random(), key, 0);
         assert_ne!(one, two);
@@ -92,6 +94,6 @@ mod tests {
 
     #[test]
     fn class_and_id_cannot_be_shifted_into_each_other() {
-        assert_ne!(EntityKey::new("ab", "c"), EntityKey::new("a", "bc"));
+        assert_ne!(EntityKey::unkeyed("ab", "c"), EntityKey::unkeyed("a", "bc"));
     }
 }

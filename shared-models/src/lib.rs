@@ -3,6 +3,7 @@
 //!
 //! Nothing here does I/O. A word that appears in SQL, in a queue, in a metric or on the wire has its one spelling here.
 
+mod blob_key;
 mod cleanup;
 pub mod document;
 mod ids;
@@ -17,8 +18,9 @@ mod text_enum;
 mod times;
 pub mod wire;
 
+pub use blob_key::{BlobEncryption, BlobKey, EntityKeys, derived_key};
 pub use cleanup::{
-    CleanupState, CleanupStats, CleanupStatus, CleanupWork, PurgeTarget, Round, Standing, StandingFacts,
+    CleanupState, CleanupStats, CleanupStatus, CleanupWork, PurgeTarget, Round, Shredding, Standing, StandingFacts,
     TargetProgress, TargetsProgress, Verification, WaitingFor, WriterEnd,
 };
 pub use document::{DocumentId, DocumentType, EntityKey};

@@ -13,10 +13,13 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cleanup::{PurgeTarget, Verification, WriterEnd};
+use crate::cleanup::{PurgeTarget, Shredding, Verification, WriterEnd};
 use crate::ids::{ApiKeyId, CleanupId, CollectionId, OrganizationId, ReceiptId, RequestId, SourceConnectionId, SyncId};
 
 /// The receipt form's version.
+///
+/// 2 adds the blobs' key, and counts by type what was removed. What is of form 1 is read as if there had been no key:
+/// it says nothing of one.
 pub const FORM: u32 = 2;
 
 /// What one target held and that it is empty now. Counts are documents or blobs.
@@ -67,6 +70,13 @@ pub struct Receipt {
     pub rows_deleted_at: DateTime<Utc>,
     /// Entity rows that went with the connection.
     pub entity_rows_deleted: u64,
+    /// When the key was gone that the blobs were encrypted with: it went with the rows. Null if there was none.
+    #[serde(default)]
+    pub blob_key_destroyed_at: Option<DateTime<Utc>>,
+    /// Whether blobs may have been written without encryption. Only if not, and if there was a key, is all unreadable
+    /// that an object store may keep of them.
+    #[serde(default = "yes")]
+    pub has_plain_blobs: bool,
     /// How the writers ended.
     pub writer_end: WriterEnd,
     /// When the targets will be checked once more, if a writer ended by its lease.
@@ -80,12 +90,19 @@ pub struct Receipt {
     pub issued_at: DateTime<Utc>,
 }
 
+const fn yes() -> bool {
+    true
+}
+
 /// What no purge reaches, as every receipt says it.
 #[must_use]
-pub fn out_of_reach() -> Vec<String> {
-    let of_targets = PurgeTarget::ALL.iter().map(|target| target.out_of_reach());
-    let of_all = "Backups of PostgreSQL, Vespa and the object store, until they expire.";
-    of_targets.chain([of_all]).map(str::to_owned).collect()
+pub fn out_of_reach(shredding: Shredding) -> Vec<String> {
+    let of_targets = PurgeTarget::ALL.iter().map(|target| target.out_of_reach(shredding));
+    let of_all = [
+        "Backups of PostgreSQL, Vespa and the object store, until they expire.",
+        "What an embedder keeps of the texts that it was sent, if one was configured while the data was synced.",
+    ];
+    of_targets.chain(of_all).map(str::to_owned).collect()
 }
 
 /// A receipt with its signature.
@@ -209,6 +226,8 @@ mod tests {
             deletion_requested_at: at,
             rows_deleted_at: at,
             entity_rows_deleted: 3,
+            blob_key_destroyed_at: Some(at),
+            has_plain_blobs: false,
             writer_end: WriterEnd::Acknowledged,
             checked_again_at: None,
             targets: BTreeMap::from([(
@@ -222,7 +241,7 @@ mod tests {
                     verified_by: Verification::ZeroCount,
                 },
             )]),
-            out_of_reach: out_of_reach(),
+            out_of_reach: out_of_reach(Shredding { key_destroyed_at: Some(at), has_plain_blobs: false }),
             issued_at: at,
         };
         ReceiptSigner::new("test".to_owned(), &[7; 32]).sign(&receipt).unwrap()
@@ -233,6 +252,17 @@ mod tests {
         let text = serde_json::to_string_pretty(&signed()).unwrap();
         let read: SignedReceipt = serde_json::from_str(&text).unwrap();
         read.verify(Some(&read.signature.public_key)).unwrap();
+    }
+
+    /// Made by a version before blob keys.
+    const FORM_1: &str = include_str!("receipt/form_1.json");
+
+    #[test]
+    fn a_receipt_of_an_earlier_form_stays_readable_and_verifies() {
+        let read: SignedReceipt = serde_json::from_str(FORM_1).unwrap();
+        read.verify(Some(&ReceiptSigner::new("test".to_owned(), &[7; 32]).public_key())).unwrap();
+        let receipt: Receipt = serde_json::from_value(read.receipt).unwrap();
+        assert_eq!((receipt.form, receipt.blob_key_destroyed_at, receipt.has_plain_blobs), (1, None, true));
     }
 
     #[test]

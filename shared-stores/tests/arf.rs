@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::DateTime;
-use shared_models::{CollectionId, EntityKey, OrganizationId, SyncId, SyncJobId};
-use shared_stores::arf::{ArfError, ArfStore, Blob, BlobCounts, MAX_BLOB_BYTES, Manifest};
+use shared_models::{BlobKey, CollectionId, EntityKey, OrganizationId, SyncId, SyncJobId};
+use shared_stores::arf::{
+    ArfError, ArfStore, Blob, BlobCipher, BlobCounts, BlobForm, EntityBlobs, MAX_BLOB_BYTES, Manifest, RawFileBlob,
+    SEAL_BYTES,
+};
 use tempfile::TempDir;
 use url::Url;
 
@@ -46,12 +49,9 @@ impl Fixture {
     async fn fill(&self, sync: SyncId) {
         self.store.put_manifest(&manifest(sync), TIMEOUT).await.unwrap();
         for entity in ["a", "b"] {
-            self.store.put_blob(sync, Blob::capture(key(entity), Bytes::from_static(b"{}")), TIMEOUT).await.unwrap();
+            self.store.put_blob(sync, capture(key(entity), &b"{}"[..]), TIMEOUT).await.unwrap();
         }
-        self.store
-            .put_blob(sync, Blob::file(key("a"), "a.txt".to_owned(), Bytes::from_static(b"hello")), TIMEOUT)
-            .await
-            .unwrap();
+        self.store.put_blob(sync, file(key("a"), b"hello"), TIMEOUT).await.unwrap();
     }
 
     async fn purge(&self) -> u64 {
@@ -62,7 +62,15 @@ impl Fixture {
 }
 
 fn key(entity: &str) -> EntityKey {
-    EntityKey::new("StubEntity", entity)
+    EntityKey::unkeyed("StubEntity", entity)
+}
+
+fn capture(key: EntityKey, content: impl Into<Bytes>) -> Blob {
+    BlobForm::Plain.capture(key, content.into())
+}
+
+fn file(key: EntityKey, content: &'static [u8]) -> Blob {
+    BlobForm::Plain.file(key, Bytes::from_static(content))
 }
 
 fn manifest(sync: SyncId) -> Manifest {
@@ -71,7 +79,6 @@ fn manifest(sync: SyncId) -> Manifest {
         sync_id: sync,
         source_short_name: "stub".to_owned(),
         collection_id: CollectionId::random(),
-        collection_readable_id: "demo".to_owned(),
         organization_id: OrganizationId::random(),
         created_at: time,
         updated_at: time,
@@ -87,7 +94,7 @@ async fn blobs_lie_where_the_layout_says() {
     let mut expected = vec![
         format!("entities/{a}.json"),
         format!("entities/{b}.json"),
-        format!("files/{a}_a.txt"),
+        format!("files/{a}"),
         "manifest.json".to_owned(),
     ];
     expected.sort();
@@ -119,8 +126,8 @@ async fn a_purge_empties_one_sync_and_touches_no_other() {
 #[tokio::test]
 async fn what_a_killed_write_left_is_removed_without_the_rest() {
     let fixture = Fixture::new();
-    let key = EntityKey::new("FileEntity", "a");
-    fixture.store.put_blob(fixture.sync, Blob::capture(key, "whole".into()), TIMEOUT).await.unwrap();
+    let key = EntityKey::unkeyed("FileEntity", "a");
+    fixture.store.put_blob(fixture.sync, capture(key, "whole"), TIMEOUT).await.unwrap();
     fs::write(fixture.prefix().join("entities/x.json#1"), b"half").unwrap();
     assert_eq!(fixture.store.remove_staging(fixture.sync).await.unwrap(), 1);
     assert_eq!(fixture.store.remove_staging(fixture.sync).await.unwrap(), 0);
@@ -169,7 +176,7 @@ async fn a_dropped_write_still_ends() {
     let fixture = Fixture::new();
     for n in 0..200 {
         let content = Bytes::from(vec![b'x'; 100_000]);
-        drop(fixture.store.put_blob(fixture.sync, Blob::capture(key(&n.to_string()), content), TIMEOUT));
+        drop(fixture.store.put_blob(fixture.sync, capture(key(&n.to_string()), content), TIMEOUT));
     }
     let all = BlobCounts { entities: 200, ..BlobCounts::default() };
     let written = async { while fixture.store.list_counts(fixture.sync).await.unwrap() != all {} };
@@ -179,7 +186,7 @@ async fn a_dropped_write_still_ends() {
 #[tokio::test]
 async fn a_caller_that_stops_waiting_can_still_learn_the_end() {
     let fixture = Fixture::new();
-    let mut handle = fixture.store.put_blob(fixture.sync, Blob::capture(key("a"), Bytes::from_static(b"{}")), TIMEOUT);
+    let mut handle = fixture.store.put_blob(fixture.sync, capture(key("a"), &b"{}"[..]), TIMEOUT);
     match tokio::time::timeout(Duration::ZERO, &mut handle).await {
         // The write was faster.
         Ok(written) => written.unwrap(),
@@ -205,9 +212,7 @@ async fn an_unreadable_store_is_an_error_and_not_empty() {
         assert!(is_error(store.manifest(sync).await.unwrap_err()));
         assert!(is_error(syncs_in(&store).await.unwrap_err()));
         assert!(is_error(store.ready(TIMEOUT).await.unwrap_err()));
-        assert!(is_error(
-            store.put_blob(sync, Blob::capture(key("a"), Bytes::from_static(b"{}")), TIMEOUT).await.unwrap_err()
-        ));
+        assert!(is_error(store.put_blob(sync, capture(key("a"), &b"{}"[..]), TIMEOUT).await.unwrap_err()));
     }
 }
 
@@ -220,40 +225,63 @@ async fn a_file_in_place_of_a_sync_is_a_blob() {
     assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
 }
 
+/// What a version before blob keys wrote: the file's own name stands in the blob's.
 #[tokio::test]
-async fn no_name_leaves_its_prefix() {
+async fn files_named_by_an_older_version_are_removed_and_nothing_else() {
     let fixture = Fixture::new();
-    let long = "ü".repeat(4000);
-    let names = [
-        "../../../escape.txt",
-        "/etc/passwd",
-        "a/b/c.txt",
-        "..",
-        ".",
-        "",
-        "x#1",
-        "naïve résumé.pdf",
-        "a\nb",
-        long.as_str(),
+    fixture.fill(fixture.sync).await;
+    let key = key("old");
+    let safe_names = [
+        ("report-1.pdf", "report-1.pdf"),
+        ("naïve ../name.txt", "na_ve_.._name-d26bf119a80c9d70.txt"),
+        ("../../../../escape.txt", ".._.._.._.._escape-f633f5ca4a527359.txt"),
     ];
-    for name in names {
-        fixture
-            .store
-            .put_blob(fixture.sync, Blob::file(key(name), name.to_owned(), Bytes::from_static(b"x")), TIMEOUT)
-            .await
-            .unwrap();
+    let before = files_below(fixture.folder.path());
+    fs::write(fixture.folder.path().join("escape.txt"), "stays").unwrap();
+    for (name, safe_name) in safe_names {
+        fs::write(fixture.prefix().join(format!("entities/{key}.json")), "{}").unwrap();
+        fs::write(fixture.prefix().join(format!("files/{key}_{safe_name}")), "x").unwrap();
+        let blobs = EntityBlobs { key, file: RawFileBlob::Named(name.to_owned()) };
+        fixture.store.delete_entity(fixture.sync, &blobs, TIMEOUT).await.unwrap();
+        let mut after = files_below(fixture.folder.path());
+        assert!(after.remove("escape.txt").is_some());
+        assert_eq!(after, before, "{name}");
     }
-    let found = files_below(fixture.folder.path());
-    assert_eq!(found.len(), names.len());
-    let prefix = format!("raw/{}/files/", fixture.sync);
-    for file in found.keys() {
-        let rest = file.strip_prefix(&prefix).unwrap();
-        assert!(!rest.contains('/') && rest.len() <= 160, "{rest}");
+}
+
+#[tokio::test]
+async fn an_entity_is_removed_with_its_file_and_twice_is_no_error() {
+    let fixture = Fixture::new();
+    fixture.fill(fixture.sync).await;
+    for _ in 0..2 {
+        let blobs = EntityBlobs { key: key("a"), file: RawFileBlob::Keyed };
+        fixture.store.delete_entity(fixture.sync, &blobs, TIMEOUT).await.unwrap();
     }
-    for name in names {
-        fixture.store.delete_entity(fixture.sync, key(name), Some(name), TIMEOUT).await.unwrap();
+    let left = fixture.store.list_counts(fixture.sync).await.unwrap();
+    assert_eq!(left, BlobCounts { manifest: 1, entities: 1, ..BlobCounts::default() });
+}
+
+/// The store gives back what it was given, and the blob opens at the path that it lies at.
+#[tokio::test]
+async fn a_sealed_blob_lies_encrypted_at_its_path() {
+    let fixture = Fixture::new();
+    let blob_key = BlobKey::random();
+    let form = BlobForm::Sealed(BlobCipher::new(fixture.sync, &blob_key));
+    let key = blob_key.entity_keys().key("FileEntity", "zebra.txt");
+    let (entity, raw) = (Bytes::from_static(br#"{"name": "zebra"}"#), Bytes::from_static(b"zebra"));
+    fixture.store.put_blob(fixture.sync, form.capture(key, entity.clone()), TIMEOUT).await.unwrap();
+    let left = fixture.store.put_each(fixture.sync, vec![form.file(key, raw.clone())], || Some(())).await.unwrap();
+    assert!(left.is_empty());
+    let blobs = files_below(&fixture.prefix());
+    let cipher = BlobCipher::new(fixture.sync, &blob_key);
+    assert_eq!(blobs.keys().cloned().collect::<Vec<_>>(), [format!("entities/{key}.json"), format!("files/{key}")]);
+    for ((path, blob), content) in blobs.iter().zip([entity, raw]) {
+        assert!(!blob.windows(5).any(|window| window == b"zebra"));
+        assert_eq!(blob.len(), content.len() + SEAL_BYTES);
+        assert_eq!(cipher.open(path, blob).unwrap(), content);
     }
-    assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
+    let moved = &blobs[&format!("files/{key}")];
+    assert!(cipher.open(&format!("entities/{key}.json"), moved).is_err());
 }
 
 #[tokio::test]
@@ -287,7 +315,7 @@ async fn an_empty_folder_is_no_data() {
 async fn a_blob_over_the_limit_is_refused_unwritten() {
     let fixture = Fixture::new();
     let content = Bytes::from(vec![0; usize::try_from(MAX_BLOB_BYTES).unwrap() + 1]);
-    let error = fixture.store.put_blob(fixture.sync, Blob::capture(key("a"), content), TIMEOUT).await.unwrap_err();
+    let error = fixture.store.put_blob(fixture.sync, capture(key("a"), content), TIMEOUT).await.unwrap_err();
     assert!(matches!(error, ArfError::TooLarge { .. }) && !error.is_retryable());
     assert!(fixture.store.is_empty(fixture.sync).await.unwrap());
 }
@@ -304,7 +332,7 @@ async fn an_unknown_kind_of_url_is_refused() {
 #[tokio::test]
 async fn blobs_are_written_one_after_the_other_only_while_each_may_start() {
     let fixture = Fixture::new();
-    let blob = |n: u32| Blob::capture(key(&n.to_string()), Bytes::from_static(b"{}"));
+    let blob = |n: u32| capture(key(&n.to_string()), &b"{}"[..]);
     let blobs: Vec<Blob> = (0..5).map(blob).collect();
     let under_way = Arc::new(AtomicU32::new(0));
     let mut may_start = 3;
@@ -317,7 +345,7 @@ async fn blobs_are_written_one_after_the_other_only_while_each_may_start() {
         })
     };
     let left = fixture.store.put_each(fixture.sync, blobs, start).await.unwrap();
-    assert_eq!(left.iter().map(|blob| blob.key).collect::<Vec<_>>(), [key("3"), key("4")]);
+    assert_eq!(left.iter().map(|blob| blob.key()).collect::<Vec<_>>(), [key("3"), key("4")]);
     assert_eq!(fixture.store.list_counts(fixture.sync).await.unwrap().entities, 3);
     assert_eq!(under_way.load(Ordering::SeqCst), 0);
 }
@@ -335,13 +363,9 @@ impl Drop for Ended {
 async fn a_blob_that_cannot_be_written_is_given_back_and_the_others_are_written() {
     let fixture = Fixture::new();
     let large = Bytes::from(vec![0; usize::try_from(MAX_BLOB_BYTES).unwrap() + 1]);
-    let blobs = vec![
-        Blob::capture(key("a"), large),
-        Blob::file(key("b"), "f".to_owned(), Bytes::from_static(b"x")),
-        Blob::capture(key("c"), Bytes::from_static(b"{}")),
-    ];
+    let blobs = vec![capture(key("a"), large), file(key("b"), b"x"), capture(key("c"), &b"{}"[..])];
     let left = fixture.store.put_each(fixture.sync, blobs, || Some(())).await.unwrap();
-    assert_eq!(left.iter().map(|blob| blob.key).collect::<Vec<_>>(), [key("a")]);
+    assert_eq!(left.iter().map(|blob| blob.key()).collect::<Vec<_>>(), [key("a")]);
     let counts = fixture.store.list_counts(fixture.sync).await.unwrap();
     assert_eq!((counts.entities, counts.files, counts.staging), (1, 1, 0));
 }

@@ -5,8 +5,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
-use shared_models::{EntityKey, SyncId};
-use shared_stores::arf::{ArfError, ArfStore, Blob};
+use shared_models::{BlobKey, EntityKey, SyncId};
+use shared_stores::arf::{ArfError, ArfStore, BlobCipher, BlobForm, EntityBlobs, RawFileBlob};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -59,12 +59,10 @@ impl S3 {
 
 async fn fill(store: &ArfStore, sync: SyncId, count: u32) {
     for n in 0..count {
-        let key = EntityKey::new("StubEntity", &n.to_string());
-        store.put_blob(sync, Blob::capture(key, Bytes::from_static(b"{}")), TIMEOUT).await.unwrap();
-        store
-            .put_blob(sync, Blob::file(key, "naïve ../name.txt".to_owned(), Bytes::from_static(b"x")), TIMEOUT)
-            .await
-            .unwrap();
+        let key = EntityKey::unkeyed("StubEntity", &n.to_string());
+        let form = BlobForm::Sealed(BlobCipher::new(sync, &BlobKey::random()));
+        store.put_blob(sync, form.capture(key, Bytes::from_static(b"{}")), TIMEOUT).await.unwrap();
+        store.put_blob(sync, form.file(key, Bytes::from_static(b"x")), TIMEOUT).await.unwrap();
     }
 }
 
@@ -95,8 +93,8 @@ async fn an_entity_is_removed_with_its_file_and_twice_is_no_error() {
     let sync = SyncId::random();
     fill(&s3.store, sync, 1).await;
     for _ in 0..2 {
-        let key = EntityKey::new("StubEntity", "0");
-        s3.store.delete_entity(sync, key, Some("naïve ../name.txt"), TIMEOUT).await.unwrap();
+        let key = EntityKey::unkeyed("StubEntity", "0");
+        s3.store.delete_entity(sync, &EntityBlobs { key, file: RawFileBlob::Keyed }, TIMEOUT).await.unwrap();
     }
     assert!(s3.store.is_empty(sync).await.unwrap());
 }
@@ -107,8 +105,9 @@ async fn a_failing_bucket_is_an_error_and_each_write_is_sent_once() {
         let server = CannedServer::always(status, "<Error><Code>SlowDown</Code></Error>").await;
         let store = open(server.url.as_str());
         let sync = SyncId::random();
-        let key = EntityKey::new("StubEntity", "a");
-        let error = store.put_blob(sync, Blob::capture(key, Bytes::from_static(b"{}")), TIMEOUT).await.unwrap_err();
+        let key = EntityKey::unkeyed("StubEntity", "a");
+        let error =
+            store.put_blob(sync, BlobForm::Plain.capture(key, Bytes::from_static(b"{}")), TIMEOUT).await.unwrap_err();
         assert!(matches!(error, ArfError::Store { .. }) && error.is_retryable() && error.may_still_apply());
         assert_eq!(server.asked().len(), 1, "{status}");
         assert_eq!(server.asked()[0].method, "PUT");
@@ -128,7 +127,7 @@ async fn a_bucket_that_does_not_answer_in_time_leaves_the_outcome_open() {
     let timeout = Duration::from_millis(300);
     let handle = open(server.url.as_str()).put_blob(
         SyncId::random(),
-        Blob::capture(EntityKey::new("StubEntity", "a"), Bytes::from_static(b"{}")),
+        BlobForm::Plain.capture(EntityKey::unkeyed("StubEntity", "a"), Bytes::from_static(b"{}")),
         timeout,
     );
     let error = handle.await.unwrap_err();

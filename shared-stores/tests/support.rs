@@ -25,7 +25,7 @@ pub fn client(url: &Url) -> VespaClient {
 }
 
 pub fn id(kind: DocumentType, sync: SyncId, entity: &str) -> DocumentId {
-    DocumentId::chunk(kind, sync, EntityKey::new("StubEntity", entity), 0)
+    DocumentId::chunk(kind, sync, EntityKey::unkeyed("StubEntity", entity), 0)
 }
 
 /// Every file below `folder`, by its name relative to it, with its content.
@@ -67,7 +67,7 @@ pub fn document(sync: SyncId, entity: &str, text: &str) -> Document {
         access_is_public: Some(true),
         access_viewers: vec!["user:jane@example.org".to_owned()],
         sync_id: sync,
-        purge_key: Some(purge_key(sync, EntityKey::new("StubEntity", entity))),
+        purge_key: Some(purge_key(sync, EntityKey::unkeyed("StubEntity", entity))),
         sync_job_id: SyncJobId::random(),
         collection_id: CollectionId::random(),
         original_entity_id: entity.to_owned(),

@@ -19,8 +19,10 @@ use crate::lease::{self, Lease, Stop};
 use crate::pipeline::{self, Counts, JobError, Reading, Refused, Run, Writer};
 use crate::sources::{Source, SourceError};
 
+mod secrets;
 mod tools;
 
+use secrets::Secrets;
 pub use tools::{JobTools, LeaseHolder, ReadingTools};
 
 /// How often progress is recorded.
@@ -111,26 +113,32 @@ impl JobRun {
     /// Returns the source's new cursor, if it has one.
     async fn pipeline(&self) -> Result<Option<Value>, JobError> {
         let tools = &self.tools;
+        let writer = Writer {
+            lease: self.lease.clone(),
+            rows: EntityWriter { sync: self.job.sync_id, job: self.job.job_id, owner: tools.holder.owner },
+            database: tools.database.clone(),
+            stores: tools.stores.clone(),
+            given_up: CancellationToken::new(),
+            refused_in_a_row: 0.into(),
+        };
+        let has_older_names = writer.read_rows(|| tools.database.has_unkeyed_entities(self.job.sync_id)).await?;
+        let reading = self.reading(&writer, has_older_names).await?;
+        let secrets = Secrets::ready(&writer, &tools.reading.cipher, tools.blob_encryption).await?;
         let run = Run {
             job: self.job.clone(),
-            writer: Writer {
-                lease: self.lease.clone(),
-                rows: EntityWriter { sync: self.job.sync_id, job: self.job.job_id, owner: tools.holder.owner },
-                database: tools.database.clone(),
-                stores: tools.stores.clone(),
-                given_up: CancellationToken::new(),
-                refused_in_a_row: 0.into(),
-            },
+            writer,
             counts: self.counts.clone(),
             refused: Refused::default(),
             max_blob_bytes: tools.reading.access.max_blob_bytes(),
             embedding: tools.embedding.clone(),
+            entity_keys: secrets.entity_keys,
+            blob_form: secrets.blob_form,
+            has_older_names,
         };
-        let reading = self.reading(&run.writer).await?;
         Box::pin(pipeline::run(&run, reading, &tools.tasks)).await
     }
 
-    async fn reading(&self, writer: &Writer) -> Result<Reading, JobError> {
+    async fn reading(&self, writer: &Writer, has_older_names: bool) -> Result<Reading, JobError> {
         let (database, tools) = (&self.tools.database, &self.tools.reading);
         let source: Source = self
             .job
@@ -146,8 +154,9 @@ impl JobRun {
         };
         let connection = self.job.source_connection_id;
         let credentials = writer.read_rows(|| database.credentials(&tools.cipher, connection)).await?;
-        // What lies before a cursor of another form would never be written in this one.
-        let goes_on = !self.job.force_full_sync && self.job.cursor_form.as_ref() == Some(&self.form());
+        // What lies before a cursor of another form would never be written in this one, nor get its new name.
+        let is_of_this_form = self.job.cursor_form.as_ref() == Some(&self.form()) && !has_older_names;
+        let goes_on = !self.job.force_full_sync && is_of_this_form;
         let cursor = self.job.cursor.clone().filter(|_| goes_on);
         if self.job.cursor.is_some() && cursor.is_none() {
             writer.change_rows(|| database.forget_cursor(writer.rows)).await?;

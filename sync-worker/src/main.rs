@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use shared_database::Database;
-use shared_database::credentials::CredentialCipher;
+use shared_database::RowCipher;
 use shared_messaging::{Broker, ConsumerHandle, Publisher, Subscription, WorkQueue};
 use shared_models::LeaseOwner;
 use shared_service::admin::Health;
@@ -98,7 +98,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
             control: Database::new(url, max_jobs + 3)?,
         },
         reading: ReadingTools {
-            cipher: CredentialCipher::new(settings.credentials.credentials_keys.secrets())
+            cipher: RowCipher::new(settings.credentials.credentials_keys.secrets())
                 .context("CREDENTIALS_KEYS holds no key")?,
             access: SourceAccess::new(settings.sources.clone(), settings.sync.max_blob_bytes).with_own_store(arf_url),
             has_internal_sources: settings.sync.enable_internal_sources,
@@ -110,6 +110,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
             arf_writes: if arf_url.scheme() == "file" { WriteKind::Blocking } else { WriteKind::Remote },
             limiter: Limiter::new(settings.sync.writes_in_flight),
         },
+        blob_encryption: settings.sync.arf_encryption,
         embedding: embedding(settings)?,
         publisher,
         tasks: tasks.clone(),

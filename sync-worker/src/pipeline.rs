@@ -1,4 +1,5 @@
-//! One job's work. A batch goes one way: read → compare → make way → mark → write → settle, each stage a function from
+//! One job's work. A batch goes one way: read → compare → make way → mark → write → retire → settle,
+//! each stage a function from
 //! what it gets to what it gives. When the source has been read to its end, what it no longer has is removed.
 //!
 //! Memory is bounded: a source waits while the batches under way are written. A source that fails fails the job and
@@ -26,6 +27,7 @@ mod mark;
 mod prepare;
 mod refused;
 mod remove;
+mod retire;
 mod run;
 mod settle;
 mod store;
@@ -83,7 +85,7 @@ async fn bring_up_to_date(run: &Run, reading: Reading, tasks: &Tasks) -> Result<
         Box::pin(source.read(&config, &credentials, &access, cursor.as_ref(), sink)).await
     }));
     // Whichever fails, the other is waited for: a batch that is dropped would leave writes open.
-    let bringing = Box::pin(batches::bring_all(run, Batches::new(entities)));
+    let bringing = Box::pin(batches::bring_all(run, Batches::new(entities, run.entity_keys.clone())));
     match tokio::join!(bringing, Box::pin(unchanged::keep(run, offered))) {
         (Ok(()) | Err(JobError::GivenUp), Err(error)) | (Err(error), Ok(()) | Err(_)) => return Err(error),
         (Ok(()), Ok(())) => {}

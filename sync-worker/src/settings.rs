@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Parser};
+use shared_models::BlobEncryption;
 use shared_service::settings::{
     AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings,
     ProtocolSettings, TelemetrySettings, Validate, VespaSettings, whole_number,
@@ -53,6 +54,10 @@ pub struct SyncSettings {
     /// fails
     #[arg(long, env = "EMBEDDER_PATIENCE", value_name = "DURATION", default_value = "2m", value_parser = humantime::parse_duration)]
     pub embedder_patience: Duration,
+    /// Whether raw captures and files are encrypted, each sync's with a key of its own that its deletion destroys; off
+    /// is for tools that read the ARF store themselves, and no receipt calls older versions unreadable then
+    #[arg(long, env = "ARF_ENCRYPTION", value_name = "on|off", default_value_t = BlobEncryption::On)]
+    pub arf_encryption: BlobEncryption,
     /// Largest raw file that is kept, in bytes; of larger ones only the text is
     #[arg(long, env = "MAX_BLOB_BYTES", value_name = "BYTES", default_value_t = 16 << 20, value_parser = whole_number(0..=16_u64 << 20))]
     pub max_blob_bytes: u64,

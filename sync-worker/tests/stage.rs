@@ -143,7 +143,7 @@ impl Stage {
     }
 
     pub async fn give_credentials(&self, connection: Connection, credentials: Value) {
-        let cipher = shared_database::credentials::CredentialCipher::new([("test".to_owned(), [0; 32])]).unwrap();
+        let cipher = shared_database::RowCipher::new([("test".to_owned(), [0; 32])]).unwrap();
         let credentials = credentials.as_object().cloned().unwrap();
         let mut db = self.database.connection().await.unwrap();
         shared_database::credentials::store(&mut db, &cipher, connection.id, &credentials).await.unwrap();

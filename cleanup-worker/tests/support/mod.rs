@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared_database::Database;
 use shared_models::receipt::{Receipt, SignedReceipt};
 use shared_models::{CleanupId, DocumentId, DocumentType, EntityKey, SyncId, purge_key};
-use shared_stores::arf::Blob;
+use shared_stores::arf::BlobForm;
 use shared_stores::{ArfStore, VespaClient};
 use tempfile::TempDir;
 use test_support::{Expectations, Leftover, Rest, Service, StandIn, TestBroker, TestDatabase, free_port, wait_until};
@@ -188,7 +188,7 @@ impl World {
         let put = async |number: u32| {
             let types = DocumentType::ALL;
             let kind = types[usize::try_from(number).unwrap() % types.len()];
-            let key = EntityKey::new("E", &number.to_string());
+            let key = EntityKey::unkeyed("E", &number.to_string());
             let mut id = DocumentId::chunk(kind, sync, key, 0);
             let mut fields = fields(sync, number);
             if number.is_multiple_of(7) {
@@ -204,12 +204,12 @@ impl World {
     /// Writes `count` blobs: a manifest, entities, files, one without a name of ours, one half-written.
     pub async fn capture(&self, sync: SyncId, count: u32) {
         for number in 1..count.saturating_sub(2) {
-            let key = EntityKey::new("E", &number.to_string());
+            let key = EntityKey::unkeyed("E", &number.to_string());
             let content = Bytes::from(format!("{{\"n\":{number}}}"));
             if number.is_multiple_of(3) {
-                self.arf.put_blob(sync, Blob::file(key, "a/b?.txt".to_owned(), content), STORE).await.unwrap();
+                self.arf.put_blob(sync, BlobForm::Plain.file(key, content), STORE).await.unwrap();
             } else {
-                self.arf.put_blob(sync, Blob::capture(key, content), STORE).await.unwrap();
+                self.arf.put_blob(sync, BlobForm::Plain.capture(key, content), STORE).await.unwrap();
             }
         }
         let folder = self.arf_folder.path().join("raw").join(sync.to_string());

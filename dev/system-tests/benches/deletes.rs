@@ -9,14 +9,14 @@
     reason = "a bench panics, and talks to people"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use system_tests::script::{self, Recorded};
-use system_tests::{Api, Gateway, System, api::ids_of, copies};
+use system_tests::{Api, Gateway, System, api::ids_of, copies, postgres_program};
 use test_support::{CountingProxy, wait_until};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -36,7 +36,6 @@ fn main() {
 
 async fn bench() {
     let system = System::for_bench(&[]).await;
-    let pgbench = Pgbench::find();
     let (script, statements) = record(&system).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("delete.sql");
@@ -55,7 +54,7 @@ async fn bench() {
         let first = next();
         ours.push(gateway_round(&system, &gateway, first).await);
         gateway.service.stop();
-        plain.push(pgbench.round(&system, &file, next()).await);
+        plain.push(pgbench(&system, &file, next()).await);
         gateway.service.cont();
         let (ours, plain) = (ours[round - 1], plain[round - 1]);
         println!("round {round}: gateway {ours:.0}/s, plain SQL {plain:.0}/s, ratio {:.2}", ours / plain);
@@ -162,58 +161,25 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// PostgreSQL's own bench.
-struct Pgbench {
-    program: PathBuf,
-    libraries: Option<PathBuf>,
-}
-
-impl Pgbench {
-    /// From the machine's packages, or from those that the local stack has unpacked.
-    fn find() -> Self {
-        let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/opt/postgresql");
-        let libraries = folders(&unpacked.join("usr/lib")).into_iter().find(|folder| folder.ends_with("-linux-gnu"));
-        for (root, libraries) in [(Path::new("/"), None), (unpacked.as_path(), libraries)] {
-            let versions = folders(&root.join("usr/lib/postgresql"));
-            let programs = versions.into_iter().rev().map(|version| version.join("bin/pgbench"));
-            if let Some(program) = programs.into_iter().find(|program| program.is_file()) {
-                return Self { program, libraries };
-            }
-        }
-        panic!("pgbench is in neither /usr/lib/postgresql nor {}", unpacked.display());
+/// PostgreSQL's own bench: deletions a second in plain SQL.
+async fn pgbench(system: &System, script: &Path, first: usize) -> f64 {
+    let gone = "cleanup";
+    let before = system.count(gone).await;
+    let mut command = postgres_program("pgbench");
+    command.args(["--no-vacuum", "--protocol=prepared", "--file"]).arg(script);
+    for (option, value) in [("--client", CLIENTS), ("--jobs", 2), ("--transactions", EACH)] {
+        command.arg(format!("{option}={value}"));
     }
-
-    /// Deletions a second in plain SQL.
-    async fn round(&self, system: &System, script: &Path, first: usize) -> f64 {
-        let gone = "cleanup";
-        let before = system.count(gone).await;
-        let mut command = tokio::process::Command::new(&self.program);
-        if let Some(libraries) = &self.libraries {
-            command.env("LD_LIBRARY_PATH", libraries);
-        }
-        command.args(["--no-vacuum", "--protocol=prepared", "--file"]).arg(script);
-        for (option, value) in [("--client", CLIENTS), ("--jobs", 2), ("--transactions", EACH)] {
-            command.arg(format!("{option}={value}"));
-        }
-        for (name, value) in [("i", 0), ("first", first), ("each", EACH)] {
-            command.arg(format!("--define={name}={value}"));
-        }
-        let output = command.arg(&system.database.url).output().await.unwrap();
-        let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{said}\n{errors}");
-        let done = system.count(gone).await - before;
-        assert_eq!(usize::try_from(done).unwrap(), DELETES, "each run of the script deletes one connection");
-        // Nobody publishes what the script left.
-        system.database.execute("UPDATE outbox SET published_at = clock_timestamp() WHERE published_at IS NULL").await;
-        let tps = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
-        tps.unwrap_or_else(|| panic!("no rate in {said}"))
+    for (name, value) in [("i", 0), ("first", first), ("each", EACH)] {
+        command.arg(format!("--define={name}={value}"));
     }
-}
-
-/// The folders in a folder, in order.
-fn folders(parent: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> =
-        std::fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    found.sort();
-    found
+    let output = command.arg(&system.database.url).output().await.unwrap();
+    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{errors}");
+    let done = system.count(gone).await - before;
+    assert_eq!(usize::try_from(done).unwrap(), DELETES, "each run of the script deletes one connection");
+    // Nobody publishes what the script left.
+    system.database.execute("UPDATE outbox SET published_at = clock_timestamp() WHERE published_at IS NULL").await;
+    let tps = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+    tps.unwrap_or_else(|| panic!("no rate in {said}"))
 }

@@ -1,5 +1,6 @@
 //! `make bench-sync`: how fast a sync writes, beside the official `vespa feed` of the same documents into the same kind
-//! of server, and what processor time each of them takes for a document. The two take turns on this machine.
+//! of server, what processor time each of them takes for a document, and what encryption of the blobs costs a sync.
+//! They take turns on this machine.
 //!
 //! The sync does more: it makes the documents from a source, writes each entity's row twice, and a blob for each entity
 //! and file. `vespa feed` reads a finished file. `make` puts the temporary folders into memory: on ext4 a new file
@@ -23,6 +24,8 @@ use test_support::StandIn;
 
 const ENTITIES: u32 = 20_000;
 const ROUNDS: usize = 5;
+/// How many of its documents a second a sync is to keep when its blobs are encrypted.
+const ENCRYPTED_TARGET: f64 = 0.95;
 /// How long the machine is looked at before each run.
 const LOOK: Duration = Duration::from_millis(500);
 /// How long one job may take.
@@ -56,14 +59,17 @@ fn main() {
 async fn bench() {
     let folder = tempfile::tempdir().unwrap();
     let feed = folder.path().join("feed.jsonl");
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut plain, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
+        // Each comes first in every second round.
+        for is_encrypted in [round % 2 == 1, round % 2 == 0] {
+            let busy = cores_busy();
+            let taken = sync(&feed, is_encrypted).await;
+            print(round, if is_encrypted { "sync" } else { "plain sync" }, taken, busy);
+            if is_encrypted { &mut ours } else { &mut plain }.push(taken);
+        }
         let busy = cores_busy();
-        let taken = sync(&feed).await;
-        print(round, "sync", taken, busy);
-        ours.push(taken);
-        let busy = cores_busy();
-        let taken = vespa_feed(&feed, taken.documents).await;
+        let taken = vespa_feed(&feed, ours[round - 1].documents).await;
         print(round, "vespa feed", taken, busy);
         theirs.push(taken);
     }
@@ -72,6 +78,13 @@ async fn bench() {
     let (rate, cpu) = (median(ours.iter().map(|taken| taken.rate())), median(ours.iter().map(|taken| taken.cpu())));
     println!("{ENTITIES} entities of `stub`, raw blobs and rows included; medians of {ROUNDS} rounds:");
     println!("sync: {rate:.0} documents/s, {cpu:.0} µs of processor time a document");
+    let encrypted = median_of(&ours, &plain, |ours, plain| ours.rate() / plain.rate());
+    let encrypted_cpu = median_of(&ours, &plain, |ours, plain| ours.cpu() / plain.cpu());
+    let verdict = if encrypted >= ENCRYPTED_TARGET { "reached" } else { "MISSED" };
+    println!(
+        "with its blobs encrypted: {encrypted:.3} times the documents/s of ARF_ENCRYPTION=off, {encrypted_cpu:.3} times \
+         its processor time a document (target {ENCRYPTED_TARGET}: {verdict})"
+    );
     println!("beside `vespa feed`: {rates:.2} times its documents/s, {cpus:.2} times its processor time a document");
 }
 
@@ -86,8 +99,9 @@ fn print(round: usize, what: &str, taken: Taken, busy: f64) {
 }
 
 /// One job on a system of its own. The first one leaves its documents as a feed.
-async fn sync(feed: &Path) -> Taken {
-    let system = System::for_bench(&[]).await;
+async fn sync(feed: &Path, is_encrypted: bool) -> Taken {
+    let encryption = if is_encrypted { "on" } else { "off" };
+    let system = System::for_bench(&[("ARF_ENCRYPTION", encryption)]).await;
     let gateway = system.gateway().await;
     let worker = system.sync_worker().await;
     let collection = gateway.api.create_collection().await;

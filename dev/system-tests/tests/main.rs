@@ -27,5 +27,6 @@ mod metrics;
 mod odd_files;
 mod odd_rows;
 mod readme;
+mod shredded;
 mod traced;
 mod watched;

@@ -14,10 +14,12 @@ use futures::FutureExt as _;
 use serde_json::{Map, Value};
 use shared_models::schedule::CronExpression;
 use shared_models::wire::source_connection::AuthMethod;
-use shared_models::{OrganizationId, RequestId, SourceConnectionId, SyncId};
+use shared_models::{BlobKey, OrganizationId, RequestId, SourceConnectionId, SyncId};
 
 use super::{ConnectionView, view};
-use crate::credentials::{self, CredentialCipher};
+use crate::blob_keys::WrappedKey;
+use crate::cipher::RowCipher;
+use crate::credentials;
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
 use crate::schema::{source_connection, sync};
@@ -99,7 +101,7 @@ impl Database {
     /// Any database error; nothing has happened then.
     pub async fn create_connection(
         &self,
-        cipher: &CredentialCipher,
+        cipher: &RowCipher,
         organization: OrganizationId,
         new: NewConnection,
         request: RequestId,
@@ -118,7 +120,7 @@ impl Database {
     /// Any database error; nothing has happened then.
     pub async fn update_connection(
         &self,
-        cipher: &CredentialCipher,
+        cipher: &RowCipher,
         organization: OrganizationId,
         connection: SourceConnectionId,
         change: ConnectionChange,
@@ -135,7 +137,7 @@ impl Database {
 
 async fn create(
     db: &mut Session,
-    cipher: &CredentialCipher,
+    cipher: &RowCipher,
     organization: OrganizationId,
     new: &NewConnection,
     request: RequestId,
@@ -165,8 +167,15 @@ async fn create(
     if rows == 0 {
         return Ok(CreatedConnection::NoCollection);
     }
+    let sync = SyncId::random();
+    let WrappedKey { key_id, wrapped } = WrappedKey::wrap(cipher, sync, &BlobKey::random())?;
     diesel::insert_into(sync::table)
-        .values((sync::id.eq(SyncId::random()), sync::source_connection_id.eq(id)))
+        .values((
+            sync::id.eq(sync),
+            sync::source_connection_id.eq(id),
+            sync::blob_key_id.eq(key_id),
+            sync::blob_key.eq(wrapped),
+        ))
         .execute(db)
         .await?;
     credentials::store(db, cipher, id, &new.credentials.0).await?;
@@ -181,7 +190,7 @@ async fn create(
 
 async fn update(
     db: &mut Session,
-    cipher: &CredentialCipher,
+    cipher: &RowCipher,
     organization: OrganizationId,
     connection: SourceConnectionId,
     change: &ConnectionChange,

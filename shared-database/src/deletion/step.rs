@@ -30,11 +30,14 @@ pub(super) enum Stepped {
 /// state of now and not of the snapshot. A job of the snapshot that is missing there has ended in between, nobody knows
 /// how: it counts as a writer, and the next try knows. `$6` says that the caller has watched for ttl + guard; then a
 /// lease that ended more than the guard, `$7`, ago writes no more.
+///
+/// The key of the sync's blobs goes with the sync's row: the cleanup keeps when, and what it never covered.
 fn step_sql() -> String {
     format!(
         "
     WITH doomed AS MATERIALIZED (
         SELECT c.id, c.organization_id, c.collection_id, s.id AS sync_id, given.cleanup_id,
+               s.blob_key IS NOT NULL AS has_blob_key, {HAS_PLAIN_BLOBS} AS has_plain_blobs,
                coalesce(c.deletion_requested_at, clock_timestamp()) AS requested_at,
                CASE WHEN c.deletion_requested_at IS NULL THEN $3 ELSE c.deletion_api_key_id END AS api_key_id,
                CASE WHEN c.deletion_requested_at IS NULL THEN $4 ELSE c.deletion_request_id END AS request_id
@@ -60,14 +63,17 @@ fn step_sql() -> String {
         WHERE c.id = doomed.id AND c.deletion_requested_at IS NULL AND EXISTS (SELECT FROM writer)
     ), cleaned AS (
         INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id, requested_by, request_id,
-                             deletion_requested_at, entity_rows_deleted, writer_end, targets)
+                             deletion_requested_at, rows_deleted_at, blob_key_destroyed_at, has_plain_blobs,
+                             entity_rows_deleted, writer_end, targets)
         SELECT cleanup_id, sync_id, organization_id, collection_id, id, api_key_id, request_id, requested_at,
+               deleted.at, CASE WHEN has_blob_key THEN deleted.at END, has_plain_blobs,
                (SELECT count(*) FROM entity e WHERE e.sync_id = doomed.sync_id),
                CASE WHEN EXISTS (SELECT FROM stopped s WHERE s.sync_id = doomed.sync_id AND s.status = 'cancelling')
                       OR EXISTS (SELECT FROM sync_job j WHERE j.sync_id = doomed.sync_id AND j.job_end = 'lease')
                     THEN 'lease' ELSE 'acknowledged' END,
                $5
-        FROM doomed WHERE NOT EXISTS (SELECT FROM writer)
+        FROM doomed CROSS JOIN LATERAL (SELECT clock_timestamp() OFFSET 0) AS deleted (at)
+        WHERE NOT EXISTS (SELECT FROM writer)
         ON CONFLICT (sync_id) DO UPDATE SET sync_id = EXCLUDED.sync_id
         RETURNING id, sync_id
     ), told AS (
@@ -84,6 +90,12 @@ fn step_sql() -> String {
         STOP = moves::STOP
     )
 }
+
+/// Whether blobs of the sync `s` may have been written without encryption. A worker of an earlier version says nothing
+/// in the sync's row: its jobs tell.
+const HAS_PLAIN_BLOBS: &str = "(s.has_plain_blobs OR EXISTS (
+                   SELECT FROM sync_job j
+                   WHERE j.sync_id = s.id AND j.started_at IS NOT NULL AND NOT j.knows_blob_keys))";
 
 /// Takes a locked subject one step on.
 pub(super) async fn step(db: &mut Session, locked: &Locked, requester: Requester, watched: Watched) -> Result<Stepped> {

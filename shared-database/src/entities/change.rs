@@ -128,7 +128,7 @@ impl Database {
 /// and by nothing else, however many rows the planner believes the sync to have.
 const COLUMNS: &str =
     "sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count, file_name,
-                       seen_by_job";
+                       seen_by_job, is_keyed";
 
 /// The rows of the keys in `new (key, …)`, a part of the statement before this one: found one by one, and locked in the
 /// order of their keys before they are looked at, so that what they were before is what they really were.
@@ -147,7 +147,8 @@ fn mark_seen() -> String {
              SELECT key FROM unnest($4) AS new (key) WHERE {HELD} ORDER BY key
          ), {LOCKED}
          INSERT INTO entity ({COLUMNS})
-         SELECT sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count, file_name, $1
+         SELECT sync_id, entity_key, entity_class, entity_id, document_type, content_hash, chunk_count, file_name, $1,
+                is_keyed
          FROM old
          ON CONFLICT (sync_id, entity_key) DO UPDATE SET seen_by_job = EXCLUDED.seen_by_job"
     )
@@ -159,7 +160,8 @@ fn make_dirty() -> String {
              SELECT key FROM unnest($4) AS new (key) WHERE {HELD} ORDER BY key
          ), {LOCKED}
          INSERT INTO entity ({COLUMNS})
-         SELECT sync_id, entity_key, entity_class, entity_id, document_type, NULL, chunk_count, file_name, seen_by_job
+         SELECT sync_id, entity_key, entity_class, entity_id, document_type, NULL, chunk_count, file_name, seen_by_job,
+                is_keyed
          FROM old
          ON CONFLICT (sync_id, entity_key) DO UPDATE SET content_hash = NULL"
     )
@@ -173,7 +175,8 @@ fn intend() -> String {
              ORDER BY key
          ), {LOCKED}, written AS (
              INSERT INTO entity ({COLUMNS})
-             SELECT $3, new.key, new.class, new.id, new.type, NULL, greatest(new.chunks, old.chunk_count), new.file, $1
+             SELECT $3, new.key, new.class, new.id, new.type, NULL, greatest(new.chunks, old.chunk_count), new.file, $1,
+                    true
              FROM new LEFT JOIN old ON old.key = new.key
              ON CONFLICT (sync_id, entity_key) DO UPDATE
              SET entity_class = EXCLUDED.entity_class, entity_id = EXCLUDED.entity_id,
@@ -199,7 +202,8 @@ fn settle() -> String {
              SELECT * FROM unnest($4, $5, $6) AS new (key, hash, chunks) WHERE {HELD} ORDER BY key
          ), {LOCKED}, settled AS (
              INSERT INTO entity ({COLUMNS})
-             SELECT sync_id, entity_key, entity_class, entity_id, document_type, hash, chunks, file_name, seen_by_job
+             SELECT sync_id, entity_key, entity_class, entity_id, document_type, hash, chunks, file_name, seen_by_job,
+                    is_keyed
              FROM old WHERE seen_by_job = $1
              ON CONFLICT (sync_id, entity_key) DO UPDATE
              SET content_hash = EXCLUDED.content_hash, chunk_count = EXCLUDED.chunk_count

@@ -23,9 +23,8 @@ pub(crate) const CREATE_DUE: &str = "
 pub(super) const CLAIM: &str = "
     UPDATE sync_job j
     SET status = 'running', lease_owner = $1, lease_expires_at = clock_timestamp() + make_interval(secs => $2),
-        started_at = clock_timestamp(), modified_at = clock_timestamp()
+        started_at = clock_timestamp(), modified_at = clock_timestamp(), knows_blob_keys = true
     FROM sync s JOIN source_connection c ON c.id = s.source_connection_id
-         JOIN collection k ON k.id = c.collection_id
     WHERE s.id = j.sync_id AND j.status = 'pending' AND j.id =";
 
 /// `pending → cancelled`, `running → cancelling`; what is cancelling stays so. To be followed by which active jobs `j`.

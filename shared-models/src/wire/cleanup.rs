@@ -52,6 +52,11 @@ pub struct Cleanup {
     pub deletion_requested_at: DateTime<Utc>,
     /// When the rows and credentials were gone.
     pub rows_deleted_at: DateTime<Utc>,
+    /// When the key was gone that the blobs were encrypted with: it went with the rows. Null if there was none.
+    pub blob_key_destroyed_at: Option<DateTime<Utc>>,
+    /// Whether blobs may have been written without encryption: earlier versions of them may then be readable that an
+    /// object store keeps.
+    pub has_plain_blobs: bool,
     /// When the next attempt is due; null once no work is left.
     pub next_attempt_at: Option<DateTime<Utc>>,
     /// When the targets are checked once more, if a writer ended without a word.

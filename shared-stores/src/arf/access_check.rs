@@ -39,7 +39,6 @@ fn of_nobody(now: DateTime<Utc>) -> Manifest {
         sync_id: SyncId::random(),
         source_short_name: "connection-check".to_owned(),
         collection_id: CollectionId::random(),
-        collection_readable_id: "connection-check".to_owned(),
         organization_id: OrganizationId::random(),
         created_at: now,
         updated_at: now,

@@ -5,35 +5,68 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use shared_models::{EntityKey, SyncId};
 
-use super::name;
+use super::name::{self, BlobKind};
 
-/// A blob to be written: an entity's capture, or its raw file.
-#[derive(Debug, Clone)]
+/// A blob to be written: an entity's capture, or its raw file. Made by [`super::BlobForm`].
+#[derive(Clone)]
 pub struct Blob {
     /// Whose it is.
-    pub key: EntityKey,
-    /// The raw file's name; `None` for the capture.
-    pub file_name: Option<String>,
+    pub(super) key: EntityKey,
+    pub(super) kind: BlobKind,
+    /// How large its content is.
+    pub(super) content_bytes: u64,
     /// What is written.
-    pub content: Bytes,
+    pub(super) stored: Bytes,
 }
 
 impl Blob {
-    /// An entity's capture.
+    /// Whose it is.
     #[must_use]
-    pub const fn capture(key: EntityKey, content: Bytes) -> Self {
-        Self { key, file_name: None, content }
-    }
-
-    /// An entity's raw file. Its blob has a safe form of its name.
-    #[must_use]
-    pub const fn file(key: EntityKey, name: String, content: Bytes) -> Self {
-        Self { key, file_name: Some(name), content }
+    pub const fn key(&self) -> EntityKey {
+        self.key
     }
 
     /// Its name, relative to the sync's prefix.
     pub(super) fn name(&self) -> String {
-        self.file_name.as_deref().map_or_else(|| name::entity(self.key), |file| name::file(self.key, file))
+        name::blob(self.key, self.kind)
+    }
+}
+
+impl std::fmt::Debug for Blob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Blob").field("key", &self.key).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// The raw file that an entity may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RawFileBlob {
+    /// None.
+    None,
+    /// Named by the entity's key.
+    Keyed,
+    /// Of a version before blob keys, which named it by the entity's key and its own name.
+    Named(String),
+}
+
+/// All blobs of an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntityBlobs {
+    /// Whose they are.
+    pub key: EntityKey,
+    /// The raw file besides the capture.
+    pub file: RawFileBlob,
+}
+
+impl EntityBlobs {
+    /// Their names, relative to the sync's prefix.
+    pub(super) fn names(&self) -> Vec<String> {
+        let file = match &self.file {
+            RawFileBlob::None => None,
+            RawFileBlob::Keyed => Some(name::blob(self.key, BlobKind::File)),
+            RawFileBlob::Named(name) => Some(name::named_file(self.key, name)),
+        };
+        [name::blob(self.key, BlobKind::Capture)].into_iter().chain(file).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shared_models::{CollectionId, OrganizationId, SyncId, SyncJobId};
 
-/// What the blobs beside it belong to.
+/// What the blobs beside it belong to. It lies there as plain text, and so holds no name that anybody chose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The sync.
@@ -13,8 +13,6 @@ pub struct Manifest {
     pub source_short_name: String,
     /// The collection.
     pub collection_id: CollectionId,
-    /// The collection's name in URLs.
-    pub collection_readable_id: String,
     /// The organization.
     pub organization_id: OrganizationId,
     /// When the first job wrote it.

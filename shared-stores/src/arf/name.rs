@@ -13,6 +13,15 @@ pub(super) const MANIFEST: &str = "manifest.json";
 const MAX_NAME_BYTES: usize = 120;
 const MAX_EXTENSION_BYTES: usize = 12;
 
+/// What of an entity a blob is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlobKind {
+    /// What is known of it, as JSON; the raw file's name is in there.
+    Capture,
+    /// Its raw file.
+    File,
+}
+
 /// The prefix of a sync, without a slash at its end.
 pub(super) fn prefix(sync: SyncId) -> String {
     format!("{RAW}/{sync}")
@@ -23,13 +32,16 @@ pub(super) fn sync_of(name: &str) -> Option<SyncId> {
     name.parse().ok().filter(|sync: &SyncId| sync.to_string() == name)
 }
 
-/// An entity's name inside its sync's prefix.
-pub(super) fn entity(key: EntityKey) -> String {
-    format!("entities/{key}.json")
+/// The name of a blob inside its sync's prefix. It tells nothing of what is in it.
+pub(super) fn blob(key: EntityKey, kind: BlobKind) -> String {
+    match kind {
+        BlobKind::Capture => format!("entities/{key}.json"),
+        BlobKind::File => format!("files/{key}"),
+    }
 }
 
-/// A file's name inside its sync's prefix.
-pub(super) fn file(key: EntityKey, name: &str) -> String {
+/// The name that versions before blob keys gave a file inside its sync's prefix.
+pub(super) fn named_file(key: EntityKey, name: &str) -> String {
     format!("files/{key}_{}", safe(name))
 }
 

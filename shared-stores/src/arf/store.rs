@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use shared_models::{EntityKey, SyncId};
+use shared_models::SyncId;
 use tokio::sync::mpsc;
 use url::Url;
 
 use super::cloud::Bucket;
 use super::local::Folder;
-use super::{ArfCensus, ArfError, Blob, BlobCounts, Manifest, PurgeStep, PutHandle, name};
+use super::{ArfCensus, ArfError, Blob, BlobCounts, EntityBlobs, Manifest, PurgeStep, PutHandle, name};
 
-/// Largest blob, in bytes: every blob is one PUT, so that no upload can be completed later. Larger files keep their
-/// entity, without the raw file.
+/// Largest content of a blob, in bytes: every blob is one PUT, so that no upload can be completed later. Larger files
+/// keep their entity, without the raw file.
 pub const MAX_BLOB_BYTES: u64 = 16 << 20;
 
 /// Syncs in a page of a census of a local folder.
@@ -84,13 +84,15 @@ impl ArfStore {
     /// A bucket is given up on after `timeout` (`Unanswered`). A local write can't be: it takes as long as it takes,
     /// and the handle says when it has ended. Either way one PUT, never repeated here.
     pub fn put_blob(&self, sync: SyncId, blob: Blob, timeout: Duration) -> PutHandle {
-        self.put(sync, blob.name(), blob.content, timeout)
+        match too_large(&blob) {
+            Some(error) => PutHandle::start(async move { Err(error) }),
+            None => self.put(sync, blob.name(), blob.stored, timeout),
+        }
     }
 
-    /// Removes an entity's capture and, if a name is given, its file. What isn't there is as good as removed.
-    pub fn delete_entity(&self, sync: SyncId, key: EntityKey, file_name: Option<&str>, timeout: Duration) -> PutHandle {
-        let mut names = vec![name::entity(key)];
-        names.extend(file_name.map(|file_name| name::file(key, file_name)));
+    /// Removes an entity's capture, and its file if it may have one. What isn't there is as good as removed.
+    pub fn delete_entity(&self, sync: SyncId, blobs: &EntityBlobs, timeout: Duration) -> PutHandle {
+        let names = blobs.names();
         match self.backend.clone() {
             Backend::Local { folder } => {
                 PutHandle::start_blocking(move || names.iter().try_for_each(|name| folder.delete(sync, name)))
@@ -125,11 +127,6 @@ impl ArfStore {
     }
 
     fn put(&self, sync: SyncId, relative: String, content: Bytes, timeout: Duration) -> PutHandle {
-        let bytes = u64::try_from(content.len()).unwrap_or(u64::MAX);
-        if bytes > MAX_BLOB_BYTES {
-            let error = ArfError::TooLarge { bytes, max: MAX_BLOB_BYTES };
-            return PutHandle::start(async move { Err(error) });
-        }
         match self.backend.clone() {
             Backend::Local { folder } => PutHandle::start_blocking(move || folder.put(sync, &relative, &content)),
             Backend::Cloud(bucket) => PutHandle::start(async move {
@@ -254,6 +251,12 @@ impl ArfStore {
     }
 }
 
+/// Why the blob can't be written, if it is larger than one PUT may be.
+fn too_large(blob: &Blob) -> Option<ArfError> {
+    let bytes = blob.content_bytes;
+    (bytes > MAX_BLOB_BYTES).then_some(ArfError::TooLarge { bytes, max: MAX_BLOB_BYTES })
+}
+
 fn blobs_left<T>(folder: &Folder, sync: SyncId, blobs: Vec<Blob>, mut start: impl FnMut() -> Option<T>) -> Vec<Blob> {
     let mut left = Vec::new();
     let mut blobs = blobs.into_iter();
@@ -262,8 +265,7 @@ fn blobs_left<T>(folder: &Folder, sync: SyncId, blobs: Vec<Blob>, mut start: imp
             left.push(blob);
             break;
         };
-        let is_small = u64::try_from(blob.content.len()).is_ok_and(|bytes| bytes <= MAX_BLOB_BYTES);
-        if !is_small || folder.put(sync, &blob.name(), &blob.content).is_err() {
+        if too_large(&blob).is_some() || folder.put(sync, &blob.name(), &blob.stored).is_err() {
             left.push(blob);
         }
     }

@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn only_ids_that_do_not_name_their_sync_are_removed_on_a_condition() {
         let sync = SyncId::random();
-        let own = DocumentId::chunk(DocumentType::Web, sync, shared_models::EntityKey::new("A", "a"), 0);
+        let own = DocumentId::chunk(DocumentType::Web, sync, shared_models::EntityKey::unkeyed("A", "a"), 0);
         assert_eq!(StoredId::from(&own).listed_for(sync).condition(), None);
         let foreign = StoredId::parse("id:airweave:web_entity::web_entity_a__chunk_0").unwrap();
         let expected = format!("web_entity.airweave_system_metadata_sync_id=='{sync}'");

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use shared_database::Database;
-use shared_database::credentials::CredentialCipher;
+use shared_database::RowCipher;
 use shared_messaging::Publisher;
-use shared_models::{LeaseOwner, ProtocolTimes};
+use shared_models::{BlobEncryption, LeaseOwner, ProtocolTimes};
 use shared_service::Tasks;
 
 use crate::lease::Clock;
@@ -22,6 +22,8 @@ pub struct JobTools {
     pub database: Database,
     /// Vespa and ARF.
     pub stores: Stores,
+    /// Whether blobs are encrypted.
+    pub blob_encryption: BlobEncryption,
     /// How chunks are embedded, if there is an embedder.
     pub embedding: Option<Embedding>,
     /// Announces ends.
@@ -45,7 +47,7 @@ pub struct LeaseHolder {
 /// What sources are given, and which of them may run.
 pub struct ReadingTools {
     /// Decrypts credentials.
-    pub cipher: CredentialCipher,
+    pub cipher: RowCipher,
     /// What the operator allows sources to reach.
     pub access: SourceAccess,
     /// Whether sources for tests may run.

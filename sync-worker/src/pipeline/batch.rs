@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use shared_models::EntityKey;
+use shared_models::{EntityKey, EntityKeys};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
@@ -19,16 +19,17 @@ pub type Batch = HashMap<EntityKey, SourceEntity>;
 /// The reading end of a source.
 pub struct Batches {
     entities: mpsc::Receiver<SourceEntity>,
+    keys: EntityKeys,
     batch: Batch,
     bytes: usize,
     due: Option<Instant>,
 }
 
 impl Batches {
-    /// Batches of what comes from `entities`.
+    /// Batches of what comes from `entities`, which `keys` name.
     #[must_use]
-    pub fn new(entities: mpsc::Receiver<SourceEntity>) -> Self {
-        Self { entities, batch: Batch::new(), bytes: 0, due: None }
+    pub fn new(entities: mpsc::Receiver<SourceEntity>, keys: EntityKeys) -> Self {
+        Self { entities, keys, batch: Batch::new(), bytes: 0, due: None }
     }
 
     /// The next batch; `None` after the last. Loses nothing if it is dropped while waiting.
@@ -51,7 +52,7 @@ impl Batches {
     fn add(&mut self, entity: SourceEntity) {
         self.due.get_or_insert_with(|| Instant::now() + MAX_WAIT);
         self.bytes = self.bytes.saturating_add(size(&entity));
-        self.batch.insert(EntityKey::new(entity.class, &entity.id), entity);
+        self.batch.insert(self.keys.key(entity.class, &entity.id), entity);
     }
 
     fn take(&mut self) -> Option<Batch> {
@@ -71,6 +72,7 @@ fn size(entity: &SourceEntity) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use shared_models::BlobKey;
     use shared_sources::Breadcrumb;
 
     use super::super::tests::entity;
@@ -78,7 +80,7 @@ mod tests {
 
     fn channel() -> (mpsc::Sender<SourceEntity>, Batches) {
         let (sender, receiver) = mpsc::channel(1000);
-        (sender, Batches::new(receiver))
+        (sender, Batches::new(receiver, BlobKey::random().entity_keys()))
     }
 
     #[tokio::test]

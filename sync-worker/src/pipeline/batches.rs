@@ -13,6 +13,7 @@ use super::compare::compare;
 use super::error::JobError;
 use super::make_way::make_way;
 use super::mark::mark;
+use super::retire::retire;
 use super::run::Run;
 use super::settle::settle;
 use super::write::write;
@@ -26,7 +27,8 @@ async fn bring(run: &Run, batch: Batch) -> Result<(), JobError> {
     let cleared = make_way(run, compared).await?;
     let changes = mark(run, cleared).await?;
     let written = write(run, changes).await?;
-    settle(run, written).await
+    let retired = retire(run, written).await?;
+    settle(run, retired).await
 }
 
 /// Brings every batch into rows and stores.

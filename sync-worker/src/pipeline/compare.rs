@@ -18,6 +18,8 @@ pub struct Changed {
     pub entity: Hashed,
     /// How many chunks of an earlier version there may be.
     pub earlier_chunks: u32,
+    /// Its row under the name of an older version, if it has one: to be removed once it is written.
+    pub older: Option<StoredEntity>,
     /// What it counts as once it is written.
     pub counted: Counted,
 }
@@ -29,7 +31,7 @@ pub struct Compared {
     pub kept: Vec<EntityKey>,
     /// To be written.
     pub changed: Vec<Changed>,
-    /// Rows of changed entities whose documents are of another type, or whose file has another name: to be removed
+    /// Rows of changed entities whose documents are of another type, or which have no file any more: to be removed
     /// before the entity is written as a new one.
     pub replaced: Vec<StoredEntity>,
 }
@@ -40,7 +42,10 @@ pub struct Compared {
 /// [`JobError`].
 pub async fn compare(run: &Run, batch: Batch) -> Result<Compared, JobError> {
     let hashed = hash(run, batch).await?;
-    let keys: Vec<EntityKey> = hashed.iter().map(|entity| entity.key).collect();
+    let mut keys: Vec<EntityKey> = hashed.iter().map(|entity| entity.key).collect();
+    if run.has_older_names {
+        keys.extend(hashed.iter().map(Hashed::older_key));
+    }
     let writer = &run.writer;
     let stored = writer.read_rows(|| writer.database.stored_entities(writer.sync(), &keys)).await?;
     Ok(sort(hashed, stored))
@@ -57,21 +62,34 @@ async fn hash(run: &Run, batch: Batch) -> Result<Vec<Hashed>, JobError> {
 fn sort(hashed: Vec<Hashed>, stored: Vec<StoredEntity>) -> Compared {
     let mut stored: HashMap<EntityKey, StoredEntity> = stored.into_iter().map(|row| (row.key, row)).collect();
     let mut compared = Compared::default();
-    let changed = |entity, earlier_chunks, counted| Changed { entity, earlier_chunks, counted };
+    let has_older = stored.values().any(|row| !row.is_keyed);
     for entity in hashed {
-        match stored.remove(&entity.key) {
-            None => compared.changed.push(changed(entity, 0, Counted::Inserted)),
-            Some(row) if row.content_hash.as_deref() == Some(entity.hash.as_slice()) => compared.kept.push(row.key),
-            Some(row) if row.document_type == entity.entity.document_type && row.file_name == entity.file_name() => {
-                compared.changed.push(changed(entity, row.chunk_count, Counted::Updated));
+        let older = if has_older { stored.remove(&entity.older_key()) } else { None };
+        match (stored.remove(&entity.key), older) {
+            (None, None) => compared.changed.push(changed(entity, None, 0, Counted::Inserted)),
+            (None, older) => compared.changed.push(changed(entity, older, 0, Counted::Updated)),
+            (Some(row), None) if row.content_hash.as_deref() == Some(entity.hash.as_slice()) => {
+                compared.kept.push(row.key);
             }
-            Some(row) => {
-                compared.changed.push(changed(entity, 0, Counted::Updated));
+            (Some(row), older) if is_overwritten(&row, &entity) => {
+                compared.changed.push(changed(entity, older, row.chunk_count, Counted::Updated));
+            }
+            (Some(row), older) => {
+                compared.changed.push(changed(entity, older, 0, Counted::Updated));
                 compared.replaced.push(row);
             }
         }
     }
     compared
+}
+
+fn changed(entity: Hashed, older: Option<StoredEntity>, earlier_chunks: u32, counted: Counted) -> Changed {
+    Changed { entity, earlier_chunks, older, counted }
+}
+
+/// Whether writing the entity overwrites all that its row speaks of, surplus chunks aside.
+fn is_overwritten(row: &StoredEntity, by: &Hashed) -> bool {
+    row.document_type == by.entity.document_type && (row.file_name.is_none() || by.entity.file.is_some())
 }
 
 #[cfg(test)]
@@ -86,7 +104,7 @@ mod tests {
     fn hashed(file: Option<&str>) -> Hashed {
         let mut entity = entity("a", "text");
         entity.file = file.map(|name| RawFile { name: name.to_owned(), bytes: Bytes::from_static(b"1") });
-        Hashed::new(EntityKey::new(entity.class, &entity.id), entity, 10, None)
+        Hashed::new(EntityKey([7; 16]), entity, 10, None)
     }
 
     fn row(of: &Hashed) -> StoredEntity {
@@ -96,10 +114,11 @@ mod tests {
             content_hash: Some(of.hash.to_vec()),
             chunk_count: 3,
             file_name: of.file_name(),
+            is_keyed: true,
         }
     }
 
-    fn verdict(new: Hashed, stored: Option<StoredEntity>) -> (usize, Vec<(u32, Counted)>, usize) {
+    fn verdict(new: Hashed, stored: impl IntoIterator<Item = StoredEntity>) -> (usize, Vec<(u32, Counted)>, usize) {
         let compared = sort(vec![new], stored.into_iter().collect());
         let changed = compared.changed.iter().map(|changed| (changed.earlier_chunks, changed.counted)).collect();
         (compared.kept.len(), changed, compared.replaced.len())
@@ -109,23 +128,39 @@ mod tests {
     fn an_entity_is_kept_only_if_its_row_is_clean_and_the_same() {
         let new = hashed(Some("f"));
         let same = row(&new);
-        assert_eq!(verdict(new.clone(), Some(same.clone())), (1, vec![], 0));
+        assert_eq!(verdict(new.clone(), [same.clone()]), (1, vec![], 0));
         let dirty = StoredEntity { content_hash: None, ..same.clone() };
-        assert_eq!(verdict(new.clone(), Some(dirty)), (0, vec![(3, Counted::Updated)], 0));
+        assert_eq!(verdict(new.clone(), [dirty]), (0, vec![(3, Counted::Updated)], 0));
         let other = StoredEntity { content_hash: Some(vec![0; 32]), ..same };
-        assert_eq!(verdict(new.clone(), Some(other)), (0, vec![(3, Counted::Updated)], 0));
-        assert_eq!(verdict(new, None), (0, vec![(0, Counted::Inserted)], 0));
+        assert_eq!(verdict(new.clone(), [other]), (0, vec![(3, Counted::Updated)], 0));
+        assert_eq!(verdict(new, []), (0, vec![(0, Counted::Inserted)], 0));
     }
 
     #[test]
     fn an_entity_whose_documents_or_file_would_be_left_behind_is_removed_first() {
-        let new = hashed(Some("new-name"));
-        let old = StoredEntity { content_hash: None, ..row(&new) };
+        let (with_file, without_file) = (hashed(Some("new-name")), hashed(None));
+        let old = StoredEntity { content_hash: None, ..row(&with_file) };
         let of_another_type = StoredEntity { document_type: DocumentType::Web, ..old.clone() };
-        let of_another_file = StoredEntity { file_name: Some("old-name".to_owned()), ..old.clone() };
-        let without_file = StoredEntity { file_name: None, ..old };
-        for stored in [of_another_type, of_another_file, without_file] {
-            assert_eq!(verdict(new.clone(), Some(stored)), (0, vec![(0, Counted::Updated)], 1));
+        assert_eq!(verdict(with_file.clone(), [of_another_type]), (0, vec![(0, Counted::Updated)], 1));
+        assert_eq!(verdict(without_file, [old.clone()]), (0, vec![(0, Counted::Updated)], 1));
+        // A file's blob has the same name whatever the file is called.
+        for file_name in [Some("old-name".to_owned()), None] {
+            let old = StoredEntity { file_name, ..old.clone() };
+            assert_eq!(verdict(with_file.clone(), [old]), (0, vec![(3, Counted::Updated)], 0));
         }
+    }
+
+    #[test]
+    fn what_an_older_version_named_is_found_and_goes_when_the_entity_is_written() {
+        let new = hashed(Some("f"));
+        let older = StoredEntity { key: new.older_key(), is_keyed: false, ..row(&new) };
+        for (stored, earlier_chunks) in [(vec![older.clone()], 0), (vec![row(&new), older.clone()], 3)] {
+            let compared = sort(vec![new.clone()], stored.clone());
+            assert_eq!(compared.changed[0].older.as_ref(), Some(&older));
+            // Even one that is the same already: the other row must go.
+            assert_eq!(verdict(new.clone(), stored), (0, vec![(earlier_chunks, Counted::Updated)], 0));
+        }
+        let other = StoredEntity { key: EntityKey::unkeyed("TestEntity", "b"), ..older };
+        assert!(sort(vec![new], vec![other]).changed[0].older.is_none());
     }
 }

@@ -53,12 +53,24 @@ pub enum JobError {
     /// A statement can't succeed.
     #[error("use PostgreSQL: {0}")]
     Database(#[source] DatabaseError),
+    /// The key ring can't decrypt what the job needs: its keys were lost or are another installation's.
+    #[error(transparent)]
+    Secret(DatabaseError),
     /// Another write of the job failed; its error is the one that counts.
     #[error("another write of the job failed")]
     GivenUp,
     /// Preparing entities crashed.
     #[error("preparing entities crashed")]
     PrepareCrashed,
+}
+
+impl From<DatabaseError> for JobError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Undecryptable { .. } => Self::Secret(error),
+            error => Self::Database(error),
+        }
+    }
 }
 
 impl JobError {
@@ -84,6 +96,7 @@ impl JobError {
             Self::Arf(error) => error.code(),
             Self::Refused { .. } => "entities_refused",
             Self::Database(_) => "database",
+            Self::Secret(_) => "undecryptable",
             Self::GivenUp => "given_up",
             Self::PrepareCrashed => "prepare_crashed",
         }
@@ -97,7 +110,7 @@ impl JobError {
             Self::Vespa(error) => Some(error.to_string()),
             Self::Embedder(error) => Some(error.to_string()),
             Self::Arf(error) => Some(error.to_string()),
-            Self::Database(error) => Some(error.to_string()),
+            Self::Database(error) | Self::Secret(error) => Some(error.to_string()),
             Self::Stopped(_)
             | Self::Source(_)
             | Self::SourceCrashed
@@ -123,6 +136,7 @@ impl JobError {
             | Self::Arf(_)
             | Self::Refused { .. }
             | Self::Database(_)
+            | Self::Secret(_)
             | Self::GivenUp
             | Self::PrepareCrashed => None,
         };

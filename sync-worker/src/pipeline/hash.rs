@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn the_hash_is_that_of_its_form() {
         let hash = hex::encode(content_hash(&entity("a", "text"), None));
-        assert_eq!(hash, "bb8565534a1f16225eff23df39528f7b9b24efc86752d5cca96e9f14992c7701");
+        assert_eq!(hash, "130e8212388fda74166dd2cd8914390b27ceb4028daea67bfed5db41109a40f5");
     }
 
     #[test]

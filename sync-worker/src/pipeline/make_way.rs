@@ -24,14 +24,20 @@ pub struct Cleared {
 /// [`JobError`]; no write is under way then.
 pub async fn make_way(run: &Run, compared: Compared) -> Result<Cleared, JobError> {
     let Compared { kept, mut changed, replaced } = compared;
+    let writer = &run.writer;
+    let older: Vec<EntityKey> = changed.iter().filter_map(|changed| Some(changed.older.as_ref()?.key)).collect();
+    if !older.is_empty() {
+        // They stay until the entity is written under its new name: if that fails, it hasn't vanished.
+        writer.change_rows(|| writer.database.mark_seen(writer.rows, &older)).await?;
+    }
     if !replaced.is_empty() {
-        let refusals = remove(&run.writer, &replaced).await?;
+        let refusals = remove(writer, &replaced).await?;
         let stuck: Vec<Changed> = changed.extract_if(.., |changed| !refusals.is_complete(changed.entity.key)).collect();
         run.counts.add(Counted::Failed, count(stuck.len()));
         for Changed { entity, .. } in stuck {
             run.refused.add(&entity.entity.id, refusals.why(entity.key));
         }
-        refusals.note(&run.writer)?;
+        refusals.note(writer)?;
     }
     Ok(Cleared { kept, changed })
 }

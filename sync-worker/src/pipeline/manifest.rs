@@ -37,7 +37,6 @@ pub async fn write_manifest(run: &Run) -> Result<(), JobError> {
         sync_id: job.sync_id,
         source_short_name: job.short_name.clone(),
         collection_id: job.collection_id,
-        collection_readable_id: job.collection_readable_id.clone(),
         organization_id: job.organization_id,
         created_at,
         updated_at: now,

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use shared_database::entities::EntityIntent;
+use shared_database::entities::{EntityIntent, StoredEntity};
+use shared_stores::arf::BlobForm;
 
 use super::compare::Changed;
 use super::counts::{Counted, count};
@@ -21,6 +22,8 @@ pub struct Change {
     pub entity: Arc<Prepared>,
     /// How many chunks of an earlier version there may be.
     pub earlier_chunks: u32,
+    /// Its row under the name of an older version, if it has one.
+    pub older: Option<StoredEntity>,
     /// What it counts as once it is written.
     pub counted: Counted,
 }
@@ -39,16 +42,17 @@ pub async fn mark(run: &Run, cleared: Cleared) -> Result<Vec<Change>, JobError> 
     if changed.is_empty() {
         return Ok(Vec::new());
     }
-    let changes = prepare(changed, run.job.short_name.clone()).await?;
+    let changes = prepare(changed, run.job.short_name.clone(), run.blob_form.clone()).await?;
     let intents: Vec<EntityIntent> = changes.iter().map(|change| change.entity.intent()).collect();
     writer.change_rows(|| writer.database.intend_entities(writer.rows, &intents)).await?;
     Ok(changes)
 }
 
-async fn prepare(changed: Vec<Changed>, source: String) -> Result<Vec<Change>, JobError> {
-    let prepare = move |Changed { entity, earlier_chunks, counted }| Change {
-        entity: Arc::new(Prepared::new(entity, &source)),
+async fn prepare(changed: Vec<Changed>, source: String, blob_form: Arc<BlobForm>) -> Result<Vec<Change>, JobError> {
+    let prepare = move |Changed { entity, earlier_chunks, older, counted }| Change {
+        entity: Arc::new(Prepared::new(entity, &source, &blob_form)),
         earlier_chunks,
+        older,
         counted,
     };
     let prepare = move || changed.into_iter().map(prepare).collect();

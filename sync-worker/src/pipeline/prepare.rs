@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared_database::entities::{EntityIntent, WrittenEntity};
 use shared_database::jobs::ClaimedJob;
 use shared_models::{DocumentId, EntityKey, purge_key};
-use shared_stores::arf::{Blob, MAX_BLOB_BYTES};
+use shared_stores::arf::{Blob, BlobForm, MAX_BLOB_BYTES};
 use shared_stores::embedder::{EmbedderIdentity, Embedding};
 use shared_stores::vespa::{Breadcrumb, Document, bigrams};
 
@@ -47,6 +47,12 @@ impl Hashed {
         Self { key, hash, entity }
     }
 
+    /// The key by which a version before blob keys knew it.
+    #[must_use]
+    pub fn older_key(&self) -> EntityKey {
+        EntityKey::unkeyed(self.entity.class, &self.entity.id)
+    }
+
     /// The name of the raw file as it is in the row, if there is a file.
     #[must_use]
     pub fn file_name(&self) -> Option<String> {
@@ -63,7 +69,10 @@ pub struct Prepared {
     /// What every other chunk is embedded after.
     place: String,
     payload: Payload,
-    capture: Bytes,
+    /// Name of the raw file.
+    file_name: Option<String>,
+    /// The capture, and the raw file if there is one.
+    blobs: Vec<Blob>,
 }
 
 /// The fields as JSON.
@@ -90,15 +99,17 @@ impl Prepared {
         &self.hashed.entity.id
     }
 
-    /// Splits the text, after what is known of the entity, and makes the capture. Takes time in proportion to the text:
-    /// call it where blocking is allowed.
+    /// Splits the text, after what is known of the entity, and makes the blobs, of which it keeps the file no second
+    /// time. Takes time in proportion to text and file: call it where blocking is allowed.
     #[must_use]
-    pub fn new(hashed: Hashed, source: &str) -> Self {
+    pub fn new(mut hashed: Hashed, source: &str, blob_form: &BlobForm) -> Self {
         let about = About::of(&hashed.entity, source);
         let (chunks, place) = (split(&about.whole(), &hashed.entity.text), about.place());
         let payload = Payload::of(&hashed.entity);
-        let capture = capture(&hashed);
-        Self { hashed, chunks, place, payload, capture }
+        let (key, file_name) = (hashed.key, hashed.file_name());
+        let mut blobs = vec![blob_form.capture(key, capture(&hashed))];
+        blobs.extend(hashed.entity.file.take().map(|file| blob_form.file(key, file.bytes)));
+        Self { hashed, chunks, place, payload, file_name, blobs }
     }
 
     /// The entity's key.
@@ -115,11 +126,7 @@ impl Prepared {
 
     /// Its blobs for ARF: the capture, and the raw file if there is one.
     pub fn blobs(&self) -> impl Iterator<Item = Blob> {
-        let key = self.hashed.key;
-        let name = self.hashed.file_name();
-        let content = self.hashed.entity.file.as_ref().map(|file| file.bytes.clone());
-        let file = name.zip(content).map(|(name, content)| Blob::file(key, name, content));
-        std::iter::once(Blob::capture(key, self.capture.clone())).chain(file)
+        self.blobs.iter().cloned()
     }
 
     /// What is said before it is written.
@@ -132,7 +139,7 @@ impl Prepared {
             id: without_nul(&entity.id),
             document_type: entity.document_type,
             chunk_count: self.chunk_count(),
-            file_name: self.hashed.file_name(),
+            file_name: self.file_name.clone(),
         }
     }
 
@@ -248,9 +255,15 @@ mod tests {
     use super::super::tests::entity;
     use super::*;
 
+    const KEY: EntityKey = EntityKey([7; 16]);
+
+    fn hashed(entity: SourceEntity) -> Hashed {
+        Hashed::new(KEY, entity, 10, None)
+    }
+
     fn prepared(text: &str) -> Prepared {
         let entity = entity("a", text);
-        Prepared::new(Hashed::new(EntityKey::new(entity.class, &entity.id), entity, 10, None), "stub")
+        Prepared::new(hashed(entity), "stub", &BlobForm::Plain)
     }
 
     #[test]
@@ -287,8 +300,7 @@ mod tests {
         let documents = |value: &str| {
             let mut entity = entity("a", &"zebra ".repeat(1_000));
             entity.fields.insert("field".to_owned(), value.into());
-            let key = EntityKey::new(entity.class, &entity.id);
-            let prepared = Prepared::new(Hashed::new(key, entity, 10, None), "stub");
+            let prepared = Prepared::new(hashed(entity), "stub", &BlobForm::Plain);
             [0, 1].map(|chunk| prepared.document(&job(), chunk, None))
         };
         for small in documents("x") {
@@ -313,8 +325,7 @@ mod tests {
             wide.fields.insert(format!("c{column}"), value.into());
         }
         let source_bytes: usize = wide.fields.values().map(|value| value.as_str().unwrap().len()).sum();
-        let key = EntityKey::new(wide.class, &wide.id);
-        let prepared = Prepared::new(Hashed::new(key, wide, 10, None), "postgresql");
+        let prepared = Prepared::new(hashed(wide), "postgresql", &BlobForm::Plain);
         let of = |chunk| serde_json::to_vec(&prepared.document(&job(), chunk, None)).unwrap().len();
         let index_bytes: usize = (0..prepared.chunk_count()).map(of).sum();
         assert!(prepared.chunk_count() > 60);
@@ -330,7 +341,6 @@ mod tests {
             source_connection_id: SourceConnectionId::random(),
             organization_id: OrganizationId::random(),
             collection_id: CollectionId::random(),
-            collection_readable_id: "docs".to_owned(),
             short_name: "stub".to_owned(),
             config: json!({}),
             cursor: None,
@@ -345,15 +355,13 @@ mod tests {
         small.file = Some(RawFile { name: "f".to_owned(), bytes: Bytes::from_static(b"0123456789") });
         let mut large = small.clone();
         large.file = Some(RawFile { name: "f".to_owned(), bytes: Bytes::from_static(b"0123456789+") });
-        let key = EntityKey::new("T", "a");
-        assert!(Hashed::new(key, small, 10, None).entity.file.is_some());
-        assert!(Hashed::new(key, large, 10, None).entity.file.is_none());
+        assert!(hashed(small).entity.file.is_some());
+        assert!(hashed(large).entity.file.is_none());
     }
 
     #[test]
     fn a_capture_is_never_larger_than_a_blob() {
         let text = "\u{1}".repeat(usize::try_from(MAX_BLOB_BYTES).unwrap() / 4);
-        let hashed = Hashed::new(EntityKey::new("T", "a"), entity("a", &text), 10, None);
-        assert!(u64::try_from(capture(&hashed).len()).unwrap() < MAX_BLOB_BYTES);
+        assert!(u64::try_from(capture(&hashed(entity("a", &text))).len()).unwrap() < MAX_BLOB_BYTES);
     }
 }

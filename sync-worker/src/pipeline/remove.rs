@@ -4,6 +4,7 @@
 
 use shared_database::entities::StoredEntity;
 use shared_models::{DocumentId, EntityKey, SyncId};
+use shared_stores::arf::{EntityBlobs, RawFileBlob};
 
 use super::counts::{Counted, count};
 use super::error::JobError;
@@ -67,5 +68,10 @@ fn removals_of(sync: SyncId, entity: &StoredEntity) -> Writes {
     let (key, document_type) = (entity.key, entity.document_type);
     let documents = (0..entity.chunk_count)
         .map(move |chunk| StoreWrite::RemoveDocument(DocumentId::chunk(document_type, sync, key, chunk)));
-    Box::new(documents.chain([StoreWrite::RemoveBlobs(key, entity.file_name.clone())]))
+    let file = match &entity.file_name {
+        None => RawFileBlob::None,
+        Some(_) if entity.is_keyed => RawFileBlob::Keyed,
+        Some(name) => RawFileBlob::Named(name.clone()),
+    };
+    Box::new(documents.chain([StoreWrite::RemoveBlobs(EntityBlobs { key, file })]))
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use shared_database::jobs::ClaimedJob;
+use shared_models::EntityKeys;
+use shared_stores::arf::BlobForm;
 use shared_stores::embedder::{Embedder, Patience};
 
 use super::counts::Counts;
@@ -25,6 +27,12 @@ pub struct Run {
     pub max_blob_bytes: u64,
     /// How chunks are embedded, if there is an embedder.
     pub embedding: Option<Embedding>,
+    /// Names its entities.
+    pub entity_keys: EntityKeys,
+    /// How its blobs are written.
+    pub blob_form: Arc<BlobForm>,
+    /// Whether the sync has entities under names of a version before blob keys.
+    pub has_older_names: bool,
 }
 
 /// How the source is read.

@@ -1,4 +1,4 @@
-//! Last stage: the rows of what was written as a whole are settled.
+//! Last stage: the rows of what was written as a whole, and has no older name any more, are settled.
 //! What a store refused stays dirty and counts as failed.
 
 use shared_database::entities::WrittenEntity;

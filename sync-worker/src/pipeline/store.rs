@@ -35,6 +35,13 @@ impl Refusals {
         self.0.extend(other.0);
     }
 
+    /// Counts what was refused of `from` as refused of `to`.
+    pub fn pass_on(&mut self, of: &Self, from: EntityKey, to: EntityKey) {
+        if let Some(refusal) = of.0.get(&from) {
+            self.0.insert(to, refusal.clone());
+        }
+    }
+
     /// Tells the writer of each refused entity.
     ///
     /// # Errors
@@ -85,7 +92,7 @@ pub async fn store_blobs(writer: &Writer, blobs: Vec<Blob>) -> Result<Refusals, 
         WriteKind::Blocking => writer.put_each(blobs).await?,
         WriteKind::Remote => blobs,
     };
-    let write = |blob: Blob| -> (EntityKey, Writes) { (blob.key, Box::new([StoreWrite::PutBlob(blob)].into_iter())) };
+    let write = |blob: Blob| -> (EntityKey, Writes) { (blob.key(), Box::new([StoreWrite::PutBlob(blob)].into_iter())) };
     store_all(writer, left.into_iter().map(write).collect()).await
 }
 

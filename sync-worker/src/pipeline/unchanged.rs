@@ -31,7 +31,7 @@ pub async fn keep(run: &Run, mut offered: mpsc::Receiver<Offers>) -> Result<(), 
 async fn keep_page(run: &Run, offers: &[Offer]) -> Result<Vec<bool>, JobError> {
     let writer = &run.writer;
     let embedder = run.embedding.as_ref().map(|embedding| embedding.embedder.identity());
-    let keys: Vec<EntityKey> = offers.iter().map(|offer| EntityKey::new(offer.class, &offer.id)).collect();
+    let keys: Vec<EntityKey> = offers.iter().map(|offer| run.entity_keys.key(offer.class, &offer.id)).collect();
     let stored = writer.read_rows(|| writer.database.stored_entities(writer.sync(), &keys)).await?;
     let is_stored = |(offer, key): (&Offer, &EntityKey)| {
         let hash = version_hash(offer.class, &offer.id, &offer.version, embedder.as_ref());

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use shared_database::entities::EntityWriter;
 use shared_database::{Database, DatabaseError};
-use shared_models::{DocumentId, EntityKey, SyncId};
+use shared_models::{DocumentId, SyncId};
 use shared_service::Backoff;
-use shared_stores::arf::{Blob, Manifest, PutHandle};
+use shared_stores::arf::{Blob, EntityBlobs, Manifest, PutHandle};
 use shared_stores::vespa::Document;
 use shared_stores::{ArfError, ArfStore, VespaClient, VespaError};
 use tokio_util::sync::CancellationToken;
@@ -51,7 +51,7 @@ pub enum StoreWrite {
     /// An entity's capture or raw file.
     PutBlob(Blob),
     /// Capture and raw file that are no longer wanted.
-    RemoveBlobs(EntityKey, Option<String>),
+    RemoveBlobs(EntityBlobs),
     /// What the sync's blobs belong to.
     PutManifest(Box<Manifest>),
 }
@@ -172,9 +172,7 @@ impl Writer {
             StoreWrite::PutDocument(id, document) => vespa_answer(vespa.put(id, document.as_ref(), left).await, ticket),
             StoreWrite::RemoveDocument(id) => vespa_answer(vespa.remove(id, left).await, ticket),
             StoreWrite::PutBlob(blob) => arf_answer(arf.put_blob(sync, blob.clone(), left), ticket).await,
-            StoreWrite::RemoveBlobs(key, name) => {
-                arf_answer(arf.delete_entity(sync, *key, name.as_deref(), left), ticket).await
-            }
+            StoreWrite::RemoveBlobs(blobs) => arf_answer(arf.delete_entity(sync, blobs, left), ticket).await,
             StoreWrite::PutManifest(manifest) => arf_answer(arf.put_manifest(manifest, left), ticket).await,
         }
     }
@@ -213,7 +211,7 @@ impl Writer {
                 Ok(Err(error)) if error.is_retryable() => tracing::warn!(%error, "PostgreSQL is away; trying again"),
                 Ok(Err(error)) => {
                     ticket.answered();
-                    return Err(self.give_up(JobError::Database(error)));
+                    return Err(self.give_up(error.into()));
                 }
                 Err(_) => tracing::warn!("PostgreSQL did not answer in time; trying again"),
             }
@@ -235,7 +233,7 @@ impl Writer {
             match statement().await {
                 Ok(rows) => return Ok(rows),
                 Err(error) if error.is_retryable() => tracing::warn!(%error, "PostgreSQL is away; trying again"),
-                Err(error) => return Err(self.give_up(JobError::Database(error))),
+                Err(error) => return Err(self.give_up(error.into())),
             }
             self.pause(pauses.pause()).await?;
         }
@@ -295,7 +293,7 @@ impl StoreWrite {
     const fn kind(&self, arf_writes: WriteKind) -> WriteKind {
         match self {
             Self::PutDocument(..) | Self::RemoveDocument(_) => WriteKind::Remote,
-            Self::PutBlob(_) | Self::RemoveBlobs(..) | Self::PutManifest(_) => arf_writes,
+            Self::PutBlob(_) | Self::RemoveBlobs(_) | Self::PutManifest(_) => arf_writes,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use shared_models::{DocumentType, LeaseOwner, SyncJobId};
+use shared_models::{DocumentType, EntityKey, LeaseOwner, SyncJobId};
+use shared_stores::arf::{BlobForm, RawFileBlob};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -117,12 +118,10 @@ async fn a_blob_is_written_under_a_ticket_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(vespa, &folder);
     let key = EntityKey([7; 16]);
-    assert!(writer.store(StoreWrite::PutBlob(Blob::capture(key, Bytes::from_static(b"{}")))).await.is_ok());
-    assert!(
-        writer.store(StoreWrite::PutBlob(Blob::file(key, "f.txt".to_owned(), Bytes::from_static(b"x")))).await.is_ok()
-    );
+    assert!(writer.store(StoreWrite::PutBlob(BlobForm::Plain.capture(key, Bytes::from_static(b"{}")))).await.is_ok());
+    assert!(writer.store(StoreWrite::PutBlob(BlobForm::Plain.file(key, Bytes::from_static(b"x")))).await.is_ok());
     assert_eq!(writer.stores.arf.list_counts(writer.sync()).await.unwrap().total(), 2);
-    assert!(writer.store(StoreWrite::RemoveBlobs(key, Some("f.txt".to_owned()))).await.is_ok());
+    assert!(writer.store(StoreWrite::RemoveBlobs(EntityBlobs { key, file: RawFileBlob::Keyed })).await.is_ok());
     assert!(writer.stores.arf.is_empty(writer.sync()).await.unwrap());
     assert_eq!(writer.lease.open_writes(), 0);
 }
@@ -132,7 +131,8 @@ async fn del_2_no_blob_of_a_run_starts_after_a_stop() {
     let (vespa, _requests) = vespa(&[200]).await;
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(vespa, &folder);
-    let blobs = |from: u8| (from..from + 3).map(|n| Blob::capture(EntityKey([n; 16]), Bytes::from_static(b"{}")));
+    let blobs =
+        |from: u8| (from..from + 3).map(|n| BlobForm::Plain.capture(EntityKey([n; 16]), Bytes::from_static(b"{}")));
     assert!(writer.put_each(blobs(0).collect()).await.unwrap().is_empty());
     assert_eq!(writer.lease.open_writes(), 0);
     // Told to stop after it was let in: nothing is written, and everything is given back.
