@@ -39,6 +39,9 @@ async fn it_counts_what_would_go_and_changes_nothing() {
             "rows",
             "entities",
             "expected",
+            "shredding",
+            "out_of_reach",
+            "purge",
             "active_job",
             "longest_wait_seconds",
             "schedule",
@@ -91,4 +94,39 @@ async fn there_is_none_of_what_is_not_there() {
     gateway.request_deletion("source_connection").await;
     gateway.api.get(&path).await.refuses(404, gone);
     assert_eq!(gateway.api.get("/source-connections/x/deletion-preview").await.status, 422);
+}
+
+#[tokio::test]
+async fn it_says_what_would_be_unreadable_what_stays_out_of_reach_and_how_long_it_takes() {
+    let gateway = Gateway::start().await;
+    let collection = gateway.api.collection().await;
+    let made = gateway.api.stub(&collection, json!({})).await;
+    let sync = text(&made, "sync_id");
+    let shown = preview(&gateway, &made).await;
+    let shredding = |destroys, plain, unreadable| json!({"destroys_blob_key": destroys, "has_plain_blobs": plain, "makes_earlier_versions_unreadable": unreadable});
+    assert_eq!(shown["shredding"], shredding(true, false, true));
+    let of_versions = |shown: &Value| shown["out_of_reach"][0].to_string() + &shown["out_of_reach"][1].to_string();
+    assert!(of_versions(&shown).contains("unreadable since their key went"), "{shown}");
+    let unknown = json!({"documents_per_second": null, "seconds": null, "settle_seconds": null, "waits_for": null});
+    assert_eq!(shown["purge"], unknown, "no cleanup-worker has told anything");
+
+    gateway.database.execute(&format!("UPDATE sync SET has_plain_blobs = true WHERE id = '{sync}'")).await;
+    gateway
+        .database
+        .execute(&format!(
+            "INSERT INTO entity_count VALUES ('{sync}', 'E', 10, 3000, 0, now());
+             UPDATE cleanup_rate SET measured_per_second = 1000;
+             UPDATE cleanup_schedule SET settle_delay = '1 minute'"
+        ))
+        .await;
+    let shown = preview(&gateway, &made).await;
+    assert_eq!(shown["shredding"], shredding(true, true, false));
+    assert!(of_versions(&shown).contains("may be readable"), "{shown}");
+    let known = json!({"documents_per_second": 1000.0, "seconds": 3.0, "settle_seconds": 60.0, "waits_for": null});
+    assert_eq!(shown["purge"], known);
+
+    gateway.database.execute("UPDATE cleanup_schedule SET documents_per_second = 100").await;
+    assert_eq!(preview(&gateway, &made).await["purge"]["seconds"], 30.0, "the limit is slower than Vespa");
+    gateway.database.execute("INSERT INTO cleanup_pause (organization_id) VALUES (NULL)").await;
+    assert_eq!(preview(&gateway, &made).await["purge"]["waits_for"], "resume");
 }

@@ -21,6 +21,12 @@ pub struct Footprint {
     /// Blobs in the ARF store: a manifest, one an entity, and the raw files.
     #[diesel(sql_type = sql_types::BigInt)]
     pub blobs: i64,
+    /// Whether the sync has a key that its blobs are encrypted with.
+    #[diesel(sql_type = sql_types::Bool)]
+    pub has_blob_key: bool,
+    /// Whether blobs may have been written without encryption, at any time.
+    #[diesel(sql_type = sql_types::Bool)]
+    pub has_plain_blobs: bool,
 }
 
 impl Database {
@@ -35,7 +41,9 @@ impl Database {
                      WHERE s.id = $1) AS credentials,
                     coalesce(sum(documents), 0)::bigint AS documents,
                     coalesce(sum(entities + files), 0)::bigint
-                        + EXISTS (SELECT FROM sync_job j WHERE j.sync_id = $1 AND j.started_at IS NOT NULL)::int AS blobs
+                        + EXISTS (SELECT FROM sync_job j WHERE j.sync_id = $1 AND j.started_at IS NOT NULL)::int AS blobs,
+                    coalesce((SELECT blob_key IS NOT NULL FROM sync WHERE id = $1), false) AS has_blob_key,
+                    coalesce((SELECT has_plain_blobs FROM sync WHERE id = $1), true) AS has_plain_blobs
              FROM entity_count WHERE sync_id = $1",
         )
         .bind::<sql_types::Uuid, _>(sync)

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::job::LastJob;
 use super::source_connection::{EntitySummary, Schedule};
 use crate::ids::{SourceConnectionId, SyncId};
+use crate::text_enum::text_enum;
 
 /// What deleting a connection would do, as things stand. Asking changes nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,12 @@ pub struct DeletionPreview {
     pub entities: EntitySummary,
     /// What the cleanup is expected to find in the stores. What it really finds is in its receipt.
     pub expected: ExpectedData,
+    /// What becomes unreadable at once: with the key that goes with the rows, before anything is removed.
+    pub shredding: ShreddingPreview,
+    /// What no purge reaches, as the receipt would say it.
+    pub out_of_reach: Vec<String>,
+    /// How long removing the data would take.
+    pub purge: PurgeForecast,
     /// The job that would be cancelled; null if none is active.
     pub active_job: Option<LastJob>,
     /// Longest time that the answer to DELETE would wait for that job's writer to stop, in seconds; 0 without one.
@@ -52,4 +59,42 @@ pub struct ExpectedData {
     pub documents: i64,
     /// Blobs in the ARF store: a manifest, one for each entity, and the raw files.
     pub blobs: i64,
+}
+
+/// What becomes of blobs once the key that they are encrypted with is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ShreddingPreview {
+    /// Whether the sync has a key, which would be destroyed.
+    pub destroys_blob_key: bool,
+    /// Whether blobs may have been written without encryption, at any time: the key's end says nothing of those.
+    pub has_plain_blobs: bool,
+    /// Whether earlier versions and copies that the object store keeps would be unreadable from then on.
+    pub makes_earlier_versions_unreadable: bool,
+}
+
+/// How long a purge would take, by how fast purges were lately. Nobody promises it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PurgeForecast {
+    /// Documents a second, as purges removed them lately, or as their limit lets them; null if nobody knows yet.
+    pub documents_per_second: Option<f64>,
+    /// Seconds until the stores are empty, once it is its turn; null if nobody knows yet.
+    pub seconds: Option<f64>,
+    /// Seconds from then to the receipt: the settle delay; null if no cleanup-worker has told it yet.
+    pub settle_seconds: Option<f64>,
+    /// What would keep it from beginning now; null if nothing would.
+    pub waits_for: Option<PurgeWait>,
+}
+
+text_enum! {
+    /// What keeps a purge from beginning.
+    PurgeWait, "reason to wait", {
+        /// An operator paused cleanups.
+        Resume = "resume",
+        /// The hours in which purges may run.
+        Hours = "hours",
+        /// Other purges, which have found more documents than this one would.
+        Turn = "turn",
+    }
 }
