@@ -154,15 +154,19 @@ pub fn start(sweep: Sweep, policy: SweepPolicy, found: &Bell, driver: &Driver, t
 
 impl Sweep {
     async fn if_due(&self, policy: SweepPolicy, found: &Bell) -> Result<Next, SweepError> {
-        let (last, now) = self.database.last_sweep().await?;
-        let since = last.map(|last| (now - last).to_std().unwrap_or_default());
-        if let Some(left) = since.and_then(|since| policy.interval.checked_sub(since)).filter(|left| !left.is_zero()) {
+        let left = policy.interval.saturating_sub(self.database.since_last_sweep().await?);
+        if !left.is_zero() {
             return Ok(Next::Within(left));
         }
         let report = match self.run().await {
             Ok(report) => report,
             Err(SweepError::Another) => return Ok(Next::AtInterval),
-            Err(error) => return Err(error),
+            // A store that is away is told by those who purge: the next sweep needn't hurry.
+            Err(error @ (SweepError::Vespa(_) | SweepError::Arf(_))) => {
+                tracing::warn!(%error, "the sweep for orphans didn't go through; it begins anew");
+                return Ok(Next::AtInterval);
+            }
+            Err(error @ SweepError::Database(_)) => return Err(error),
         };
         self.conclude(report, policy, found).await?;
         Ok(Next::AtInterval)

@@ -134,21 +134,21 @@ impl Database {
         Ok(())
     }
 
-    /// When the last sweep began that went through, if there was one, and PostgreSQL's time.
+    /// How long ago the last sweep began that went through; before the first, since when there are sweeps.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn last_sweep(&self) -> Result<(Option<DateTime<Utc>>, DateTime<Utc>)> {
+    pub async fn since_last_sweep(&self) -> Result<Duration> {
         #[derive(QueryableByName)]
-        struct Last {
-            #[diesel(sql_type = sql_types::Nullable<sql_types::Timestamptz>)]
-            completed_at: Option<DateTime<Utc>>,
-            #[diesel(sql_type = sql_types::Timestamptz)]
-            now: DateTime<Utc>,
+        struct Since {
+            #[diesel(sql_type = sql_types::Double)]
+            seconds: f64,
         }
-        let last = "SELECT completed_at, statement_timestamp() AS now FROM orphan_sweep";
-        let last: Last = sql_query(last).get_result(&mut self.connection().await?).await?;
-        Ok((last.completed_at, last.now))
+        let since =
+            "SELECT extract(epoch FROM statement_timestamp() - coalesce(completed_at, since))::float8 AS seconds
+                     FROM orphan_sweep";
+        let since: Since = sql_query(since).get_result(&mut self.connection().await?).await?;
+        Ok(Duration::try_from_secs_f64(since.seconds).unwrap_or_default())
     }
 
     /// Sorts syncs that `target` was seen to hold, with their numbers of documents, by a list that began at `began` and

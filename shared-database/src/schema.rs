@@ -230,6 +230,7 @@ diesel::table! {
         owner -> Nullable<Uuid>,
         lease_expires_at -> Nullable<Timestamptz>,
         completed_at -> Nullable<Timestamptz>,
+        since -> Timestamptz,
     }
 }
 

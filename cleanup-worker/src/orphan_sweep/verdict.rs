@@ -47,7 +47,7 @@ pub const fn objection(counts: OrphanCounts) -> Option<Objection> {
     let all = counts.live_syncs.saturating_add(counts.orphans);
     if counts.live_syncs == 0 {
         Some(Objection::NoLiveSync)
-    } else if counts.ripe.saturating_mul(10) > all {
+    } else if counts.ripe > all / 10 {
         Some(Objection::TooMany)
     } else {
         None
@@ -69,6 +69,8 @@ mod tests {
             (of(10, 10, 90), true, Verdict::Purge),
             (of(11, 11, 90), true, Verdict::Refuse(Objection::TooMany)),
             (of(1, 1, 1), true, Verdict::Refuse(Objection::TooMany)),
+            (of(1, 1, 8), true, Verdict::Refuse(Objection::TooMany)),
+            (of(1, 1, 9), true, Verdict::Purge),
             (of(1, 1, 0), true, Verdict::Refuse(Objection::NoLiveSync)),
             (of(u64::MAX, u64::MAX, 1), true, Verdict::Refuse(Objection::TooMany)),
         ] {

@@ -23,7 +23,9 @@ CREATE TABLE orphan_sweep (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     owner uuid,
     lease_expires_at timestamptz,
-    -- The last that went through to its end.
-    completed_at timestamptz
+    -- When the last began that went through to its end.
+    completed_at timestamptz,
+    -- The first is due an interval after this: no installation and no upgrade begins with a look at everything.
+    since timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 INSERT INTO orphan_sweep DEFAULT VALUES;

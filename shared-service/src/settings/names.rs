@@ -5,6 +5,7 @@
 pub const EVERY_SERVICE: &[&str] = &[
     "ADMIN_LISTEN",
     "AMQP_URL",
+    "ARF_ENCRYPTION",
     "ARF_URL",
     "AUTH_ENABLED",
     "CANCEL_WAIT",
