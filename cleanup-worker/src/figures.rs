@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use shared_database::orphans::OrphanCounts;
+use shared_database::orphans::{OrphanCounts, Sorted};
 use shared_models::PurgeTarget;
 use shared_service::clock;
 use shared_service::metrics::{Description, Kind, count};
 
 use crate::end::End;
-use crate::orphan_sweep::Report;
 
 /// What each metric means.
 pub const DESCRIPTIONS: &[Description] = &[
@@ -79,10 +78,10 @@ pub(crate) fn done_after(time: Duration) {
 }
 
 /// A sweep went through.
-pub(crate) fn swept(report: Report, counts: OrphanCounts) {
-    metrics::counter!("unweave_sweep_reopened_total").increment(report.sorted.reopened);
+pub(crate) fn swept(sorted: Sorted, counts: OrphanCounts, unreadable: u64) {
+    metrics::counter!("unweave_sweep_reopened_total").increment(sorted.reopened);
     metrics::gauge!("unweave_orphans").set(count(counts.orphans));
-    metrics::gauge!("unweave_orphans_unreadable").set(count(report.unreadable));
+    metrics::gauge!("unweave_orphans_unreadable").set(count(unreadable));
     let now = u64::try_from(clock::utc_now().timestamp()).unwrap_or_default();
     metrics::gauge!("unweave_sweep_completed_timestamp_seconds").set(count(now));
 }

@@ -3,7 +3,7 @@
 //! A store's page is listed first and PostgreSQL asked then, so that a sync that was made meanwhile has its row. An id
 //! with a tombstone and no live row is always purged again, without switch or limit: the tombstone is the proof. One
 //! without either, another system's or of lost history, is noted and told; purging those must be switched on, and keeps
-//! to the guards of [`verdict`]. Neither store is ever listed whole into memory. A sweep that dies is begun anew.
+//! to the guards of [`verdict()`]. Neither store is ever listed whole into memory. A sweep that dies is begun anew.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -174,7 +174,7 @@ impl Sweep {
 
     async fn conclude(&self, report: Report, policy: SweepPolicy, found: &Bell) -> Result<(), SweepError> {
         let counts = self.database.orphan_counts(policy.min_age).await?;
-        figures::swept(report, counts);
+        figures::swept(report.sorted, counts, report.unreadable);
         let Report { sorted: Sorted { live, reopened, .. }, unreadable, is_cut } = report;
         let OrphanCounts { orphans, ripe, .. } = counts;
         tracing::info!(live, reopened, orphans, ripe, unreadable, is_cut, "swept for orphans");

@@ -210,7 +210,7 @@ async fn an_unreadable_store_is_an_error_and_not_empty() {
         assert!(is_error(store.list_counts(sync).await.unwrap_err()));
         assert!(is_error(store.purge(sync, SLICE).await.unwrap_err()));
         assert!(is_error(store.manifest(sync).await.unwrap_err()));
-        assert!(is_error(syncs_in(&store).await.unwrap_err()));
+        assert!(is_error(syncs_in(store).await.unwrap_err()));
         assert!(is_error(store.ready(TIMEOUT).await.unwrap_err()));
         assert!(is_error(store.put_blob(sync, capture(key("a"), &b"{}"[..]), TIMEOUT).await.unwrap_err()));
     }

@@ -168,9 +168,12 @@ impl<'a> Held<'a> {
     pub(crate) async fn end(&self, outcome: Result<End, AttemptError>) -> End {
         let end = match outcome {
             Ok(end) => end,
-            Err(AttemptError::Lost) => return Self::lost(),
+            Err(AttemptError::Lost) => End::Lost,
             Err(error) => self.give_back(&error).await,
         };
+        if end == End::Lost {
+            return Self::lost();
+        }
         figures::attempt_ended(end);
         end
     }

@@ -49,7 +49,7 @@ impl Worker {
         self.tasks.spawn("claim heartbeat", beat.in_current_span());
         let _stops_the_heartbeat = ended.drop_guard();
         let mut purge = Purge::new(self, cleanup, claimed_at);
-        lost.run_until_cancelled(Box::pin(purge.to_its_end())).await.unwrap_or_else(Held::lost)
+        lost.run_until_cancelled(Box::pin(purge.until_its_end())).await.unwrap_or_else(Held::lost)
     }
 }
 
@@ -60,7 +60,7 @@ impl<'a> Purge<'a> {
         Self { worker, held: Held::new(worker, cleanup), began, removed: (0, Duration::ZERO) }
     }
 
-    async fn to_its_end(&mut self) -> End {
+    async fn until_its_end(&mut self) -> End {
         let outcome = self.run().await;
         self.held.end(outcome).await
     }
