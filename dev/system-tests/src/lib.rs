@@ -5,7 +5,10 @@
 pub mod api;
 mod checker;
 pub mod copies;
+pub mod corpus;
+pub mod counted;
 mod facts;
+pub mod process;
 pub mod script;
 mod system;
 pub mod wide;
