@@ -24,6 +24,11 @@ pub type Sized = (Uuid, u64);
 
 /// Adds the documents of these syncs to the data folder of a stand-in that doesn't run.
 pub fn fill(folder: &Path, syncs: &[Sized]) {
+    // The writer is waited for, which no thread of a runtime may do.
+    std::thread::scope(|threads| threads.spawn(|| write(folder, syncs)).join().unwrap());
+}
+
+fn write(folder: &Path, syncs: &[Sized]) {
     let store = Store::open(folder, Dimensions::DEFAULT).unwrap();
     let mut under_way: VecDeque<Pending> = VecDeque::new();
     for (sync, documents) in syncs {
