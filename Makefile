@@ -11,7 +11,7 @@ python_stamp := .local/venv/installed
 machete := .local/tools/cargo-machete-0.9.2/bin/cargo-machete
 
 .PHONY: help demo up down status clean-local test test-vespa lint deps unused rustdoc sizes openapi compose-check picture python-tools \
-        bench-delete bench-deletes bench-memory bench-reads bench-limits bench-sync mutations ci \
+        bench-delete bench-deletes bench-memory bench-purge bench-reads bench-limits bench-sync chaos-purge mutations ci \
         build build-all build-release run-tests not-run-here need-cargo need-lints need-python
 
 help: ## List the targets
@@ -86,12 +86,21 @@ bench-limits: build-release ## Measure what counting a request costs
 bench-memory: build-release ## Measure the gateway's peak for the largest answers, and the size of the index
 	@$(stack) exec -- cargo bench --workspace --bench memory
 
+# All of the corpora are in memory, if there is room: some 10 GB. SCALE=100 makes everything a hundredth of the size.
+bench-purge: build-release $(python_stamp) ## Measure what purges cost Vespa, processor and memory (long; SCALE=100 is short)
+	@TMPDIR=$$([[ -w /dev/shm ]] && echo /dev/shm || echo "$${TMPDIR:-/tmp}") PURGE_SCALE=$${SCALE:-1} \
+	  $(stack) exec -- cargo bench --workspace --bench purge -- $(PARTS)
+
 bench-reads: build-release ## Measure GET and LIST with 10 000 connections
 	@$(stack) exec -- cargo bench --workspace --bench reads
 
 bench-sync: build-release $(python_stamp) ## Measure a sync beside `vespa feed` of the same documents (long)
 	@TMPDIR=$$([[ -w /dev/shm ]] && echo /dev/shm || echo "$${TMPDIR:-/tmp}") \
 	  $(stack) exec -- cargo bench --workspace --bench sync
+
+chaos-purge: build-all ## Purge PURGES syncs while everything goes wrong, chosen by SEED (long)
+	@PURGES=$${PURGES:-1000} SEED=$${SEED:-1} $(stack) exec -- \
+	  cargo test --workspace --test main -- purge_chaos --nocapture
 
 mutations: build need-python ## Check that each invariant's tests notice a change that breaks it (long)
 	@$(stack) exec -- python3 dev/mutations.py
@@ -107,7 +116,7 @@ build-all: need-cargo
 
 # What is measured is what users run. Benches beside the binaries, so that both are compiled with the same features.
 build-release: build
-	cargo build --release --workspace --bins --bench delete --bench deletes --bench memory --bench rate_limits --bench reads --bench sync
+	cargo build --release --workspace --bins --bench delete --bench deletes --bench memory --bench purge --bench rate_limits --bench reads --bench sync
 
 run-tests: build-all $(python_stamp)
 	@VESPA_CLI=$(CURDIR)/.local/venv/bin/vespa CLIENTS_PYTHON=$(CURDIR)/.local/venv/bin/python bash dev/run-tests.sh

@@ -21,6 +21,8 @@ mod vespa_faults;
 #[cfg(test)]
 mod vespa_search;
 #[cfg(test)]
+mod vespa_spelling;
+#[cfg(test)]
 mod vespa_standin;
 #[cfg(test)]
 mod vespa_wire;

@@ -5,8 +5,11 @@
 pub mod api;
 mod checker;
 pub mod copies;
+pub mod corpus;
+pub mod counted;
 mod facts;
 mod postgres;
+pub mod process;
 pub mod script;
 mod system;
 pub mod wide;

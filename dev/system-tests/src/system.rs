@@ -149,10 +149,7 @@ impl System {
             ("INITIAL_API_KEY", KEY.to_owned()),
             ("ENABLE_INTERNAL_SOURCES", "true".to_owned()),
         ]);
-        for (name, value) in settings {
-            environment.retain(|(known, _)| known != name);
-            environment.push(((*name).to_owned(), (*value).to_owned()));
-        }
+        put_first(&mut environment, settings);
         let mut service = Service::spawn("api-gateway", environment).expecting(&self.expects).resting(&self.rest);
         let api = Api::new(&format!("http://{listen}"), KEY, &self.database.url, &self.deletes);
         service.wait_until_ready(&format!("http://{listen}/health/ready"), BOUND).await;
@@ -175,13 +172,19 @@ impl System {
 
     /// Starts a cleanup-worker and waits until it is ready.
     pub async fn cleanup_worker(&self) -> Worker {
+        self.cleanup_worker_with(&[]).await
+    }
+
+    /// Starts a cleanup-worker with settings that go before the system's, and waits until it is ready.
+    pub async fn cleanup_worker_with(&self, settings: &[(&str, &str)]) -> Worker {
         let admin = format!("127.0.0.1:{}", free_port());
-        let environment = self.environment(&[
+        let mut environment = self.environment(&[
             ("ADMIN_LISTEN", admin.clone()),
             ("VESPA_URL", self.vespa.url.clone()),
             ("ARF_URL", self.arf_url()),
             ("RECEIPT_SIGNING_KEY", SECRET.to_owned()),
         ]);
+        put_first(&mut environment, settings);
         self.worker("cleanup-worker", environment, &admin).await
     }
 
@@ -252,6 +255,14 @@ impl System {
             rows.insert(table, sql.query_one(&query, &[&pattern]).await.unwrap().get(0));
         }
         rows
+    }
+}
+
+/// Makes these settings the ones that count.
+fn put_first(environment: &mut Vec<(String, String)>, settings: &[(&str, &str)]) {
+    for (name, value) in settings {
+        environment.retain(|(known, _)| known != name);
+        environment.push(((*name).to_owned(), (*value).to_owned()));
     }
 }
 

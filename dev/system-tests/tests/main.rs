@@ -26,6 +26,7 @@ mod meaning;
 mod metrics;
 mod odd_files;
 mod odd_rows;
+mod purge_chaos;
 mod readme;
 mod shredded;
 mod traced;

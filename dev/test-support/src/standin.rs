@@ -23,7 +23,21 @@ pub struct StandIn {
 impl StandIn {
     /// Starts one on a free port.
     pub async fn spawn() -> Self {
+        Self::spawn_in(TempDir::new().expect("a temporary folder")).await
+    }
+
+    /// Starts one on a free port with a copy of the documents in `corpus`, a data folder that no other one uses.
+    pub async fn over(corpus: &Path) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
+        std::fs::create_dir_all(data(folder.path())).expect("a data folder");
+        for entry in corpus.read_dir().expect("the corpus") {
+            let entry = entry.expect("an entry of the corpus");
+            std::fs::copy(entry.path(), data(folder.path()).join(entry.file_name())).expect("a copy of the corpus");
+        }
+        Self::spawn_in(folder).await
+    }
+
+    async fn spawn_in(folder: TempDir) -> Self {
         let (service, port) = start(folder.path(), 0).await;
         Self { url: format!("http://127.0.0.1:{port}"), service, port, folder }
     }

@@ -21,7 +21,7 @@ pub struct StoredId {
     document_type: DocumentType,
     location: Location,
     specific: String,
-    only_of: Option<SyncId>,
+    only_of: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -73,15 +73,23 @@ impl StoredId {
 
     /// The same id, listed for a purge of `sync`.
     pub(super) fn listed_for(mut self, sync: SyncId) -> Self {
-        let is_scoped = self.specific.strip_prefix(&sync.to_string()).is_some_and(|rest| rest.starts_with('.'));
+        let sync = sync.to_string();
+        let is_scoped = self.specific.strip_prefix(&sync).is_some_and(|rest| rest.starts_with('.'));
         self.only_of = (!is_scoped).then_some(sync);
         self
+    }
+
+    /// The same id, if its document must have a sync that `spelled` is another spelling of.
+    pub(super) fn respelled(&self, spelled: &str) -> Option<Self> {
+        let sync = self.only_of.as_deref()?;
+        let is_other = sync != spelled && sync.eq_ignore_ascii_case(spelled);
+        is_other.then(|| Self { only_of: Some(spelled.to_owned()), ..self.clone() })
     }
 
     /// The selection that the document must match to be removed, if its id doesn't say whose it is. On one line and
     /// without blanks, which a query string may spell in two ways.
     pub(super) fn condition(&self) -> Option<String> {
-        let sync = self.only_of?;
+        let sync = self.only_of.as_deref()?;
         Some(format!("{}.airweave_system_metadata_sync_id=='{sync}'", self.document_type))
     }
 
@@ -161,6 +169,18 @@ mod tests {
         let expected = format!("web_entity.airweave_system_metadata_sync_id=='{sync}'");
         assert_eq!(foreign.listed_for(sync).condition(), Some(expected.clone()));
         assert!(StoredId::from(&own).listed_for(SyncId::random()).condition().is_some());
+    }
+
+    #[test]
+    fn an_id_is_respelled_for_its_own_sync_alone() {
+        let sync: SyncId = "abcdef12-1111-4111-8111-111111111111".parse().unwrap();
+        let listed = StoredId::parse("id:airweave:web_entity::web_entity_a__chunk_0").unwrap().listed_for(sync);
+        let spelled = "ABCDEF12-1111-4111-8111-111111111111";
+        let expected = format!("web_entity.airweave_system_metadata_sync_id=='{spelled}'");
+        assert_eq!(listed.respelled(spelled).unwrap().condition(), Some(expected));
+        for other in [sync.to_string(), SyncId::random().to_string(), "x' or true".to_owned(), String::new()] {
+            assert_eq!(listed.respelled(&other), None, "{other}");
+        }
     }
 
     #[test]

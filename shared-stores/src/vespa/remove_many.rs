@@ -1,15 +1,18 @@
 //! Removing many documents at once, for a purge.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use serde::Deserialize;
 use shared_models::DocumentType;
 use shared_service::Backoff;
 use tokio::time::Instant;
 
-use super::client::WIRE_MARGIN;
+use super::client::{WIRE_MARGIN, exchange};
+use super::page::SYNC_ID;
 use super::{StoredId, VespaClient, VespaError};
 
 /// Failures (other than overload) after which no further removal is started: the store is down, not one document.
@@ -96,12 +99,40 @@ impl VespaClient {
 
     async fn remove_patiently(&self, id: &StoredId, timeout: Duration, deadline: Instant) -> Result<(), VespaError> {
         let mut pauses = OVERLOADED.pauses();
+        let mut id = Cow::Borrowed(id);
         loop {
             let pause = pauses.pause();
-            match self.remove_stored(id, timeout, timeout + WIRE_MARGIN).await {
+            match self.remove_stored(&id, timeout, timeout + WIRE_MARGIN).await {
                 Err(VespaError::Overloaded) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
+                Err(refused @ VespaError::Rejected { status: 412, .. }) => {
+                    id = Cow::Owned(self.respelled(&id, timeout).await?.ok_or(refused)?);
+                }
                 end => return end,
             }
         }
     }
+
+    /// The id of a document that wasn't removed, if it is the sync's all the same, whose id it spells in another way:
+    /// it would be listed again and again. Nobody but a foreign system spells it so.
+    async fn respelled(&self, id: &StoredId, timeout: Duration) -> Result<Option<StoredId>, VespaError> {
+        let request = self.fields_request(id, &format!("{}:{SYNC_ID}", id.document_type()), timeout)?;
+        let body = match exchange(request, timeout, timeout + WIRE_MARGIN).await {
+            Err(VespaError::Rejected { status: 404, .. }) => return Ok(None),
+            answered => answered?,
+        };
+        let stored: Stored = serde_json::from_slice(&body).map_err(|_| VespaError::Malformed("document".to_owned()))?;
+        Ok(stored.fields.sync_id.and_then(|spelled| id.respelled(&spelled)))
+    }
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(default)]
+    fields: StoredFields,
+}
+
+#[derive(Default, Deserialize)]
+struct StoredFields {
+    #[serde(rename = "airweave_system_metadata_sync_id")]
+    sync_id: Option<String>,
 }

@@ -1,0 +1,46 @@
+//! A system in which a purge is measured, and the rows by which it is asked for.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use system_tests::System;
+use test_support::{Fault, StandIn};
+use uuid::Uuid;
+
+/// How often it is looked whether a purge is done: rarely enough to cost nothing.
+pub const LOOK: Duration = Duration::from_millis(200);
+
+/// A system over a copy of the corpus, without services.
+pub async fn system(corpus: &Path, settings: &[(&str, &str)]) -> System {
+    let mut system = System::for_bench(settings).await;
+    system.vespa = StandIn::over(corpus).await;
+    // The bench may kill services, and the machine may be busy.
+    system.expects.fault(Fault::ProcessLost);
+    system
+}
+
+/// Asks for the purge of a sync that has no row.
+pub async fn request(system: &System, sync: Uuid) {
+    let (id, organization, other) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
+    let row = format!(
+        "INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id, request_id,
+                              deletion_requested_at, entity_rows_deleted, writer_end, targets)
+         VALUES ('{id}', '{sync}', '{organization}', '{other}', '{other}', '{other}', clock_timestamp(), 0,
+                 'acknowledged', ARRAY['vespa', 'arf'])"
+    );
+    system.database.execute(&row).await;
+}
+
+/// Waits until so many purges are done.
+pub async fn done(system: &System, receipts: i64, bound: Duration) {
+    let sql = system.sql().await;
+    let began = Instant::now();
+    loop {
+        let row = sql.query_one("SELECT count(*) FROM receipt", &[]).await.unwrap();
+        if row.get::<_, i64>(0) >= receipts {
+            return;
+        }
+        assert!(began.elapsed() < bound, "{} of {receipts} purges are done after {bound:?}", row.get::<_, i64>(0));
+        tokio::time::sleep(LOOK).await;
+    }
+}
