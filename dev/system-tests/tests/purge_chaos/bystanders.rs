@@ -1,7 +1,7 @@
 //! What is near a sync that is purged and isn't its own: none of it may be touched.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 
@@ -51,11 +51,6 @@ pub fn documents(victim: &Victim, dice: &mut Dice) -> Vec<Document> {
     all
 }
 
-/// The folder outside of `raw` that the victim's links lead to.
-pub fn outside(arf: &Path, victim: &Victim) -> PathBuf {
-    arf.join("outside").join(victim.sync.to_string())
-}
-
 /// Blobs of the twin, and whatever is nearly the victim's folder.
 pub fn blobs(arf: &Path, victim: &Victim) {
     let (raw, sync) = (arf.join("raw"), victim.sync.to_string());
@@ -67,7 +62,7 @@ pub fn blobs(arf: &Path, victim: &Victim) {
         fs::write(entities.join("kept.json#1"), "half").unwrap();
     }
     fs::write(raw.join(format!("{sync}.bak")), "kept").unwrap();
-    let outside = outside(arf, victim);
+    let outside = victim.outside(arf);
     fs::create_dir_all(outside.join("deep")).unwrap();
     fs::write(outside.join("kept.txt"), "kept").unwrap();
     fs::write(outside.join("deep/kept.txt"), "kept").unwrap();

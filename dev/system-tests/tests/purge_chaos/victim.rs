@@ -24,6 +24,11 @@ pub struct Victim {
 }
 
 impl Victim {
+    /// The folder outside of `raw` that its links lead to.
+    pub fn outside(&self, arf: &Path) -> PathBuf {
+        arf.join("outside").join(self.sync.to_string())
+    }
+
     pub fn new(dice: &mut Dice) -> Self {
         let (sync, other) = (dice.sync(), dice.sync());
         // All but the first 48 bits is the other's.
@@ -59,7 +64,7 @@ impl Victim {
     /// Its blobs. The folders that links lead to must be there.
     pub fn write_blobs(&self, arf: &Path, dice: &mut Dice) {
         let prefix = self.prefix(arf);
-        let outside = super::bystanders::outside(arf, self);
+        let outside = self.outside(arf);
         match dice.below(10) {
             0 => return,
             // Not a folder at all.
