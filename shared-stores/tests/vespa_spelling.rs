@@ -1,4 +1,5 @@
-//! Sync ids in capital letters, as a foreign system may write them. Queries find them by any spelling, the conditions of
+//! Sync ids in capital letters, as a foreign system may write them. Queries find them by any spelling, the conditions
+//! of
 //! removals don't: such documents would hold up a purge for ever.
 
 use serde_json::json;
