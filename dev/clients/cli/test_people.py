@@ -43,7 +43,7 @@ def test_hits_are_shown_as_panels_and_none_as_such(cli: Cli, filled: str) -> Non
     assert found.code == 0 and "Search complete" in found.stdout
     for number in (1, 2, 3):
         assert f"#{number}  timed" in found.stdout
-    assert "score=" in found.stdout and "#4" not in found.stdout
+    assert "score=" in found.stdout and "#4  timed" not in found.stdout
     nothing = cli.at_terminal("search", "xylophonequartz", "-c", filled)
     assert nothing.code == 0 and "No results found." in nothing.stdout
 
