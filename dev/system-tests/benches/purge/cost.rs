@@ -44,13 +44,13 @@ pub async fn measure(corpora: &mut Corpora) {
 
 /// One sync of a corpus: the purge and the scans, each on a copy of its own.
 async fn point(corpus: &Corpus, (sync, documents): Sized) -> Vec<String> {
-    let settings = [("SETTLE_DELAY", "1s"), ("CLEANUP_POLL_INTERVAL", "200ms")];
+    let settings = [("SETTLE_DELAY", "1s")];
     let system = purging::system(corpus.folder(), &settings).await;
     let worker = system.cleanup_worker().await;
     let url = system.vespa.url.clone();
     Counted::reset(&url).await;
     let began = Instant::now();
-    purging::request(&system, sync).await;
+    purging::request_and_ring(&system, &worker, sync).await;
     purging::done(&system, 1, AT_LEAST + Duration::from_secs(documents / SLOWEST)).await;
     let (seconds, peak) = (began.elapsed().as_secs_f64(), process::peak_kib(&worker.service) / 1024);
     let ours = Counted::of(&url).await;

@@ -75,10 +75,10 @@ fn write_removes(feed: &Path, (sync, documents): Sized) {
 }
 
 async fn purge(corpus: &Corpus, (sync, documents): Sized) -> Taken {
-    let system = purging::system(corpus.folder(), &[("SETTLE_DELAY", "1s"), ("CLEANUP_POLL_INTERVAL", "200ms")]).await;
+    let system = purging::system(corpus.folder(), &[("SETTLE_DELAY", "1s")]).await;
     let worker = system.cleanup_worker().await;
     let (began, before) = (Instant::now(), process::cpu_of(&worker.service));
-    purging::request(&system, sync).await;
+    purging::request_and_ring(&system, &worker, sync).await;
     purging::done(&system, 1, BOUND).await;
     // The settle delay is waited for, not worked in.
     let seconds = began.elapsed().as_secs_f64() - 1.0;

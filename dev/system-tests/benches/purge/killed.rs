@@ -22,8 +22,7 @@ const BOUND: Duration = Duration::from_mins(20);
 /// How often the progress is looked at.
 const LOOK: Duration = Duration::from_millis(5);
 /// Short, so that a killed worker's claim runs out soon.
-const SETTINGS: [(&str, &str); 4] =
-    [("SETTLE_DELAY", "1s"), ("CLEANUP_POLL_INTERVAL", "200ms"), ("CLAIM_TTL", "6s"), ("CLAIM_RENEWAL", "1s")];
+const SETTINGS: [(&str, &str); 3] = [("SETTLE_DELAY", "1s"), ("CLAIM_TTL", "6s"), ("CLAIM_RENEWAL", "1s")];
 /// The default of `PURGE_SLICE`, in seconds.
 const SLICE: f64 = 5.0;
 

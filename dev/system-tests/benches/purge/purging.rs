@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use system_tests::System;
+use shared_models::{CleanupId, Message};
+use system_tests::{System, Worker};
 use test_support::{Fault, StandIn};
 use uuid::Uuid;
 
 /// How often it is looked whether a purge is done: rarely enough to cost nothing.
 pub const LOOK: Duration = Duration::from_millis(200);
+const BELL: Duration = Duration::from_secs(20);
 
 /// A system over a copy of the corpus, without services.
 pub async fn system(corpus: &Path, settings: &[(&str, &str)]) -> System {
@@ -19,8 +21,17 @@ pub async fn system(corpus: &Path, settings: &[(&str, &str)]) -> System {
     system
 }
 
-/// Asks for the purge of a sync that has no row.
-pub async fn request(system: &System, sync: Uuid) {
+/// Asks for the purge of a sync that has no row, and rings for it as the gateway does.
+pub async fn request_and_ring(system: &System, worker: &Worker, sync: Uuid) {
+    // The consumer makes the queue.
+    worker.service.wait_until_logged("the consumer is connected to the broker", BELL).await;
+    let cleanup_id = CleanupId(request(system, sync).await);
+    let bell = Message::CleanupRequested { cleanup_id }.encode();
+    assert!(system.broker().publish_raw("", "cleanup.requests", &bell, &[]).await);
+}
+
+/// Asks for the purge of a sync that has no row. Returns the cleanup's id.
+pub async fn request(system: &System, sync: Uuid) -> Uuid {
     let (id, organization, other) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
     let row = format!(
         "INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id, request_id,
@@ -29,6 +40,7 @@ pub async fn request(system: &System, sync: Uuid) {
                  'acknowledged', ARRAY['vespa', 'arf'])"
     );
     system.database.execute(&row).await;
+    id
 }
 
 /// Waits until so many purges are done.

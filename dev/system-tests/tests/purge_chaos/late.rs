@@ -30,8 +30,8 @@ const TRIES: u32 = 20;
 pub struct Late {
     pub documents: usize,
     pub blobs: usize,
-    /// Documents that passed to another sync.
-    pub passed: usize,
+    /// The ids of documents that have passed to a live sync.
+    pub passed: Vec<String>,
     /// Syncs for which a write was too late even for us.
     pub void: Vec<Uuid>,
 }
@@ -45,25 +45,31 @@ pub struct LateWrites {
 /// What is to be written for one sync.
 struct Writes {
     sync: Uuid,
-    documents: Vec<Document>,
-    passing: Vec<Document>,
+    left: Vec<Write>,
     prefix: PathBuf,
     /// Begins so late: while it is purged, or while it settles.
     in_settling: bool,
 }
 
+enum Write {
+    Document(Document),
+    Passing(Document),
+    Blob,
+}
+
 impl LateWrites {
     pub fn start(system: &System, victims: &[Victim], dice: &mut Dice) -> Self {
         let writes = victims.iter().filter_map(|victim| {
-            let count = dice.below(5);
-            let documents = (0..count).map(|_| victim.late(dice)).collect();
-            let prefix = victim.prefix(&system.arf());
-            let (passing, in_settling) = (victim.passing.clone(), dice.once_in(2));
-            (count > 1).then_some(Writes { sync: victim.sync, documents, passing, prefix, in_settling })
+            let documents = (0..dice.below(5)).map(|_| Write::Document(victim.late(dice))).collect::<Vec<_>>();
+            let has_any = documents.len() > 1;
+            let passing = victim.passing.iter().cloned().map(Write::Passing);
+            let left = documents.into_iter().chain(passing).chain([Write::Blob]).collect();
+            let (prefix, in_settling) = (victim.prefix(&system.arf()), dice.once_in(2));
+            has_any.then_some(Writes { sync: victim.sync, left, prefix, in_settling })
         });
         let stop = CancellationToken::new();
         let (url, vespa_url) = (system.database.url.clone(), system.vespa.url.clone());
-        let task = tokio::spawn(write(url, vespa_url, writes.collect(), stop.clone()));
+        let task = tokio::spawn(write_all(url, vespa_url, writes.collect(), stop.clone()));
         Self { stop, task }
     }
 
@@ -73,36 +79,39 @@ impl LateWrites {
     }
 }
 
-async fn write(database_url: String, vespa_url: String, mut waiting: Vec<Writes>, stop: CancellationToken) -> Late {
+async fn write_all(database_url: String, vespa_url: String, mut all: Vec<Writes>, stop: CancellationToken) -> Late {
     let sql = test_support::connect(&database_url).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut late = Late::default();
-    while !stop.is_cancelled() && !waiting.is_empty() {
+    while !stop.is_cancelled() && !all.is_empty() {
         tokio::time::sleep(LOOK).await;
-        let mut still = Vec::new();
-        for writes in waiting {
-            match standing(&sql, writes.sync).await {
-                Standing::Purging if !writes.in_settling => {}
-                Standing::Settling(left) if left > ROOM_TO_BEGIN * SETTLE.as_secs_f64() => {}
-                Standing::Purging | Standing::Settling(_) | Standing::Other => {
-                    still.push(writes);
-                    continue;
+        for writes in &mut all {
+            let may_begin = match standing(&sql, writes.sync).await {
+                Standing::Purging => !writes.in_settling,
+                Standing::Settling(left) => left > ROOM_TO_BEGIN * SETTLE.as_secs_f64(),
+                Standing::Other => false,
+            };
+            if !may_begin {
+                continue;
+            }
+            match writes.left.pop() {
+                Some(Write::Document(document)) => {
+                    late.documents += usize::from(put(&client, &vespa_url, &document).await);
                 }
+                Some(Write::Passing(document)) => {
+                    let has_passed = put(&client, &vespa_url, &document).await;
+                    late.passed.extend(has_passed.then(|| document.id()));
+                }
+                Some(Write::Blob) => late.blobs += blob(&writes.prefix),
+                None => {}
             }
-            for document in &writes.documents {
-                late.documents += usize::from(put(&client, &vespa_url, document).await);
-            }
-            for document in &writes.passing {
-                late.passed += usize::from(put(&client, &vespa_url, document).await);
-            }
-            late.blobs += blob(&writes.prefix);
             match standing(&sql, writes.sync).await {
                 Standing::Settling(left) if left < ROOM_AT_END * SETTLE.as_secs_f64() => late.void.push(writes.sync),
                 Standing::Other => late.void.push(writes.sync),
                 Standing::Purging | Standing::Settling(_) => {}
             }
         }
-        waiting = still;
+        all.retain(|writes| !writes.left.is_empty());
     }
     late
 }

@@ -35,7 +35,7 @@ impl Report {
         self.receipts += receipts.len();
         self.late.documents += late.documents;
         self.late.blobs += late.blobs;
-        self.late.passed += late.passed;
+        self.late.passed.extend(late.passed);
         self.late.void.extend(late.void);
         for Seen { sync, held } in receipts {
             self.judge_empty("a receipt for a store that isn't empty", sync, &held);
@@ -55,15 +55,19 @@ impl Report {
         }
     }
 
-    /// What passed to a live sync on the way is its own now, and may be new; nothing else may differ.
+    /// What passed to a live sync on the way is its own now, and must be there; nothing else may differ.
     pub fn foreign(&mut self, before: Foreign, after: Foreign) {
+        for id in self.late.passed.iter().filter(|id| !after.documents.contains_key(*id)) {
+            self.violations.push(format!("a document that had passed to a live sync is gone: {id}"));
+        }
         for (id, fields) in &before.documents {
             if after.documents.get(id) != Some(fields) {
                 self.violations.push(format!("a foreign document was changed: {id}"));
             }
         }
         for (id, fields) in &after.documents {
-            if !before.documents.contains_key(id) && !fields.contains("\"passed on\"") {
+            let has_passed = self.late.passed.contains(id) && fields.contains("passed on");
+            if !before.documents.contains_key(id) && !has_passed {
                 self.violations.push(format!("a document from nowhere: {id}"));
             }
         }
@@ -95,7 +99,7 @@ impl Report {
         let Late { documents, blobs, passed, void } = &self.late;
         println!("{} receipts in {} waves, {:.0} s", self.receipts, self.waves, self.seconds);
         println!("{} documents before, {documents} documents and {blobs} blobs late", self.documents);
-        println!("{passed} documents passed to a live sync; {} purges void", void.len());
+        println!("{} documents passed to a live sync; {} purges void", passed.len(), void.len());
         println!(
             "{} queries, {} removals; {} workers killed, {} frozen",
             self.queries, self.removals, self.killed, self.froze
