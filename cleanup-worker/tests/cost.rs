@@ -36,7 +36,7 @@ async fn each_document_is_examined_twice_and_removed_once_whatever_the_size() {
         world.feed(sync, documents).await;
         reset(&world).await;
         let id = world.rows.cleanup_of(sync).await;
-        let mut worker = world.worker(&[("PURGE_SLICE", "1s")]);
+        let mut worker = world.worker(&[("PURGE_SLICE", "5s")]);
         world.rows.wait_for_state(id, "done").await;
         assert_twice(&counts(&world).await, u64::from(documents));
         worker.kill();

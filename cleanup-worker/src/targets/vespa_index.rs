@@ -119,12 +119,13 @@ impl Purge<'_> {
         Ok(self.empty(Part::Whole, page).await?.unwrap_or(SliceEnd::Exhausted))
     }
 
-    /// Whether so many more will be removed before the slice's time is over, going by those of this slice.
+    /// Whether so many more will be removed before the slice's time is over, going by those of this slice: what is
+    /// listed ahead in vain is listed again.
     fn has_time_for(&self, documents: usize) -> bool {
         let removed = u32::try_from(self.removed.values().sum::<u64>()).unwrap_or(u32::MAX);
         let documents = u32::try_from(documents).unwrap_or(u32::MAX);
-        let (now, each) = (Instant::now(), self.began.elapsed().checked_div(removed).unwrap_or_default());
-        now + each.saturating_mul(documents) < self.limits.deadline
+        let each = self.began.elapsed().checked_div(removed);
+        each.is_some_and(|each| Instant::now() + each.saturating_mul(documents) < self.limits.deadline)
     }
 
     async fn list(&self, part: Part) -> Listed {
