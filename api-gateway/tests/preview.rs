@@ -129,4 +129,19 @@ async fn it_says_what_would_be_unreadable_what_stays_out_of_reach_and_how_long_i
     assert_eq!(preview(&gateway, &made).await["purge"]["seconds"], 30.0, "the limit is slower than Vespa");
     gateway.database.execute("INSERT INTO cleanup_pause (organization_id) VALUES (NULL)").await;
     assert_eq!(preview(&gateway, &made).await["purge"]["waits_for"], "resume");
+
+    // What other organizations have before them shows in nobody's forecast.
+    gateway.database.execute("DELETE FROM cleanup_pause").await;
+    let busy = |organization: &str| {
+        format!(
+            "INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id,
+                                  deletion_requested_at, entity_rows_deleted, writer_end, targets, progress)
+             SELECT gen_random_uuid(), gen_random_uuid(), {organization}, gen_random_uuid(), gen_random_uuid(), now(), 0,
+                    'acknowledged', '{{vespa,arf}}', '{{\"vespa\": {{\"found\": 9000, \"removed\": 0, \"rounds\": 1}}}}'"
+        )
+    };
+    gateway.database.execute(&busy("gen_random_uuid()")).await;
+    assert_eq!(preview(&gateway, &made).await["purge"]["waits_for"], Value::Null);
+    gateway.database.execute(&busy(&format!("'{}'", text(&made, "organization_id")))).await;
+    assert_eq!(preview(&gateway, &made).await["purge"]["waits_for"], "turn");
 }

@@ -81,15 +81,18 @@ impl Looks {
 }
 
 impl Worker {
-    /// Claims what is due to be looked at, one by one.
+    /// Claims what is due to be looked at, one by one. If PostgreSQL fails in between, what was claimed is worked on:
+    /// it would be nobody's until the claims run out.
     async fn claim_looks(&self, began: Instant) -> Result<Vec<ClaimedCleanup>, DatabaseError> {
         let mut claimed = Vec::new();
-        while claimed.len() < MOST_LOOKS
-            && began.elapsed() < LONGEST_CLAIMING
-            && !self.tasks.shutdown().is_cancelled()
-            && let Some(cleanup) = self.database.claim_look(self.policy.claim.ttl, KNOWN).await?
+        while claimed.len() < MOST_LOOKS && began.elapsed() < LONGEST_CLAIMING && !self.tasks.shutdown().is_cancelled()
         {
-            claimed.push(cleanup);
+            match self.database.claim_look(self.policy.claim.ttl, KNOWN).await {
+                Ok(Some(cleanup)) => claimed.push(cleanup),
+                Ok(None) => break,
+                Err(error) if claimed.is_empty() => return Err(error),
+                Err(_) => break,
+            }
         }
         Ok(claimed)
     }

@@ -23,8 +23,7 @@ use shared_service::admin::Health;
 use shared_service::{About, Bell, Service, cleanup_figures};
 use shared_stores::{ArfStore, VespaClient};
 
-/// A purge makes and drops some dozens of small things for each document: the system's own allocator took a seventh of
-/// its time.
+/// A purge makes and drops some dozens of small things for each document.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -22,7 +22,14 @@ const INTERVAL: Duration = Duration::from_mins(5);
 
 /// What is known of Vespa's application.
 #[derive(Debug, Clone, Default)]
-pub struct Application(Arc<Mutex<Known>>);
+pub struct Application(Arc<Mutex<Learnt>>);
+
+#[derive(Debug, Default)]
+struct Learnt {
+    known: Known,
+    /// Whether jobs are taken. Never taken back: jobs then fail, and say why.
+    is_open: bool,
+}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Known {
@@ -41,7 +48,7 @@ impl Application {
     /// # Errors
     /// What it lacks, or that it wasn't asked yet.
     pub fn state(&self) -> Result<(), String> {
-        match &*self.0.lock() {
+        match &self.0.lock().known {
             Known::Usable => Ok(()),
             Known::Unasked => Err("not asked yet".to_owned()),
             Known::Lacking(what) => Err(what.clone()),
@@ -50,16 +57,13 @@ impl Application {
 
     /// Takes in an answer. Returns whether jobs may be taken from now on that weren't before.
     fn learn(&self, answer: &Result<(), VespaError>) -> bool {
-        let now = match answer {
+        let mut learnt = self.0.lock();
+        learnt.known = match answer {
             Err(VespaError::Rejected { message, .. }) => Known::Lacking(message.clone()),
             Ok(()) | Err(_) => Known::Usable,
         };
-        let mut known = self.0.lock();
-        // Slots that were given aren't taken back: jobs then fail, and say why.
-        let opens = *known != Known::Usable && now == Known::Usable;
-        if opens || *known != Known::Usable {
-            *known = now;
-        }
+        let opens = learnt.known == Known::Usable && !learnt.is_open;
+        learnt.is_open |= opens;
         opens
     }
 }
@@ -84,7 +88,7 @@ async fn ask(worker: &Worker, known: &Application, slots: usize) -> Result<Next,
     match answer {
         Ok(()) => Ok(Next::AtInterval),
         Err(error @ VespaError::Rejected { .. }) => {
-            tracing::error!(%error, "Vespa lacks what documents are written with; no job is taken until it has it");
+            tracing::error!(%error, "Vespa lacks what documents are written with: deploy the application package");
             Ok(Next::Within(AGAIN))
         }
         Err(_) => Ok(Next::Within(AGAIN)),
@@ -109,6 +113,7 @@ mod tests {
         assert_eq!(application.state(), Ok(()));
         assert!(!application.learn(&Ok(())));
         assert!(!application.learn(&lacking()));
+        assert!(application.state().is_err(), "an older application was deployed since");
         assert!(!application.learn(&Ok(())), "not twice");
         assert!(Application::default().learn(&Err(VespaError::Overloaded)), "what can't be asked holds up nothing");
     }

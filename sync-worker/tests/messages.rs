@@ -84,7 +84,7 @@ async fn no_job_is_taken_while_vespa_runs_an_application_that_would_refuse_its_d
     let (http, url) = (reqwest::Client::new(), format!("{}/standin/v1/faults", stage.standin.url));
     let older = json!([{"on": ["get"], "fault": {"unknown_field": {"name": "airweave_system_metadata_purge_key"}}}]);
     http.post(&url).json(&older).send().await.unwrap().error_for_status().unwrap();
-    stage.expects.event("Vespa lacks what documents are written with; no job is taken until it has it");
+    stage.expects.event("Vespa lacks what documents are written with: deploy the application package");
     let mut worker = stage.start(&[]);
     worker.service.wait_until_logged("Vespa lacks what documents are written with", BOUND).await;
     let connection = stage.connection("stub", json!({})).await;

@@ -103,7 +103,8 @@ impl<'a> Held<'a> {
             CleanupWork::Purge => End::Found,
         };
         for (target, known) in progress {
-            tracing::info!(store = target.as_str(), found = known.found, removed = known.removed, end = end.as_str());
+            let (store, end) = (target.as_str(), end.as_str());
+            tracing::info!(store, found = known.found, removed = known.removed, end, "handed over");
         }
         Ok(end)
     }

@@ -1,6 +1,5 @@
 //! The question that is asked before each slice of a purge.
 
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
@@ -32,9 +31,6 @@ pub struct Guard {
     /// Another cleanup is due to be purged and nobody works on it.
     #[diesel(sql_type = sql_types::Bool)]
     pub others_wait: bool,
-    /// PostgreSQL's clock.
-    #[diesel(sql_type = sql_types::Timestamptz)]
-    pub now: DateTime<Utc>,
 }
 
 impl Database {
@@ -54,8 +50,7 @@ impl Database {
             "SELECT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id) AS is_live, {IS_PAUSED} AS is_paused,
                     {is_allowed} AS is_allowed, {hurries} AS hurries,
                     EXISTS (SELECT 1 FROM cleanup WHERE {UNCLAIMED} AND next_work = 'purge' AND targets <@ $1
-                              AND NOT {IS_PAUSED} AND {is_allowed}) AS others_wait,
-                    clock_timestamp() AS now
+                              AND NOT {IS_PAUSED} AND {is_allowed}) AS others_wait
              FROM cleanup WHERE id = $2 AND claim = $3 AND claim_expires_at IS NOT NULL
                AND state IN ('scheduled', 'purging', 'settling')"
         ))

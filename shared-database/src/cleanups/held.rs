@@ -45,14 +45,6 @@ fn held(rows: usize) -> Result<()> {
 }
 
 impl Database {
-    /// Renews a claim for `ttl`.
-    ///
-    /// # Errors
-    /// [`ClaimLost`], or any database error; the claim then stands as it was before.
-    pub async fn renew_claim(&self, claim: Claim, ttl: Duration) -> Result<()> {
-        held(self.renew_claims(&[claim], ttl).await?)
-    }
-
     /// Renews claims for `ttl`; returns how many still stood.
     ///
     /// # Errors

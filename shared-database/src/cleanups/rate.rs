@@ -70,7 +70,8 @@ impl Database {
                             WHERE pause.organization_id IS NULL OR pause.organization_id = $1) AS is_paused,
                     (SELECT coalesce(sum(greatest(0, (progress->'vespa'->>'found')::bigint
                                                      - (progress->'vespa'->>'removed')::bigint)), 0)::bigint
-                     FROM cleanup WHERE state IN ('scheduled', 'purging', 'settling')) AS documents_before
+                     FROM cleanup
+                     WHERE organization_id = $1 AND state IN ('scheduled', 'purging', 'settling')) AS documents_before
              FROM cleanup_rate, cleanup_schedule",
             is_open = is_open_as_stored()
         ))
@@ -96,7 +97,8 @@ pub struct PurgeOutlook {
     /// Whether the organization's cleanups are paused.
     #[diesel(sql_type = sql_types::Bool)]
     pub is_paused: bool,
-    /// Documents that other purges have found and not removed yet, of all organizations.
+    /// Documents that the organization's other purges have found and not removed yet. Others' are nobody's business
+    /// (DEL-9), and organizations take turns.
     #[diesel(sql_type = sql_types::BigInt)]
     pub documents_before: i64,
 }

@@ -94,7 +94,7 @@ text_enum! {
         Resume = "resume",
         /// The hours in which purges may run.
         Hours = "hours",
-        /// Other purges, which have found more documents than this one would.
+        /// Other purges of the organization, which have found more documents than this one would.
         Turn = "turn",
     }
 }
