@@ -75,9 +75,8 @@ const QUESTIONS_IN_FLIGHT: u16 = 64;
 const VESPA_PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 fn main() -> anyhow::Result<()> {
-    if std::env::args_os().nth(1).is_some_and(|word| operation::is_one(&word)) {
-        shared_service::install_tls_provider();
-        return shared_service::run(Box::pin(operation::run()))?;
+    if let Some(operation) = shared_service::operation() {
+        return shared_service::run(Box::pin(operation::run(operation)))?;
     }
     shared_service::serve(ABOUT, serve)
 }

@@ -1,18 +1,17 @@
 //! What an operator does with the gateway's binary besides serving: organizations, their plans and their keys, and the
 //! document of the API.
 
-use std::ffi::OsStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use chrono::SecondsFormat;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared_database::organizations::OrganizationSummary;
 use shared_database::{Database, DatabaseError};
 use shared_models::{OrganizationId, Plan};
-use shared_service::settings::{DatabaseSettings, Validate, load, whole_number};
+use shared_service::settings::{DatabaseSettings, Validate, whole_number};
 
 use crate::{documentation, keys};
 
@@ -21,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// An operation.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "api-gateway")]
-struct Operation {
+pub struct Operation {
     #[command(subcommand)]
     command: Command,
 }
@@ -101,19 +100,13 @@ impl Validate for Operation {
     }
 }
 
-/// Whether the command line's first word asks for an operation, not for serving.
-#[must_use]
-pub fn is_one(word: &OsStr) -> bool {
-    Operation::command().get_subcommands().any(|command| word == command.get_name())
-}
-
-/// Runs the operation that the command line names.
+/// Runs an operation.
 ///
 /// # Errors
 /// PostgreSQL can't be reached, or isn't migrated, or there is no such organization.
 #[expect(clippy::print_stderr, reason = "speaks to an operator")]
-pub async fn run() -> anyhow::Result<()> {
-    match load::<Operation>().command {
+pub async fn run(operation: Operation) -> anyhow::Result<()> {
+    match operation.command {
         Command::CreateOrganization(given) => {
             let (key, hash) = new_key();
             let database = connect(&given.database)?;

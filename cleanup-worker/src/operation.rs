@@ -1,14 +1,12 @@
 //! What an operator does with the cleanup-worker's binary besides serving: pauses, and a sweep for orphans.
 
-use std::ffi::OsStr;
-
 use anyhow::{Context as _, ensure};
 use chrono::SecondsFormat;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use shared_database::Database;
 use shared_database::cleanups::Pause;
 use shared_models::OrganizationId;
-use shared_service::settings::{DatabaseSettings, Validate, load};
+use shared_service::settings::{DatabaseSettings, Validate};
 
 mod sweep;
 
@@ -17,7 +15,7 @@ use sweep::SweepNow;
 /// An operation.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "cleanup-worker")]
-struct Operation {
+pub struct Operation {
     #[command(subcommand)]
     command: Command,
 }
@@ -70,19 +68,13 @@ impl Validate for Operation {
     }
 }
 
-/// Whether the command line's first word asks for an operation, not for serving.
-#[must_use]
-pub fn is_one(word: &OsStr) -> bool {
-    Operation::command().get_subcommands().any(|command| word == command.get_name())
-}
-
-/// Runs the operation that the command line names.
+/// Runs an operation.
 ///
 /// # Errors
 /// PostgreSQL can't be reached, or isn't migrated, or there is no such organization or pause.
 #[expect(clippy::print_stderr, reason = "speaks to an operator")]
-pub async fn run() -> anyhow::Result<()> {
-    match load::<Operation>().command {
+pub async fn run(operation: Operation) -> anyhow::Result<()> {
+    match operation.command {
         Command::Pause(given) => {
             let database = connect(&given.database)?;
             if let Some(organization) = given.organization {

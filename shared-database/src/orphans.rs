@@ -62,16 +62,6 @@ pub struct OrphanCounts {
     pub live_syncs: u64,
 }
 
-#[derive(QueryableByName)]
-struct Counted {
-    #[diesel(sql_type = sql_types::BigInt)]
-    first: i64,
-    #[diesel(sql_type = sql_types::BigInt)]
-    second: i64,
-    #[diesel(sql_type = sql_types::BigInt)]
-    third: i64,
-}
-
 fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
@@ -111,9 +101,9 @@ impl Database {
     /// Any database error.
     pub async fn complete_sweep(&self, owner: SweepOwner, began: DateTime<Utc>) -> Result<()> {
         sql_query(
-            "WITH ended AS (UPDATE orphan_sweep SET owner = NULL, lease_expires_at = NULL, completed_at = $2
-                            WHERE owner = $1 RETURNING completed_at)
-             DELETE FROM orphan USING ended WHERE last_seen_at < ended.completed_at",
+            "WITH ended AS (UPDATE orphan_sweep SET owner = NULL, lease_expires_at = NULL, last_began_at = $2
+                            WHERE owner = $1 RETURNING last_began_at)
+             DELETE FROM orphan USING ended WHERE last_seen_at < ended.last_began_at",
         )
         .bind::<sql_types::Uuid, _>(owner)
         .bind::<sql_types::Timestamptz, _>(began)
@@ -145,7 +135,7 @@ impl Database {
             seconds: f64,
         }
         let since =
-            "SELECT extract(epoch FROM statement_timestamp() - coalesce(completed_at, since))::float8 AS seconds
+            "SELECT extract(epoch FROM statement_timestamp() - coalesce(last_began_at, since))::float8 AS seconds
                      FROM orphan_sweep";
         let since: Since = sql_query(since).get_result(&mut self.connection().await?).await?;
         Ok(Duration::try_from_secs_f64(since.seconds).unwrap_or_default())
@@ -162,9 +152,18 @@ impl Database {
         syncs: &[(SyncId, u64)],
         began: DateTime<Utc>,
     ) -> Result<Sorted> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = sql_types::BigInt)]
+            live: i64,
+            #[diesel(sql_type = sql_types::BigInt)]
+            reopened: i64,
+            #[diesel(sql_type = sql_types::BigInt)]
+            orphans: i64,
+        }
         let (ids, documents): (Vec<SyncId>, Vec<i64>) =
             syncs.iter().map(|(sync, documents)| (*sync, i64::try_from(*documents).unwrap_or(i64::MAX))).unzip();
-        let sorted: Counted = sql_query(format!(
+        let sorted: Row = sql_query(format!(
             "WITH found AS (SELECT * FROM unnest($1::uuid[], $2::bigint[]) AS found (sync_id, documents)),
                   live AS (SELECT id FROM sync WHERE id = ANY ($1)),
                   reopened AS ({}),
@@ -180,8 +179,8 @@ impl Database {
                           sweeps = known.sweeps + (known.last_seen_at < $3)::int,
                           last_seen_at = $3
                       RETURNING sync_id)
-             SELECT (SELECT count(*) FROM live) AS first, (SELECT count(*) FROM reopened) AS second,
-                    (SELECT count(*) FROM noted) AS third",
+             SELECT (SELECT count(*) FROM live) AS live, (SELECT count(*) FROM reopened) AS reopened,
+                    (SELECT count(*) FROM noted) AS orphans",
             reopen_found()
         ))
         .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
@@ -190,7 +189,8 @@ impl Database {
         .bind::<sql_types::Text, _>(target.as_str())
         .get_result(&mut self.connection().await?)
         .await?;
-        Ok(Sorted { live: count(sorted.first), reopened: count(sorted.second), orphans: count(sorted.third) })
+        let Row { live, reopened, orphans } = sorted;
+        Ok(Sorted { live: count(live), reopened: count(reopened), orphans: count(orphans) })
     }
 
     /// How many orphans the last sweep noted, and how many of them have been there for `min_age`.
@@ -198,16 +198,24 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn orphan_counts(&self, min_age: Duration) -> Result<OrphanCounts> {
-        let counted: Counted = sql_query(format!(
-            "SELECT count(*) AS first, count(*) FILTER (WHERE {RIPE}) AS second,
-                    (SELECT count(*) FROM sync) AS third
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = sql_types::BigInt)]
+            orphans: i64,
+            #[diesel(sql_type = sql_types::BigInt)]
+            ripe: i64,
+            #[diesel(sql_type = sql_types::BigInt)]
+            live_syncs: i64,
+        }
+        let Row { orphans, ripe, live_syncs } = sql_query(format!(
+            "SELECT count(*) AS orphans, count(*) FILTER (WHERE {RIPE}) AS ripe,
+                    (SELECT count(*) FROM sync) AS live_syncs
              FROM orphan"
         ))
         .bind::<sql_types::Double, _>(min_age.as_secs_f64())
         .get_result(&mut self.connection().await?)
         .await?;
-        let Counted { first, second, third } = counted;
-        Ok(OrphanCounts { orphans: count(first), ripe: count(second), live_syncs: count(third) })
+        Ok(OrphanCounts { orphans: count(orphans), ripe: count(ripe), live_syncs: count(live_syncs) })
     }
 
     /// The orphans that the last sweep noted, the oldest first, at most `limit` after the first `skip`.

@@ -229,7 +229,7 @@ diesel::table! {
         is_only -> Bool,
         owner -> Nullable<Uuid>,
         lease_expires_at -> Nullable<Timestamptz>,
-        completed_at -> Nullable<Timestamptz>,
+        last_began_at -> Nullable<Timestamptz>,
         since -> Timestamptz,
     }
 }

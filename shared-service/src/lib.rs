@@ -24,7 +24,7 @@ pub use connection_check::ConnectionCheck;
 pub use error::ServiceError;
 pub use periodic::{Bell, Driver, Periodic};
 pub use runtime::run;
-pub use service::{About, Service, serve};
+pub use service::{About, Service, operation, serve};
 pub use tasks::Tasks;
 
 /// Makes ring the TLS provider of this process. Call it first in `main`; calling it again changes nothing.

@@ -21,7 +21,7 @@ use crate::invariants;
 use crate::metrics::{self, Description, MetricsHandle};
 use crate::periodic::Driver;
 use crate::runtime::run;
-use crate::settings::{Started, TelemetrySettings, Validate, load_service};
+use crate::settings::{Started, TelemetrySettings, Validate, load, load_service};
 use crate::tasks::Tasks;
 use crate::{install_tls_provider, telemetry};
 
@@ -50,6 +50,17 @@ pub struct Service {
     /// Its periodic tasks.
     pub driver: Driver,
     metrics: MetricsHandle,
+}
+
+/// The operation that the command line names by its first word, if it names one; otherwise the binary is to serve.
+/// Settings that can't be used end the process with one line that says why.
+#[must_use]
+pub fn operation<O: Parser + Validate>() -> Option<O> {
+    let word = std::env::args_os().nth(1)?;
+    O::command().get_subcommands().any(|command| *word == *command.get_name()).then(|| {
+        install_tls_provider();
+        load::<O>()
+    })
 }
 
 /// Runs a service from its settings to its end. `start` gets both and returns when it has stopped.

@@ -13,13 +13,14 @@
 )]
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use system_tests::System;
 use system_tests::api::ids_of;
-use system_tests::{System, Worker};
+use system_tests::process::{cpu_of, cpu_of_children};
+use system_tests::vespa_cli::vespa;
 use test_support::StandIn;
 
 const ENTITIES: u32 = 20_000;
@@ -105,10 +106,10 @@ async fn sync(feed: &Path, is_encrypted: bool) -> Taken {
     let gateway = system.gateway().await;
     let worker = system.sync_worker().await;
     let collection = gateway.api.create_collection().await;
-    let before = cpu_of(&worker);
+    let before = cpu_of(&worker.service);
     let (_, sync) = ids_of(&gateway.api.create_stub(&collection, ENTITIES, 1).await);
     let seconds = seconds_of_job(&system).await;
-    let cpu_seconds = cpu_of(&worker) - before;
+    let cpu_seconds = cpu_of(&worker.service) - before;
     let documents = f64::from(u32::try_from(system.holdings(&sync).await.documents).unwrap());
     if !feed.exists() {
         export(&system.vespa, feed);
@@ -130,13 +131,6 @@ async fn seconds_of_job(system: &System) -> f64 {
     }
 }
 
-fn vespa(server: &StandIn, arguments: &[&str]) -> Command {
-    let mut command = Command::new(vespa_binary());
-    command.args(arguments).args(["--target", &server.url]);
-    command.env("VESPA_CLI_HOME", server.data()).env("NO_COLOR", "1").stdin(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
 fn export(server: &StandIn, feed: &Path) {
     let mut visit = vespa(server, &["visit", "--make-feed"]);
     assert!(visit.stdout(File::create(feed).unwrap()).status().unwrap().success(), "{visit:?}");
@@ -152,32 +146,6 @@ async fn vespa_feed(feed: &Path, documents: f64) -> Taken {
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told["feeder.ok.count"].as_f64(), Some(documents), "{told}");
     Taken { documents, seconds, cpu_seconds }
-}
-
-/// The command itself, without the Python around it.
-fn vespa_binary() -> PathBuf {
-    let lib = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/venv/lib");
-    let machine = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
-    let mut pythons = lib.read_dir().unwrap_or_else(|_| panic!("`make python-tools` installs the vespa command"));
-    let folder = pythons.next().unwrap().unwrap().path().join("site-packages/vespacli/go-binaries");
-    let mut binaries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    binaries.find(|path| path.to_string_lossy().ends_with(machine)).unwrap().join("bin/vespa")
-}
-
-fn cpu_of(worker: &Worker) -> f64 {
-    let pid = worker.service.pid().as_raw_nonzero();
-    ticks(&format!("/proc/{pid}/stat"), [11, 12])
-}
-
-/// Processor time of children that have been waited for.
-fn cpu_of_children() -> f64 {
-    ticks("/proc/self/stat", [13, 14])
-}
-
-fn ticks(path: &str, fields: [usize; 2]) -> f64 {
-    let stat = std::fs::read_to_string(path).unwrap();
-    let rest: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields.into_iter().map(|at| rest[at].parse::<f64>().unwrap()).sum::<f64>() / TICKS
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

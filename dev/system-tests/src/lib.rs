@@ -12,6 +12,7 @@ mod postgres;
 pub mod process;
 pub mod script;
 mod system;
+pub mod vespa_cli;
 pub mod wide;
 
 pub use api::{Answer, Api};

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shared_models::CleanupId;
 use tempfile::TempDir;
 use test_support::{
     Expectations, Leftover, Rest, Service, StandIn, TestBroker, TestDatabase, free_port, service_binary,
 };
+
+use uuid::Uuid;
 
 use crate::api::{Api, Deletes};
 use crate::facts::Holdings;
@@ -69,6 +72,19 @@ pub struct System {
 }
 
 impl System {
+    /// Makes a cleanup that is due, of a sync without a row. Returns its id.
+    pub async fn request_cleanup(&self, sync: Uuid) -> CleanupId {
+        let (id, organization, other) = (CleanupId::random(), Uuid::new_v4(), Uuid::new_v4());
+        let row = format!(
+            "INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id, request_id,
+                                  deletion_requested_at, entity_rows_deleted, writer_end, targets)
+             VALUES ('{id}', '{sync}', '{organization}', '{other}', '{other}', '{other}', clock_timestamp(), 0,
+                     'acknowledged', ARRAY['vespa', 'arf'])"
+        );
+        self.database.execute(&row).await;
+        id
+    }
+
     /// A system without services; `settings` are given to each of them on top of what they need.
     pub async fn new(settings: &[(&str, &str)]) -> Self {
         let broker = TestBroker::create().await;

@@ -100,7 +100,7 @@ async fn run(
     let watch = Watch::start(system, eyes.clone());
     let late = LateWrites::start(system, &victims, dice);
     for sync in &syncs {
-        request(system, *sync).await;
+        system.request_cleanup(*sync).await;
     }
     let (mut lie, mut quiet) = (plan.lie(), dice.below(10));
     loop {
@@ -131,16 +131,4 @@ async fn run(
 fn open_of(syncs: &[Uuid]) -> String {
     let syncs: Vec<String> = syncs.iter().map(Uuid::to_string).collect();
     format!("cleanup WHERE state <> 'done' AND sync_id::text = ANY ('{{{}}}')", syncs.join(","))
-}
-
-/// A cleanup that is due, of a sync without a row.
-async fn request(system: &System, sync: Uuid) {
-    let (id, organization, other) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
-    let row = format!(
-        "INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id, request_id,
-                              deletion_requested_at, entity_rows_deleted, writer_end, targets)
-         VALUES ('{id}', '{sync}', '{organization}', '{other}', '{other}', '{other}', clock_timestamp(), 0,
-                 'acknowledged', ARRAY['vespa', 'arf'])"
-    );
-    system.database.execute(&row).await;
 }

@@ -24,7 +24,7 @@ CREATE TABLE orphan_sweep (
     owner uuid,
     lease_expires_at timestamptz,
     -- When the last began that went through to its end.
-    completed_at timestamptz,
+    last_began_at timestamptz,
     -- The first is due an interval after this: no installation and no upgrade begins with a look at everything.
     since timestamptz NOT NULL DEFAULT clock_timestamp()
 );

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::corpora::Corpus;
 use crate::purging;
 use crate::table::{Scale, grouped, head, judged, median, number_as_f64, row};
-use crate::vespa_cli::vespa;
+use system_tests::vespa_cli::vespa;
 
 const DOCUMENTS: u64 = 50_000;
 const ROUNDS: usize = 5;

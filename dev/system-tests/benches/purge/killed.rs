@@ -43,7 +43,7 @@ pub async fn measure(corpora: &mut Corpora) {
     let entities = write_blobs(&system.arf(), sync, blobs);
     Counted::reset(&system.vespa.url).await;
     let began = Instant::now();
-    purging::request(&system, sync).await;
+    system.request_cleanup(sync).await;
     let marks = [Mark::Removals(documents / 3), Mark::Removals(documents * 2 / 3), Mark::BlobsLeft(blobs / 2)];
     let mut peaks = Vec::new();
     for mark in marks {

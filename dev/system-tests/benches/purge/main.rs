@@ -25,7 +25,6 @@ mod purging;
 mod scans;
 mod statements;
 mod table;
-mod vespa_cli;
 
 use corpora::Corpora;
 use table::Scale;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use shared_models::{CleanupId, Message};
+use shared_models::Message;
 use system_tests::{System, Worker};
 use test_support::{Fault, StandIn};
 use uuid::Uuid;
@@ -25,22 +25,9 @@ pub async fn system(corpus: &Path, settings: &[(&str, &str)]) -> System {
 pub async fn request_and_ring(system: &System, worker: &Worker, sync: Uuid) {
     // The consumer makes the queue.
     worker.service.wait_until_logged("the consumer is connected to the broker", BELL).await;
-    let cleanup_id = CleanupId(request(system, sync).await);
+    let cleanup_id = system.request_cleanup(sync).await;
     let bell = Message::CleanupRequested { cleanup_id }.encode();
     assert!(system.broker().publish_raw("", "cleanup.requests", &bell, &[]).await);
-}
-
-/// Asks for the purge of a sync that has no row. Returns the cleanup's id.
-pub async fn request(system: &System, sync: Uuid) -> Uuid {
-    let (id, organization, other) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
-    let row = format!(
-        "INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id, request_id,
-                              deletion_requested_at, entity_rows_deleted, writer_end, targets)
-         VALUES ('{id}', '{sync}', '{organization}', '{other}', '{other}', '{other}', clock_timestamp(), 0,
-                 'acknowledged', ARRAY['vespa', 'arf'])"
-    );
-    system.database.execute(&row).await;
-    id
 }
 
 /// Waits until so many purges are done.

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use test_support::StandIn;
 
 /// The command, aimed at a server.
+#[must_use]
 pub fn vespa(server: &StandIn, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(arguments).args(["--target", &server.url]);
