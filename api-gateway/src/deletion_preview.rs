@@ -1,5 +1,6 @@
 //! What a deletion would take along. Reads only: a preview promises nothing, since jobs go on meanwhile.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use shared_database::cleanups::PurgeOutlook;
@@ -8,7 +9,7 @@ use shared_models::receipt::out_of_reach;
 use shared_models::wire::deletion_preview::{
     DeletedRows, DeletionPreview, ExpectedData, PurgeForecast, PurgeWait, ShreddingPreview,
 };
-use shared_models::{JobStatus, Shredding, SourceConnectionId};
+use shared_models::{JobStatus, PurgeTarget, Shredding, SourceConnectionId, Verification};
 use shared_service::clock;
 
 use crate::auth::Caller;
@@ -54,7 +55,7 @@ fn preview(
             has_plain_blobs: footprint.has_plain_blobs,
             makes_earlier_versions_unreadable: shredding.is_complete(),
         },
-        out_of_reach: out_of_reach(shredding),
+        out_of_reach: out_of_reach(shredding, &verified_by(outlook)),
         purge: forecast(footprint.documents, outlook),
         active_job: active.map(present::last_job),
         longest_wait_seconds: if has_writer { longest_wait.as_secs_f64() } else { 0.0 },
@@ -68,6 +69,11 @@ fn preview(
 fn shredding(footprint: Footprint) -> Shredding {
     let key_destroyed_at = footprint.has_blob_key.then(clock::utc_now);
     Shredding { key_destroyed_at, has_plain_blobs: footprint.has_plain_blobs }
+}
+
+/// How the targets will be verified empty, where that isn't what it is by itself.
+fn verified_by(outlook: PurgeOutlook) -> BTreeMap<PurgeTarget, Verification> {
+    outlook.purges_versions.then_some((PurgeTarget::Arf, Verification::EmptyVersionListing)).into_iter().collect()
 }
 
 /// Seconds are exact to what a number of that size can say; nobody reads them to more.
@@ -95,6 +101,7 @@ mod tests {
         let outlook = PurgeOutlook {
             per_second: Some(500.0),
             settle_seconds: Some(60.0),
+            purges_versions: false,
             is_open: true,
             is_paused: false,
             documents_before: 0,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared_database::Migrations;
 use shared_service::{ConnectionCheck, clock};
-use shared_stores::{ArfStore, VespaClient};
+use shared_stores::VespaClient;
 
 use crate::settings::Settings;
 
@@ -13,11 +13,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Each with a check of its own.
 pub fn of(settings: &Settings) -> Vec<ConnectionCheck> {
     let (database_url, amqp_url) = (settings.database.database_url.clone(), settings.broker.amqp_url.clone());
-    let (vespa_url, arf_url) = (settings.vespa.vespa_url.clone(), settings.arf.arf_url.clone());
+    let (vespa_url, blobs) = (settings.vespa.vespa_url.clone(), settings.blobs.clone());
     let database = shared_database::check(database_url, Migrations::MustBeThere);
     let broker = shared_messaging::check(amqp_url, "cleanup-worker");
     let vespa = async move { VespaClient::new(&vespa_url)?.check_application(TIMEOUT).await };
-    let arf = async move { ArfStore::open_existing(&arf_url)?.check_access(clock::utc_now(), TIMEOUT).await };
+    let arf = async move { blobs.open_existing()?.check_access(clock::utc_now(), TIMEOUT).await };
     vec![
         ConnectionCheck::telling("PostgreSQL", database),
         ConnectionCheck::new("RabbitMQ", "it takes our exchanges and queues", broker),

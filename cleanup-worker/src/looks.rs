@@ -156,9 +156,17 @@ impl Worker {
                     }
                 }
             };
-            held.observe(observed(target, holding, held.cleanup()))?;
+            held.observe(self.observed(target, holding, held.cleanup()))?;
         }
         Ok(None)
+    }
+
+    fn observed(&self, target: PurgeTarget, holding: Holding, cleanup: &ClaimedCleanup) -> Observed {
+        match holding {
+            Holding::Nothing => Observed::Empty(target, self.stores.verification(target), cleanup.claimed_at),
+            Holding::Some(count) => Observed::Holds(target, Some(count)),
+            Holding::Uncounted => Observed::Holds(target, None),
+        }
     }
 
     async fn release_all(&self, claimed: &[ClaimedCleanup]) -> Vec<End> {
@@ -177,11 +185,3 @@ impl Worker {
 
 /// What Vespa says of all syncs that were asked about, or why it says nothing.
 type Documents = Result<BTreeMap<SyncId, Holding>, Arc<StoreError>>;
-
-fn observed(target: PurgeTarget, holding: Holding, cleanup: &ClaimedCleanup) -> Observed {
-    match holding {
-        Holding::Nothing => Observed::Empty(target, cleanup.claimed_at),
-        Holding::Some(count) => Observed::Holds(target, Some(count)),
-        Holding::Uncounted => Observed::Holds(target, None),
-    }
-}

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use shared_models::{CleanupState, CleanupWork, PurgeTarget, TargetProgress, TargetsProgress};
+use shared_models::{CleanupState, CleanupWork, PurgeTarget, TargetProgress, TargetsProgress, Verification};
 
 #[cfg(test)]
 mod tests;
@@ -43,8 +43,8 @@ impl Step {
 /// What a step brought to light.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Observed {
-    /// The target was verified empty by a look that began at this time.
-    Empty(PurgeTarget, DateTime<Utc>),
+    /// The target was verified empty, in this way, by a look that began at this time.
+    Empty(PurgeTarget, Verification, DateTime<Utc>),
     /// The target holds so much; `None` is more than was counted.
     Holds(PurgeTarget, Option<u64>),
     /// The target was counted.
@@ -161,7 +161,7 @@ impl Machine {
     /// [`NoHeadway`]: going on would be a loop.
     pub(crate) fn observe(&mut self, observed: Observed) -> Result<(), NoHeadway> {
         match observed {
-            Observed::Empty(target, at) => self.found_empty(target, at),
+            Observed::Empty(target, verified_by, at) => self.found_empty(target, verified_by, at),
             Observed::Holds(target, count) => return self.found(target, count),
             Observed::Counted(target, count) => self.counted(target, count),
             Observed::Sliced(target, slice) => return self.sliced(target, &slice),
@@ -169,12 +169,13 @@ impl Machine {
         Ok(())
     }
 
-    fn found_empty(&mut self, target: PurgeTarget, at: DateTime<Utc>) {
+    fn found_empty(&mut self, target: PurgeTarget, verified_by: Verification, at: DateTime<Utc>) {
         let known = self.known(target);
         known.round_open = false;
         known.rounds = known.rounds.max(1);
         known.round.ended_in_vain = false;
         known.verified_empty_at = Some(at);
+        known.verified_by = Some(verified_by);
         // A holder that died took the count of its last slice along.
         // What was found and isn't there any more was removed.
         known.removed = known.removed.max(known.found);

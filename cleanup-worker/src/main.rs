@@ -21,7 +21,7 @@ use shared_messaging::{Broker, Subscription, WorkQueue};
 use shared_models::receipt::ReceiptSigner;
 use shared_service::admin::Health;
 use shared_service::{About, Bell, Service, cleanup_figures};
-use shared_stores::{ArfStore, VespaClient};
+use shared_stores::VespaClient;
 
 /// A purge makes and drops some dozens of small things for each document.
 #[global_allocator]
@@ -50,7 +50,7 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     let tasks = service.tasks.clone();
     let database = Database::new(&settings.database.database_url, settings.database.database_pool_size)?;
     let vespa = VespaClient::new(&settings.vespa.vespa_url).context("set up the Vespa client")?;
-    let arf = ArfStore::from_url(&settings.arf.arf_url).context("open the ARF store")?;
+    let arf = settings.blobs.open().context("open the ARF store")?;
     let key = &settings.receipt_key.receipt_signing_key;
     let signer = ReceiptSigner::new(key.id().to_owned(), key.secret());
     tracing::info!(key_id = key.id(), public_key = signer.public_key(), "receipts are signed with this key");
@@ -58,7 +58,7 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
         database: database.clone(),
         stores: Stores::new(vespa.clone(), arf.clone()),
         signer,
-        policy: settings.cleanup.policy(),
+        policy: settings.cleanup.policy(&settings.blobs),
         tasks: tasks.clone(),
     });
 

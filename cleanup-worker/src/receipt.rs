@@ -34,6 +34,7 @@ pub fn issue(
     signer: &ReceiptSigner,
 ) -> Result<Option<(ReceiptId, SignedReceipt)>, ReceiptError> {
     let Some(targets) = targets(&PurgeTarget::required(&cleanup.targets), progress) else { return Ok(None) };
+    let verified_by = targets.iter().map(|(target, receipt)| (*target, receipt.verified_by)).collect();
     let receipt = Receipt {
         form: FORM,
         receipt_id: ReceiptId::random(),
@@ -52,8 +53,8 @@ pub fn issue(
         writer_end: cleanup.writer_end,
         // On the receipt of that later check itself: when it was due.
         checked_again_at: check_again_at.or(cleanup.check_again_at),
+        out_of_reach: out_of_reach(cleanup.shredding, &verified_by),
         targets,
-        out_of_reach: out_of_reach(cleanup.shredding),
         issued_at: now,
     };
     Ok(Some((receipt.receipt_id, signer.sign(&receipt)?)))
@@ -68,7 +69,7 @@ fn targets(required: &[PurgeTarget], progress: &TargetsProgress) -> Option<BTree
             removed: known.removed,
             rounds: known.rounds,
             verified_empty_at: known.verified_empty_at?,
-            verified_by: target.verification(),
+            verified_by: known.verified_by.unwrap_or_else(|| target.verification()),
         };
         Some((*target, receipt))
     };

@@ -9,6 +9,7 @@ use shared_service::settings::{
     AdminSettings, ArfSettings, BrokerSettings, DatabaseSettings, ReceiptKeySettings, TelemetrySettings, Validate,
     VespaSettings, whole_number,
 };
+use shared_stores::{ArfError, ArfStore};
 
 use crate::heartbeat::ClaimTimes;
 use crate::orphan_sweep::SweepPolicy;
@@ -31,7 +32,7 @@ pub struct Settings {
     #[command(flatten)]
     pub vespa: VespaSettings,
     #[command(flatten)]
-    pub arf: ArfSettings,
+    pub blobs: BlobSettings,
     #[command(flatten)]
     pub receipt_key: ReceiptKeySettings,
     #[command(flatten)]
@@ -42,6 +43,49 @@ pub struct Settings {
     pub admin: AdminSettings<9003>,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
+}
+
+/// The store of raw captures, and how much of it is removed.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BlobSettings {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the group documents itself, and a text here would become its help")]
+    pub arf: ArfSettings,
+    /// Remove also what a bucket with versioning keeps: earlier versions of blobs, and delete markers; S3 only
+    #[arg(long, env = "ARF_PURGE_VERSIONS", value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
+    pub arf_purge_versions: bool,
+}
+
+impl BlobSettings {
+    /// The store as it is to be purged.
+    ///
+    /// # Errors
+    /// As [`ArfStore::from_url`] and [`ArfStore::with_all_versions`].
+    pub fn open(&self) -> Result<ArfStore, ArfError> {
+        self.reach(ArfStore::from_url(&self.arf.arf_url)?)
+    }
+
+    /// The same, of a folder that is there already.
+    ///
+    /// # Errors
+    /// As [`ArfStore::open_existing`] and [`ArfStore::with_all_versions`].
+    pub fn open_existing(&self) -> Result<ArfStore, ArfError> {
+        self.reach(ArfStore::open_existing(&self.arf.arf_url)?)
+    }
+
+    fn reach(&self, store: ArfStore) -> Result<ArfStore, ArfError> {
+        if self.arf_purge_versions { store.with_all_versions() } else { Ok(store) }
+    }
+}
+
+impl Validate for BlobSettings {
+    fn validate(&self) -> Result<(), String> {
+        let scheme = self.arf.arf_url.scheme();
+        if self.arf_purge_versions && !matches!(scheme, "s3" | "s3a") {
+            return Err(format!("ARF_PURGE_VERSIONS needs an ARF_URL of S3, not of {scheme}: s3://bucket/prefix"));
+        }
+        Ok(())
+    }
 }
 
 /// When, how fast and how often.
@@ -138,9 +182,9 @@ const HURRIES_AFTER_QUARTERS: u32 = 3;
 impl CleanupSettings {
     /// The times and limits that work keeps to.
     #[must_use]
-    pub fn policy(&self) -> Policy {
+    pub fn policy(&self, blobs: &BlobSettings) -> Policy {
         Policy {
-            schedule: self.schedule(),
+            schedule: self.schedule(blobs.arf_purge_versions),
             collecting: (self.settle_delay / COLLECTING_PART).min(LONGEST_COLLECTING),
             late_write_check: self.late_write_check,
             claim: ClaimTimes { ttl: self.claim_ttl, renewal: self.claim_renewal },
@@ -153,8 +197,8 @@ impl CleanupSettings {
 }
 
 impl CleanupSettings {
-    /// When and how fast purges may run.
-    fn schedule(&self) -> PurgeSchedule {
+    /// When and how fast purges may run, and what they reach.
+    fn schedule(&self, purges_versions: bool) -> PurgeSchedule {
         let (windows, time_zone) = (self.cleanup_allowed_hours.0.clone(), self.cleanup_time_zone.name().to_owned());
         let deadline = self.cleanup_deadline.0;
         let hurries_after = deadline.map(|deadline| deadline / 4 * HURRIES_AFTER_QUARTERS);
@@ -164,6 +208,7 @@ impl CleanupSettings {
             deadline,
             documents_per_second: NonZeroU32::new(self.cleanup_documents_per_second),
             settle_delay: self.settle_delay,
+            purges_versions,
         }
     }
 }
@@ -202,6 +247,7 @@ impl Validate for CleanupSettings {
 
 impl Validate for Settings {
     fn validate(&self) -> Result<(), String> {
+        self.blobs.validate()?;
         self.cleanup.validate()?;
         self.orphans.validate()?;
         // Each slot needs a connection for its heartbeat and one for its steps; the rest look for work.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared_models::{PurgeTarget, SyncId};
+use shared_models::{PurgeTarget, SyncId, Verification};
 use shared_stores::{ArfError, ArfStore, VespaClient, VespaError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -135,6 +135,14 @@ impl Stores {
     /// [`StoreError`]; an error never means "nothing".
     pub(crate) async fn look_at_blobs(&self, sync: SyncId) -> Result<Holding, StoreError> {
         Ok(arf::look(&self.arf, sync).await?)
+    }
+
+    /// How a look that finds nothing verifies the target.
+    pub(crate) const fn verification(&self, target: PurgeTarget) -> Verification {
+        match target {
+            PurgeTarget::Vespa => target.verification(),
+            PurgeTarget::Arf => self.arf.verification(),
+        }
     }
 
     /// Counts all that a target holds of the sync. May take minutes.

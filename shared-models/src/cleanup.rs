@@ -96,6 +96,8 @@ text_enum! {
         ZeroCount = "zero_count",
         /// An empty listing of the sync's prefix.
         EmptyListing = "empty_listing",
+        /// The same of a bucket that keeps earlier versions: neither a version nor a delete marker is left.
+        EmptyVersionListing = "empty_version_listing",
     }
 }
 
@@ -110,17 +112,18 @@ impl PurgeTarget {
     }
 
     /// What may remain of this target out of reach of any purge, as every receipt says it.
-    pub(crate) const fn out_of_reach(self, shredding: Shredding) -> &'static str {
+    pub(crate) fn out_of_reach(self, shredding: Shredding, verified_by: Verification) -> String {
         match self {
             Self::Vespa => {
                 "Disk blocks that Vespa has not compacted yet, and document ids (hashes, no content) in its tombstones, \
                  two weeks by default."
+                    .to_owned()
             }
-            Self::Arf => shredding.of_earlier_versions(),
+            Self::Arf => shredding.out_of_reach(verified_by == Verification::EmptyVersionListing),
         }
     }
 
-    /// The way in which this target is verified empty.
+    /// The way in which this target is verified empty, unless its store was asked for more.
     #[must_use]
     pub const fn verification(self) -> Verification {
         match self {
@@ -151,6 +154,9 @@ pub struct TargetProgress {
     pub round: Round,
     /// When the target was last verified empty (PostgreSQL's clock).
     pub verified_empty_at: Option<DateTime<Utc>>,
+    /// How; absent in what versions before wrote, which knew one way for each target.
+    #[serde(default)]
+    pub verified_by: Option<Verification>,
 }
 
 /// One round of a purge: from what a look found to where the next look finds nothing, or something again.

@@ -94,15 +94,20 @@ const fn yes() -> bool {
     true
 }
 
-/// What no purge reaches, as every receipt says it.
+/// What no purge reaches, as every receipt says it. A target that isn't in `verified_by` is, or will be, verified as
+/// targets are unless their store was asked for more.
 #[must_use]
-pub fn out_of_reach(shredding: Shredding) -> Vec<String> {
-    let of_targets = PurgeTarget::ALL.iter().map(|target| target.out_of_reach(shredding));
+pub fn out_of_reach(shredding: Shredding, verified_by: &BTreeMap<PurgeTarget, Verification>) -> Vec<String> {
+    let of_target = |target: &PurgeTarget| {
+        let verified_by = verified_by.get(target).copied().unwrap_or_else(|| target.verification());
+        target.out_of_reach(shredding, verified_by)
+    };
+    let of_targets = PurgeTarget::ALL.iter().map(of_target);
     let of_all = [
         "Backups of PostgreSQL, Vespa and the object store, until they expire.",
         "What an embedder keeps of the texts that it was sent, if one was configured while the data was synced.",
     ];
-    of_targets.chain(of_all).map(str::to_owned).collect()
+    of_targets.chain(of_all.map(str::to_owned)).collect()
 }
 
 /// A receipt with its signature.
@@ -241,7 +246,10 @@ mod tests {
                     verified_by: Verification::ZeroCount,
                 },
             )]),
-            out_of_reach: out_of_reach(Shredding { key_destroyed_at: Some(at), has_plain_blobs: false }),
+            out_of_reach: out_of_reach(
+                Shredding { key_destroyed_at: Some(at), has_plain_blobs: false },
+                &BTreeMap::new(),
+            ),
             issued_at: at,
         };
         ReceiptSigner::new("test".to_owned(), &[7; 32]).sign(&receipt).unwrap()

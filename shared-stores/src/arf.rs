@@ -10,7 +10,7 @@
 
 mod access_check;
 mod blobs;
-mod cloud;
+mod bucket;
 mod error;
 mod local;
 mod manifest;
@@ -19,7 +19,7 @@ mod put;
 mod seal;
 mod store;
 
-pub use blobs::{ArfCensus, Blob, BlobCounts, EntityBlobs, PurgeStep, RawFileBlob};
+pub use blobs::{ArfCensus, Blob, BlobCounts, EntityBlobs, PurgeEnd, PurgeStep, RawFileBlob};
 pub use error::ArfError;
 pub use manifest::Manifest;
 pub use put::PutHandle;

@@ -1,59 +1,32 @@
-//! The ARF store on S3: against a small S3 server, and against one that fails.
+//! The ARF store on S3: against small S3 servers, and against one that fails.
+
+use std::time::Duration;
 
 use bytes::Bytes;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
 use shared_models::{BlobKey, EntityKey, SyncId};
-use shared_stores::arf::{ArfError, ArfStore, BlobCipher, BlobForm, EntityBlobs, RawFileBlob};
-use std::time::Duration;
-use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use shared_stores::arf::{ArfError, ArfStore, BlobCipher, BlobForm, EntityBlobs, PurgeEnd, RawFileBlob};
+use test_support::{TestS3, s3_settings};
+use url::Url;
 
 use crate::canned::CannedServer;
 use crate::support::{TIMEOUT, files_below, install_tls, syncs_in};
 
-fn open(endpoint: &str) -> ArfStore {
+pub fn open(endpoint: &Url) -> ArfStore {
     install_tls();
-    let settings = [
-        ("aws_endpoint", endpoint.trim_end_matches('/')),
-        ("aws_access_key_id", "key"),
-        ("aws_secret_access_key", "secret"),
-        ("aws_region", "eu-central-1"),
-        ("allow_http", "true"),
-    ];
+    let settings = s3_settings(endpoint);
+    let settings: Vec<_> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
     ArfStore::from_url_with(&"s3://bucket/team/unweave".parse().unwrap(), &settings).unwrap()
 }
 
 struct S3 {
     store: ArfStore,
-    _tasks: JoinSet<()>,
-    folder: TempDir,
+    server: TestS3,
 }
 
 impl S3 {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("bucket")).unwrap();
-        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
-        builder.set_auth(SimpleAuth::from_single("key", "secret"));
-        let service = builder.build();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let service = service.clone();
-                connections.spawn(async move {
-                    let _ =
-                        auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-        });
-        Self { store: open(&endpoint), _tasks: tasks, folder }
+        let server = TestS3::start().await;
+        Self { store: open(&server.url), server }
     }
 }
 
@@ -73,15 +46,15 @@ async fn a_bucket_is_filled_counted_and_purged_and_others_stay() {
     fill(&s3.store, sync, 30).await;
     fill(&s3.store, other, 2).await;
     s3.store.ready(TIMEOUT).await.unwrap();
-    let prefix = s3.folder.path().join("bucket/team/unweave/raw").join(other.to_string());
+    let prefix = s3.server.path(&format!("team/unweave/raw/{other}"));
     let before = files_below(&prefix);
     assert_eq!(before.len(), 4);
     let counts = s3.store.list_counts(sync).await.unwrap();
     assert_eq!((counts.entities, counts.files, counts.total()), (30, 30, 60));
     assert_eq!(syncs_in(&s3.store).await.unwrap().syncs, [sync, other].into());
 
-    let step = s3.store.purge(sync, TIMEOUT).await.unwrap();
-    assert_eq!((step.removed.total(), step.finished), (60, true));
+    let step = s3.store.purge(sync, TIMEOUT).await;
+    assert_eq!((step.removed, step.is_exhausted().unwrap()), (counts, true));
     assert!(s3.store.is_empty(sync).await.unwrap());
     assert_eq!(files_below(&prefix), before);
     assert_eq!(syncs_in(&s3.store).await.unwrap().syncs, [other].into());
@@ -103,7 +76,7 @@ async fn an_entity_is_removed_with_its_file_and_twice_is_no_error() {
 async fn a_failing_bucket_is_an_error_and_each_write_is_sent_once() {
     for status in [500, 503, 429] {
         let server = CannedServer::always(status, "<Error><Code>SlowDown</Code></Error>").await;
-        let store = open(server.url.as_str());
+        let store = open(&server.url);
         let sync = SyncId::random();
         let key = EntityKey::unkeyed("StubEntity", "a");
         let error =
@@ -114,7 +87,7 @@ async fn a_failing_bucket_is_an_error_and_each_write_is_sent_once() {
 
         assert!(store.is_empty(sync).await.is_err());
         assert!(store.list_counts(sync).await.is_err());
-        assert!(store.purge(sync, TIMEOUT).await.is_err());
+        assert!(matches!(store.purge(sync, TIMEOUT).await.end, PurgeEnd::Failed(ArfError::Store { .. })));
         assert!(syncs_in(&store).await.is_err());
         assert!(store.manifest(sync).await.is_err());
     }
@@ -125,7 +98,7 @@ async fn a_bucket_that_does_not_answer_in_time_leaves_the_outcome_open() {
     let slow = crate::canned::Canned { delay: Duration::from_secs(60), ..crate::canned::Canned::new(200, "") };
     let server = CannedServer::start(vec![slow]).await;
     let timeout = Duration::from_millis(300);
-    let handle = open(server.url.as_str()).put_blob(
+    let handle = open(&server.url).put_blob(
         SyncId::random(),
         BlobForm::Plain.capture(EntityKey::unkeyed("StubEntity", "a"), Bytes::from_static(b"{}")),
         timeout,

@@ -5,6 +5,8 @@ mod arf;
 #[cfg(test)]
 mod arf_bucket;
 #[cfg(test)]
+mod arf_bucket_faults;
+#[cfg(test)]
 mod canned;
 #[cfg(test)]
 mod embedder;

@@ -113,7 +113,7 @@ async fn one_job_moves_everything_that_an_older_version_left_and_a_purge_leaves_
     assert_eq!(counts(&stage.sync(connection).await), [0, 0, 0, 120, 0]);
 
     // As the cleanup-worker does, by sync id and prefix.
-    while !stage.arf.purge(connection.sync, STORE).await.unwrap().finished {}
+    while !stage.arf.purge(connection.sync, STORE).await.is_exhausted().unwrap() {}
     assert!(stage.arf.is_empty(connection.sync).await.unwrap());
 }
 

@@ -25,6 +25,10 @@ fn sliced(target: PurgeTarget, removed: u64, end: SliceEnd) -> Observed {
     Observed::Sliced(target, Sliced { removed, next_slot: 0, end })
 }
 
+fn empty(target: PurgeTarget, at: DateTime<Utc>) -> Observed {
+    Observed::Empty(target, target.verification(), at)
+}
+
 #[test]
 fn each_state_and_observation_leads_to_its_step() {
     use CleanupState as S;
@@ -39,8 +43,8 @@ fn each_state_and_observation_leads_to_its_step() {
         ("what is held is purged", S::Purging, vec![holds(Some(3))], Step::Purge(Vespa)),
         ("what wasn't counted is counted first", S::Purging, vec![holds(None)], Step::Count(Vespa)),
         ("and then purged", S::Purging, vec![holds(None), Observed::Counted(Vespa, 9)], Step::Purge(Vespa)),
-        ("one empty, the other next", S::Purging, vec![Observed::Empty(Vespa, at(1))], Step::Look(Arf)),
-        ("both empty settle", S::Purging, BOTH.map(|target| Observed::Empty(target, at(1))).to_vec(), Step::Settle),
+        ("one empty, the other next", S::Purging, vec![empty(Vespa, at(1))], Step::Look(Arf)),
+        ("both empty settle", S::Purging, BOTH.map(|target| empty(target, at(1))).to_vec(), Step::Settle),
         (
             "time over goes on",
             S::Purging,
@@ -65,12 +69,12 @@ fn each_state_and_observation_leads_to_its_step() {
             vec![holds(Some(3)), sliced(Vespa, 3, SliceEnd::Exhausted), holds(Some(1))],
             Step::Purge(Vespa),
         ),
-        ("settled and both empty finish", S::Settling, BOTH.map(|t| Observed::Empty(t, at(1))).to_vec(), Step::Finish),
-        ("one empty doesn't finish", S::Settling, vec![Observed::Empty(Vespa, at(1))], Step::Look(Arf)),
+        ("settled and both empty finish", S::Settling, BOTH.map(|t| empty(t, at(1))).to_vec(), Step::Finish),
+        ("one empty doesn't finish", S::Settling, vec![empty(Vespa, at(1))], Step::Look(Arf)),
         (
             "there again while settling is purged",
             S::Settling,
-            vec![Observed::Empty(Vespa, at(1)), Observed::Holds(Arf, Some(1))],
+            vec![empty(Vespa, at(1)), Observed::Holds(Arf, Some(1))],
             Step::Purge(Arf),
         ),
     ];
@@ -89,7 +93,7 @@ fn a_look_asks_what_it_does_not_know_yet() {
     assert_eq!(machine.to_look_at(), BOTH);
     machine.observe(Observed::Holds(PurgeTarget::Vespa, Some(5))).unwrap();
     assert_eq!(machine.to_look_at(), [PurgeTarget::Arf], "what an open round holds is known");
-    machine.observe(Observed::Empty(PurgeTarget::Arf, at(1))).unwrap();
+    machine.observe(empty(PurgeTarget::Arf, at(1))).unwrap();
     assert_eq!(machine.to_look_at(), []);
     assert_eq!(machine.next().work(), CleanupWork::Purge);
 }
@@ -103,7 +107,7 @@ fn a_round_counts_what_it_found_once() {
     let mut next = Machine::new(CleanupState::Purging, BOTH.to_vec(), machine.progress().clone());
     assert_eq!(next.next(), Step::Purge(PurgeTarget::Vespa));
     next.observe(sliced(PurgeTarget::Vespa, 3, SliceEnd::Exhausted)).unwrap();
-    next.observe(Observed::Empty(PurgeTarget::Vespa, at(9))).unwrap();
+    next.observe(empty(PurgeTarget::Vespa, at(9))).unwrap();
     let known = next.of(PurgeTarget::Vespa);
     assert_eq!((known.found, known.removed, known.rounds), (5, 5, 1));
     assert_eq!((known.removed_by_type, known.verified_empty_at), (files(5), Some(at(9))));
@@ -256,7 +260,7 @@ impl World {
             Step::Look(target) => match self.held.get(&target).copied().unwrap_or_default() {
                 0 => {
                     self.seen_empty.insert(target, self.clock);
-                    Observed::Empty(target, at(i64::try_from(self.clock).unwrap()))
+                    empty(target, at(i64::try_from(self.clock).unwrap()))
                 }
                 count => Observed::Holds(target, (count < 150).then_some(count)),
             },

@@ -7,11 +7,12 @@ use anyhow::{Context as _, bail};
 use chrono::SecondsFormat;
 use clap::Args;
 use shared_database::orphans::{Orphan, OrphanCounts};
-use shared_service::settings::{ArfSettings, DatabaseSettings, VespaSettings};
-use shared_stores::{ArfStore, VespaClient};
+use shared_service::settings::{DatabaseSettings, Validate as _, VespaSettings};
+use shared_stores::VespaClient;
 
 use super::connect;
 use crate::orphan_sweep::{Report, Sweep, objection};
+use crate::settings::BlobSettings;
 
 /// Orphans read at a time.
 const PAGE: i64 = 1_000;
@@ -38,15 +39,16 @@ pub(super) struct SweepNow {
     vespa: VespaSettings,
     /// The blobs.
     #[command(flatten)]
-    arf: ArfSettings,
+    blobs: BlobSettings,
 }
 
 /// Sweeps, lists, and purges if that is asked for.
 #[expect(clippy::print_stderr, reason = "speaks to an operator")]
 pub(super) async fn run(given: &SweepNow) -> anyhow::Result<()> {
+    given.blobs.validate().map_err(anyhow::Error::msg)?;
     let database = connect(&given.database)?;
     let vespa = VespaClient::new(&given.vespa.vespa_url).context("set up the Vespa client")?;
-    let arf = ArfStore::open_existing(&given.arf.arf_url).context("open the ARF store")?;
+    let arf = given.blobs.open_existing().context("open the ARF store")?;
     let sweep = Sweep { database, vespa, arf };
     let report = sweep.run().await.context("sweep")?;
     let counts = sweep.database.orphan_counts(given.min_age).await.context("count the orphans")?;

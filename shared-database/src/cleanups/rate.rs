@@ -65,6 +65,7 @@ impl Database {
         let outlook = sql_query(format!(
             "SELECT least(measured_per_second, documents_per_second) AS per_second,
                     extract(epoch FROM settle_delay)::float8 AS settle_seconds,
+                    purges_versions,
                     {is_open} AS is_open,
                     EXISTS (SELECT 1 FROM cleanup_pause AS pause
                             WHERE pause.organization_id IS NULL OR pause.organization_id = $1) AS is_paused,
@@ -91,6 +92,9 @@ pub struct PurgeOutlook {
     /// Seconds from the first empty verification to the one that counts; `None` until a worker has told it.
     #[diesel(sql_type = sql_types::Nullable<sql_types::Double>)]
     pub settle_seconds: Option<f64>,
+    /// Whether purges reach earlier versions of blobs.
+    #[diesel(sql_type = sql_types::Bool)]
+    pub purges_versions: bool,
     /// Whether purges may run at this time of day.
     #[diesel(sql_type = sql_types::Bool)]
     pub is_open: bool,

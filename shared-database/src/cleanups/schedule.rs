@@ -28,6 +28,8 @@ pub struct PurgeSchedule {
     pub documents_per_second: Option<NonZeroU32>,
     /// Time from the first empty verification to the one that counts.
     pub settle_delay: Duration,
+    /// Whether purges reach earlier versions of blobs.
+    pub purges_versions: bool,
 }
 
 /// What an expression of this module says of the row `cleanup`, with the schedule bound from `$at` on; it takes four.
@@ -93,7 +95,7 @@ impl Database {
              UPDATE cleanup_schedule
              SET time_zone = CASE WHEN statement_timestamp() AT TIME ZONE $3 IS NULL THEN NULL ELSE $3 END,
                  hurries_after = make_interval(secs => $4), deadline = make_interval(secs => $5),
-                 documents_per_second = $6, settle_delay = make_interval(secs => $7)",
+                 documents_per_second = $6, settle_delay = make_interval(secs => $7), purges_versions = $8",
         );
         bind(told, schedule)
             .bind::<sql_types::Nullable<sql_types::Double>, _>(schedule.deadline.map(|age| age.as_secs_f64()))
@@ -101,6 +103,7 @@ impl Database {
                 schedule.documents_per_second.map(|limit| i64::from(limit.get())),
             )
             .bind::<sql_types::Double, _>(schedule.settle_delay.as_secs_f64())
+            .bind::<sql_types::Bool, _>(schedule.purges_versions)
             .execute(&mut self.connection().await?)
             .await?;
         Ok(())

@@ -18,23 +18,25 @@ impl Shredding {
         self.key_destroyed_at.is_some() && !self.has_plain_blobs
     }
 
-    /// What the object store may keep out of reach of a purge, and whether it can be read.
-    pub(super) const fn of_earlier_versions(self) -> &'static str {
-        match (self.key_destroyed_at, self.has_plain_blobs) {
+    /// What the object store may keep out of reach of a purge, and whether it can be read. A purge reaches earlier
+    /// versions if they were removed, too.
+    pub(super) fn out_of_reach(self, are_versions_removed: bool) -> String {
+        let copies = if are_versions_removed {
+            "Copies that the object store keeps elsewhere, such as replicas in other buckets"
+        } else {
+            "Earlier versions and soft-deleted copies that the object store keeps by its bucket settings"
+        };
+        let readable = match (self.key_destroyed_at, self.has_plain_blobs) {
             (Some(_), false) => {
-                "Earlier versions and soft-deleted copies that the object store keeps by its bucket settings: encrypted, \
-                 and unreadable since their key went, but for whoever has both an older backup of PostgreSQL and its key \
-                 ring."
+                "encrypted, and unreadable since their key went, but for whoever has both an older backup of PostgreSQL \
+                 and its key ring."
             }
             (Some(_), true) => {
-                "Earlier versions and soft-deleted copies that the object store keeps by its bucket settings: those that \
-                 were written without encryption may be readable, those that were encrypted are not."
+                "those that were written without encryption may be readable, those that were encrypted are not."
             }
-            (None, _) => {
-                "Earlier versions and soft-deleted copies that the object store keeps by its bucket settings: they may be \
-                 readable."
-            }
-        }
+            (None, _) => "they may be readable.",
+        };
+        format!("{copies}: {readable}")
     }
 }
 
@@ -43,14 +45,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn earlier_versions_are_called_unreadable_only_if_all_were_encrypted_and_the_key_is_gone() {
+    fn copies_are_called_unreadable_only_if_all_were_encrypted_and_the_key_is_gone() {
         for key_destroyed_at in [None, Some(DateTime::UNIX_EPOCH)] {
             for has_plain_blobs in [false, true] {
-                let shredding = Shredding { key_destroyed_at, has_plain_blobs };
-                let text = shredding.of_earlier_versions();
-                assert_eq!(shredding.is_complete(), key_destroyed_at.is_some() && !has_plain_blobs);
-                assert_eq!(text.contains("may be readable"), !shredding.is_complete(), "{text}");
-                assert_eq!(text.contains("unreadable"), shredding.is_complete(), "{text}");
+                for are_versions_removed in [false, true] {
+                    let shredding = Shredding { key_destroyed_at, has_plain_blobs };
+                    let text = shredding.out_of_reach(are_versions_removed);
+                    assert_eq!(shredding.is_complete(), key_destroyed_at.is_some() && !has_plain_blobs);
+                    assert_eq!(text.contains("may be readable"), !shredding.is_complete(), "{text}");
+                    assert_eq!(text.contains("unreadable"), shredding.is_complete(), "{text}");
+                    assert_eq!(text.contains("Earlier versions"), !are_versions_removed, "{text}");
+                }
             }
         }
     }

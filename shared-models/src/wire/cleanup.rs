@@ -92,8 +92,17 @@ pub struct CleanupTarget {
 
 impl From<TargetProgress> for CleanupTarget {
     fn from(progress: TargetProgress) -> Self {
-        let TargetProgress { found, removed, removed_by_type, rounds, round_open, round: _, verified_empty_at } =
-            progress;
+        // How it was verified is said once it counts, by the receipt.
+        let TargetProgress {
+            found,
+            removed,
+            removed_by_type,
+            rounds,
+            round_open,
+            verified_empty_at,
+            round: _,
+            verified_by: _,
+        } = progress;
         Self { found, removed, removed_by_type, rounds, round_open, verified_empty_at }
     }
 }

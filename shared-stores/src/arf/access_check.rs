@@ -24,7 +24,7 @@ impl ArfStore {
         let sync = manifest.sync_id;
         self.put_manifest(&manifest, timeout).await?;
         let read = self.manifest(sync).await?;
-        while !self.purge(sync, timeout).await?.finished {}
+        while !self.purge(sync, timeout).await.is_exhausted()? {}
         let is_gone = self.is_empty(sync).await?;
         match (read.as_ref() == Some(&manifest), is_gone) {
             (true, true) => Ok(()),

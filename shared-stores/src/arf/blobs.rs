@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use shared_models::{EntityKey, SyncId};
 
+use super::ArfError;
 use super::name::{self, BlobKind};
 
 /// A blob to be written: an entity's capture, or its raw file. Made by [`super::BlobForm`].
@@ -86,6 +87,9 @@ pub struct BlobCounts {
 }
 
 impl BlobCounts {
+    /// None at all.
+    pub(super) const NONE: Self = Self { manifest: 0, entities: 0, files: 0, staging: 0, other: 0 };
+
     /// All blobs.
     #[must_use]
     pub const fn total(&self) -> u64 {
@@ -118,13 +122,43 @@ impl BlobCounts {
     }
 }
 
-/// Progress of one slice of a purge.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// One slice of a purge.
+#[derive(Debug)]
+#[must_use = "it may have failed"]
 pub struct PurgeStep {
-    /// Blobs removed in this slice.
+    /// Blobs removed in this slice, however it ended.
     pub removed: BlobCounts,
-    /// Whether the end was reached; `false` if the time was over before. Proves nothing: verify by listing.
-    pub finished: bool,
+    /// Why it ended.
+    pub end: PurgeEnd,
+}
+
+/// Why a slice of a purge ended.
+#[derive(Debug)]
+pub enum PurgeEnd {
+    /// Nothing more was offered to be removed. Proves nothing: verify by listing.
+    Exhausted,
+    /// Its time was over.
+    TimeOver,
+    /// The store failed, or refused to remove something.
+    Failed(ArfError),
+}
+
+impl PurgeStep {
+    pub(super) const fn failed(error: ArfError) -> Self {
+        Self { removed: BlobCounts::NONE, end: PurgeEnd::Failed(error) }
+    }
+
+    /// Whether nothing more was offered to be removed.
+    ///
+    /// # Errors
+    /// What the slice failed with.
+    pub fn is_exhausted(self) -> Result<bool, ArfError> {
+        match self.end {
+            PurgeEnd::Exhausted => Ok(true),
+            PurgeEnd::TimeOver => Ok(false),
+            PurgeEnd::Failed(error) => Err(error),
+        }
+    }
 }
 
 /// Which syncs hold blobs: all, or a page of them.

@@ -29,6 +29,15 @@ pub enum ArfError {
         /// The cause.
         source: Box<object_store::Error>,
     },
+    /// The object store answered, for so many blobs or versions, that it doesn't remove them: they are locked, or the
+    /// credentials don't suffice.
+    #[error("the object store refused to remove {count} blobs: {reason}")]
+    Refused {
+        /// Blobs, or versions of them.
+        count: u64,
+        /// What it said of the first.
+        reason: String,
+    },
     /// The local folder couldn't be read or changed.
     #[error("{action} failed in the local folder: {source}")]
     Folder {
@@ -46,9 +55,10 @@ pub enum ArfError {
 }
 
 /// Why the object store failed, without paths: the library's texts name them.
-fn reason(error: &object_store::Error) -> String {
+pub(super) fn reason(error: &object_store::Error) -> String {
     use object_store::Error as E;
     let known = match error {
+        _ if is_bucket_missing(error) => Some("the bucket isn't there"),
         E::PermissionDenied { .. } => Some("access denied"),
         E::Unauthenticated { .. } => Some("the credentials are refused"),
         E::NotFound { .. } => Some("not found"),
@@ -57,7 +67,25 @@ fn reason(error: &object_store::Error) -> String {
         _ => None,
     };
     let known = known.map(str::to_owned);
-    known.or_else(|| of_system(error)).or_else(|| status(error)).unwrap_or_else(|| "no reason is known".to_owned())
+    known
+        .or_else(|| of_system(error))
+        .or_else(|| code_of_one(error))
+        .or_else(|| status(error))
+        .unwrap_or_else(|| "no reason is known".to_owned())
+}
+
+/// Whether the store says that there is no such bucket, or container: what is asked of it isn't "not there" then.
+pub(super) fn is_bucket_missing(error: &object_store::Error) -> bool {
+    const SAID: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"];
+    causes(error).any(|cause| SAID.iter().any(|said| cause.to_string().contains(said)))
+}
+
+/// What the store said of one object in its answer to a request for many, such as `AccessDenied`: only the library's
+/// text has it.
+pub(super) fn code_of_one(error: &object_store::Error) -> Option<String> {
+    let text = causes(error).map(ToString::to_string).find(|text| text.contains("request failed for key "))?;
+    let (_, code) = text.rsplit_once("(code: ")?;
+    Some(code.chars().take_while(char::is_ascii_alphanumeric).collect())
 }
 
 /// The error, and what is behind it.
@@ -88,7 +116,7 @@ impl ArfError {
         use object_store::Error as E;
         match self {
             Self::Setup(_) | Self::TooLarge { .. } | Self::Manifest(_) => false,
-            Self::Unanswered(_) | Self::Folder { .. } | Self::Aborted(_) => true,
+            Self::Unanswered(_) | Self::Refused { .. } | Self::Folder { .. } | Self::Aborted(_) => true,
             Self::Store { source, .. } => !matches!(
                 **source,
                 E::InvalidPath { .. }
@@ -103,7 +131,9 @@ impl ArfError {
     #[must_use]
     pub const fn may_still_apply(&self) -> bool {
         match self {
-            Self::Setup(_) | Self::TooLarge { .. } | Self::Manifest(_) | Self::Folder { .. } => false,
+            Self::Setup(_) | Self::TooLarge { .. } | Self::Manifest(_) | Self::Refused { .. } | Self::Folder { .. } => {
+                false
+            }
             Self::Unanswered(_) | Self::Store { .. } | Self::Aborted(_) => true,
         }
     }
@@ -116,6 +146,7 @@ impl ArfError {
             Self::TooLarge { .. } => "arf_too_large",
             Self::Unanswered(_) => "arf_unanswered",
             Self::Store { .. } => "arf_store",
+            Self::Refused { .. } => "arf_refused",
             Self::Folder { .. } => "arf_folder",
             Self::Manifest(_) => "arf_manifest",
             Self::Aborted(_) => "arf_aborted",

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use shared_models::SyncId;
 
-use super::{ArfCensus, ArfError, BlobCounts, PurgeStep, name};
+use super::{ArfCensus, ArfError, BlobCounts, PurgeEnd, PurgeStep, name};
 
 type Result<T> = std::result::Result<T, ArfError>;
 
@@ -86,8 +86,13 @@ impl Folder {
     }
 
     /// Removes blobs until none is left or the time is over; the manifest last, then the empty folders.
-    pub(super) fn purge(&self, sync: SyncId, deadline: Instant) -> Result<PurgeStep> {
-        let mut step = PurgeStep::default();
+    pub(super) fn purge(&self, sync: SyncId, deadline: Instant) -> PurgeStep {
+        let mut removed = BlobCounts::default();
+        let end = self.purge_until(sync, deadline, &mut removed).unwrap_or_else(PurgeEnd::Failed);
+        PurgeStep { removed, end }
+    }
+
+    fn purge_until(&self, sync: SyncId, deadline: Instant, removed: &mut BlobCounts) -> Result<PurgeEnd> {
         let mut manifest = None;
         let reached_end = self.walk(sync, &mut |blob| {
             if blob.relative == name::MANIFEST {
@@ -98,18 +103,18 @@ impl Folder {
                 return Ok(false);
             }
             if remove_file(&blob.path)? > 0 {
-                step.removed.add(&blob.relative);
+                removed.add(&blob.relative);
             }
             Ok(true)
         })?;
         if !reached_end {
-            return Ok(step);
+            return Ok(PurgeEnd::TimeOver);
         }
         if let Some(manifest) = manifest {
-            step.removed.manifest += remove_file(&manifest)?;
+            removed.manifest += remove_file(&manifest)?;
         }
-        step.finished = remove_folders(&self.prefix(sync))?;
-        Ok(step)
+        let are_gone = remove_folders(&self.prefix(sync))?;
+        Ok(if are_gone { PurgeEnd::Exhausted } else { PurgeEnd::TimeOver })
     }
 
     /// Removes what writes that were killed half-way left; returns how many.

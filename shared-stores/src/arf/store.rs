@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use shared_models::SyncId;
+use shared_models::{SyncId, Verification};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::cloud::Bucket;
+use super::bucket::Bucket;
 use super::local::Folder;
 use super::{ArfCensus, ArfError, Blob, BlobCounts, EntityBlobs, Manifest, PurgeStep, PutHandle, name};
 
@@ -28,7 +28,7 @@ pub struct ArfStore {
 #[derive(Debug, Clone)]
 enum Backend {
     Local { folder: Folder },
-    Cloud(Bucket),
+    Cloud(Box<Bucket>),
 }
 
 impl ArfStore {
@@ -66,9 +66,31 @@ impl ArfStore {
             let root = url.to_file_path().map_err(|()| ArfError::Setup("not the URL of a local folder".to_owned()))?;
             Backend::Local { folder: Folder::open(&root)? }
         } else {
-            Backend::Cloud(Bucket::open(url, settings)?)
+            Backend::Cloud(Box::new(Bucket::open(url, settings)?))
         };
         Ok(Self { backend })
+    }
+
+    /// The same store, which counts, lists and purges every version of a blob, and delete markers too: for a bucket with
+    /// versioning, which would keep them. Writes and [`ArfStore::delete_entity`] stay as they are.
+    ///
+    /// # Errors
+    /// `Setup` if the store isn't S3.
+    pub fn with_all_versions(self) -> Result<Self, ArfError> {
+        let Backend::Cloud(bucket) = self.backend else {
+            let text = "a local folder keeps no versions: ARF_PURGE_VERSIONS can't be set for this ARF_URL";
+            return Err(ArfError::Setup(text.to_owned()));
+        };
+        Ok(Self { backend: Backend::Cloud(Box::new(bucket.with_all_versions()?)) })
+    }
+
+    /// How an empty listing verifies that the store holds nothing of a sync.
+    #[must_use]
+    pub const fn verification(&self) -> Verification {
+        match &self.backend {
+            Backend::Cloud(bucket) if bucket.has_all_versions() => Verification::EmptyVersionListing,
+            Backend::Cloud(_) | Backend::Local { .. } => Verification::EmptyListing,
+        }
     }
 
     /// Writes the manifest: before anything else of its sync.
@@ -194,16 +216,14 @@ impl ArfStore {
         }
     }
 
-    /// Removes the sync's blobs for about `slice`; call it until it is finished, then verify. Running it twice, or by
-    /// two workers at once, has the effect of one (DEL-6).
-    ///
-    /// # Errors
-    /// Any storage error; what was removed before stays removed.
-    pub async fn purge(&self, sync: SyncId, slice: Duration) -> Result<PurgeStep, ArfError> {
+    /// Removes the sync's blobs for about `slice`; call it until it is exhausted, then verify. Running it twice, or by
+    /// two workers at once, has the effect of one (DEL-6). What was removed before a failure stays removed, and counted.
+    pub async fn purge(&self, sync: SyncId, slice: Duration) -> PurgeStep {
         match &self.backend {
             Backend::Local { folder } => {
-                let deadline = Instant::now() + slice;
-                in_folder(folder, "remove blobs", move |f| f.purge(sync, deadline)).await
+                let (folder, deadline) = (folder.clone(), Instant::now() + slice);
+                let purge = tokio::task::spawn_blocking(move || folder.purge(sync, deadline));
+                purge.await.unwrap_or_else(|_| PurgeStep::failed(ArfError::Aborted("remove blobs")))
             }
             Backend::Cloud(bucket) => bucket.purge(sync, tokio::time::Instant::now() + slice).await,
         }
@@ -224,15 +244,7 @@ impl ArfStore {
                 tokio::task::spawn_blocking(walk);
                 stream::unfold(pages, |mut pages| async { pages.recv().await.map(|page| (page, pages)) }).boxed()
             }
-            Backend::Cloud(bucket) => stream::try_unfold(Some(None), move |place| {
-                let bucket = bucket.clone();
-                async move {
-                    let Some(token) = place else { return Ok(None) };
-                    let (census, token) = bucket.census_page(token).await?;
-                    Ok(Some((census, token.map(Some))))
-                }
-            })
-            .boxed(),
+            Backend::Cloud(bucket) => bucket.census(),
         }
     }
 

@@ -1,0 +1,1 @@
+ALTER TABLE cleanup_schedule DROP COLUMN purges_versions;

@@ -1,0 +1,187 @@
+//! Blobs in S3, Google Cloud Storage or Azure.
+//!
+//! A write is one request: repeated by its client it would be a new write outside its lease (DEL-2). Listings and
+//! purges change nothing that they aren't to change, so their client repeats what the store refuses for the moment.
+
+use std::sync::Arc;
+
+use futures::stream::{self, BoxStream, StreamExt as _};
+use object_store::path::{DELIMITER, Path};
+use object_store::{ObjectStore, ObjectStoreExt};
+use shared_models::SyncId;
+use tokio::time::Instant;
+use url::Url;
+
+use super::error::is_bucket_missing;
+use super::{ArfCensus, ArfError, BlobCounts, PurgeStep, name};
+use listing::{Listing, Page, PageToken};
+use purge::Purge;
+
+mod client;
+mod listing;
+mod purge;
+mod versions;
+
+type Result<T> = std::result::Result<T, ArfError>;
+
+/// A bucket, and the prefix in it below which everything is.
+#[derive(Clone)]
+pub(super) struct Bucket {
+    /// For writes, which are never repeated.
+    writes: Arc<dyn ObjectStore>,
+    listing: Listing,
+    /// The other way to list, if the store has one.
+    versions: Option<versions::Versions>,
+    root: Path,
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bucket").field("store", &self.writes).field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl Bucket {
+    /// Opens the bucket that the URL names. Settings override the environment variables of the same names.
+    pub(super) fn open(url: &Url, settings: &[(&str, &str)]) -> Result<Self> {
+        let client::Clients { writes, current, versions, root } = client::open(url, settings)?;
+        Ok(Self { writes, listing: Listing::Current(current), versions, root })
+    }
+
+    /// The same bucket, whose objects are all versions of them, and delete markers.
+    pub(super) fn with_all_versions(mut self) -> Result<Self> {
+        let Some(versions) = self.versions.take() else {
+            let text = "only S3 lets its versions be removed: ARF_PURGE_VERSIONS can't be set for this ARF_URL";
+            return Err(ArfError::Setup(text.to_owned()));
+        };
+        self.listing = Listing::Versions(versions);
+        Ok(self)
+    }
+
+    /// Whether its objects are all versions of them.
+    pub(super) const fn has_all_versions(&self) -> bool {
+        matches!(self.listing, Listing::Versions(_))
+    }
+
+    pub(super) async fn check(&self) -> Result<()> {
+        self.listing.page(&format!("{}/", self.at(name::RAW)?), None, None).await.map(drop)
+    }
+
+    pub(super) async fn put(&self, sync: SyncId, relative: &str, content: bytes::Bytes) -> Result<()> {
+        let location = self.blob(sync, relative)?;
+        self.writes.put(&location, content.into()).await.map(drop).map_err(ArfError::store("write blob"))
+    }
+
+    pub(super) async fn delete(&self, sync: SyncId, relative: &str) -> Result<()> {
+        let location = self.blob(sync, relative)?;
+        match self.writes.delete(&location).await {
+            Ok(()) => Ok(()),
+            Err(error) if is_blob_missing(&error) => Ok(()),
+            Err(error) => Err(ArfError::store("remove blob")(error)),
+        }
+    }
+
+    pub(super) async fn manifest(&self, sync: SyncId) -> Result<Option<Vec<u8>>> {
+        let location = self.blob(sync, name::MANIFEST)?;
+        match self.writes.get(&location).await {
+            Ok(found) => {
+                found.bytes().await.map(|content| Some(content.into())).map_err(ArfError::store("read manifest"))
+            }
+            Err(error) if is_blob_missing(&error) => Ok(None),
+            Err(error) => Err(ArfError::store("read manifest")(error)),
+        }
+    }
+
+    pub(super) async fn counts(&self, sync: SyncId) -> Result<BlobCounts> {
+        let prefix = self.prefix(sync)?;
+        let mut counts = BlobCounts::default();
+        self.each_page(&prefix, |page| {
+            page.objects.iter().for_each(|object| counts.add(object.below(&prefix)));
+            true
+        })
+        .await?;
+        Ok(counts)
+    }
+
+    /// How many blobs the sync has, if these are at most `most`.
+    pub(super) async fn count_up_to(&self, sync: SyncId, most: u64) -> Result<Option<u64>> {
+        let mut count = 0;
+        self.each_page(&self.prefix(sync)?, |page| {
+            count += count_of(page);
+            count <= most
+        })
+        .await?;
+        Ok((count <= most).then_some(count))
+    }
+
+    pub(super) async fn is_empty(&self, sync: SyncId) -> Result<bool> {
+        Ok(self.count_up_to(sync, 0).await?.is_some())
+    }
+
+    /// Lists pages until `show` says no.
+    async fn each_page(&self, prefix: &str, mut show: impl FnMut(&Page) -> bool) -> Result<()> {
+        let mut token = None;
+        loop {
+            let page = self.listing.page(prefix, None, token).await?;
+            if !show(&page) || page.next.is_none() {
+                return Ok(());
+            }
+            token = page.next;
+        }
+    }
+
+    /// The syncs that have blobs, page by page.
+    pub(super) fn census(self) -> BoxStream<'static, Result<ArfCensus>> {
+        let pages = stream::try_unfold((self, Some(None)), |(bucket, place)| async {
+            let Some(token) = place else { return Ok(None) };
+            let (census, next) = bucket.census_page(token).await?;
+            Ok(Some((census, (bucket, next.map(Some)))))
+        });
+        pages.boxed()
+    }
+
+    async fn census_page(&self, token: Option<PageToken>) -> Result<(ArfCensus, Option<PageToken>)> {
+        let raw = format!("{}/", self.at(name::RAW)?);
+        let page = self.listing.page(&raw, Some(DELIMITER), token).await?;
+        let mut census = ArfCensus { unreadable: count_of(&page), ..ArfCensus::default() };
+        for prefix in &page.prefixes {
+            match prefix.rsplit(DELIMITER).next().and_then(name::sync_of) {
+                Some(sync) => drop(census.syncs.insert(sync)),
+                None => census.unreadable += 1,
+            }
+        }
+        Ok((census, page.next))
+    }
+
+    /// Removes blobs until all are gone or the time is over; the manifest goes last.
+    pub(super) async fn purge(&self, sync: SyncId, deadline: Instant) -> PurgeStep {
+        match self.prefix(sync) {
+            Ok(prefix) => Purge::new(&self.listing, prefix, deadline).run().await,
+            Err(error) => PurgeStep::failed(error),
+        }
+    }
+
+    /// What the names of all blobs of the sync begin with.
+    fn prefix(&self, sync: SyncId) -> Result<String> {
+        Ok(format!("{}/", self.at(&name::prefix(sync))?))
+    }
+
+    fn blob(&self, sync: SyncId, relative: &str) -> Result<Path> {
+        self.at(&format!("{}/{relative}", name::prefix(sync)))
+    }
+
+    fn at(&self, relative: &str) -> Result<Path> {
+        let root = &self.root;
+        Path::parse(if root.as_ref().is_empty() { relative.to_owned() } else { format!("{root}/{relative}") })
+            .map_err(|_| ArfError::Setup("the prefix in the ARF store URL is unusable".to_owned()))
+    }
+}
+
+/// Whether the blob isn't there, rather than its bucket.
+fn is_blob_missing(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { .. }) && !is_bucket_missing(error)
+}
+
+fn count_of(page: &Page) -> u64 {
+    u64::try_from(page.objects.len()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,65 @@
+//! A slice of the purge of one sync's blobs.
+
+use tokio::time::Instant;
+
+use super::Result;
+use super::listing::{Listing, Refusals};
+use crate::arf::{ArfError, BlobCounts, PurgeEnd, PurgeStep, name};
+
+/// Removes what is below a prefix, page by page: while one page is removed the next is listed. A page begun before the
+/// deadline is finished, so it overruns by a few requests. What the store refuses to remove keeps nothing else in place
+/// but the manifest.
+pub(super) struct Purge<'a> {
+    listing: &'a Listing,
+    prefix: String,
+    deadline: Instant,
+    removed: BlobCounts,
+    refusals: Refusals,
+}
+
+impl<'a> Purge<'a> {
+    pub(super) fn new(listing: &'a Listing, prefix: String, deadline: Instant) -> Self {
+        Self { listing, prefix, deadline, removed: BlobCounts::default(), refusals: Refusals::default() }
+    }
+
+    pub(super) async fn run(mut self) -> PurgeStep {
+        let end = self.until_its_end().await.unwrap_or_else(PurgeEnd::Failed);
+        PurgeStep { removed: self.removed, end }
+    }
+
+    async fn until_its_end(&mut self) -> Result<PurgeEnd> {
+        let (all, manifest) = (self.prefix.clone(), format!("{}{}", self.prefix, name::MANIFEST));
+        for (below, kept) in [(&all, Some(manifest.as_str())), (&manifest, None)] {
+            if !self.remove_below(below, kept).await? {
+                return Ok(PurgeEnd::TimeOver);
+            }
+            if let Some(reason) = self.refusals.reason.take() {
+                return Err(ArfError::Refused { count: self.refusals.count, reason });
+            }
+        }
+        Ok(PurgeEnd::Exhausted)
+    }
+
+    /// Whether it reached the end in time.
+    async fn remove_below(&mut self, below: &str, kept: Option<&str>) -> Result<bool> {
+        let mut page = self.listing.page(below, None, None).await?;
+        loop {
+            let objects = page.objects.into_iter().filter(|object| kept != Some(object.key.as_str())).collect();
+            let next = async {
+                match page.next {
+                    Some(token) => self.listing.page(below, None, Some(token)).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            let (removal, next) = futures::join!(self.listing.remove(objects), next);
+            removal.removed.iter().for_each(|object| self.removed.add(object.below(&self.prefix)));
+            self.refusals.add(removal.refusals);
+            removal.failure.map_or(Ok(()), Err)?;
+            let Some(next) = next? else { return Ok(true) };
+            if Instant::now() >= self.deadline {
+                return Ok(false);
+            }
+            page = next;
+        }
+    }
+}

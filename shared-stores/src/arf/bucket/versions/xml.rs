@@ -1,0 +1,125 @@
+//! What S3 says of versions, and what it is told, in XML.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+use quick_xml::{de, se};
+use serde::{Deserialize, Serialize};
+
+use crate::arf::bucket::listing::{Object, Page, PageToken};
+
+/// `ListVersionsResult`. Versions and delete markers stand among each other.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListVersionsResult {
+    #[serde(default, rename = "Version")]
+    versions: Vec<ObjectVersion>,
+    #[serde(default, rename = "DeleteMarker")]
+    markers: Vec<ObjectVersion>,
+    #[serde(default)]
+    common_prefixes: Vec<CommonPrefix>,
+    /// Every list has it: without it an answer of something else would look like an empty bucket.
+    is_truncated: bool,
+    next_key_marker: Option<String>,
+    next_version_id_marker: Option<String>,
+    encoding_type: Option<String>,
+}
+
+/// A version of an object. The same names are what `DeleteObjects` is told.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ObjectVersion {
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CommonPrefix {
+    prefix: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Delete {
+    /// Only what wasn't removed is to be named.
+    #[serde(rename = "Quiet")]
+    is_quiet: bool,
+    #[serde(rename = "Object")]
+    objects: Vec<ObjectVersion>,
+}
+
+#[derive(Debug, Deserialize)]
+struct DeleteResult {
+    #[serde(default, rename = "Error")]
+    errors: Vec<RefusedObject>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RefusedObject {
+    key: String,
+    version_id: Option<String>,
+    code: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    code: String,
+}
+
+/// The page that the answer is; `None` if it isn't one, or is cut off without saying where it goes on.
+pub(super) fn page(answer: &Bytes) -> Option<Page> {
+    let read: ListVersionsResult = de::from_str(std::str::from_utf8(answer).ok()?).ok()?;
+    let is_encoded = read.encoding_type.is_some_and(|kind| kind.eq_ignore_ascii_case("url"));
+    let plain = |key: String| if is_encoded { decoded(&key) } else { key };
+    let object = |found: ObjectVersion| Object { key: plain(found.key), version: found.version_id };
+    let token = read.next_key_marker.filter(|marker| !marker.is_empty());
+    let token = token.map(|token| PageToken { token: plain(token), version: read.next_version_id_marker });
+    if read.is_truncated && token.is_none() {
+        return None;
+    }
+    let prefixes = read.common_prefixes.into_iter().map(|found| plain(found.prefix).trim_end_matches('/').to_owned());
+    Some(Page {
+        objects: read.versions.into_iter().chain(read.markers).map(object).collect(),
+        prefixes: prefixes.collect(),
+        next: token.filter(|_| read.is_truncated),
+    })
+}
+
+/// The request to remove these; `None` if a key can't be said in XML.
+pub(super) fn deletion(objects: &[Object]) -> Option<Bytes> {
+    let of = |object: &Object| ObjectVersion { key: object.key.clone(), version_id: object.version.clone() };
+    let delete = Delete { is_quiet: true, objects: objects.iter().map(of).collect() };
+    se::to_string(&delete).ok().map(Bytes::from)
+}
+
+/// What was refused, by code; `None` if the answer isn't one to a removal.
+pub(super) fn refused(answer: &Bytes) -> Option<HashMap<Object, String>> {
+    let text = std::str::from_utf8(answer).ok()?;
+    if !text.contains("<DeleteResult") {
+        return None;
+    }
+    let read: DeleteResult = de::from_str(text).ok()?;
+    let of = |refused: RefusedObject| (Object { key: refused.key, version: refused.version_id }, refused.code);
+    Some(read.errors.into_iter().map(of).collect())
+}
+
+/// Whether it is an error, which S3 may also send with 200.
+pub(super) fn is_error(answer: &Bytes) -> bool {
+    code(answer).is_some()
+}
+
+/// The code of an error, such as `AccessDenied`.
+pub(super) fn code(answer: &Bytes) -> Option<String> {
+    let text = std::str::from_utf8(answer).ok()?;
+    let read: Answer = text.contains("<Error>").then(|| de::from_str(text).ok())??;
+    Some(read.code)
+}
+
+/// Keys are encoded as in forms: `+` is a space.
+fn decoded(key: &str) -> String {
+    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
