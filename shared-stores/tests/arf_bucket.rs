@@ -5,16 +5,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use shared_models::{BlobKey, EntityKey, SyncId};
 use shared_stores::arf::{ArfError, ArfStore, BlobCipher, BlobForm, EntityBlobs, PurgeEnd, RawFileBlob};
-use test_support::{TestS3, s3_settings};
+use test_support::{S3_SECRET, TestS3, s3_settings};
 use url::Url;
 
 use crate::canned::CannedServer;
 use crate::support::{TIMEOUT, files_below, install_tls, syncs_in};
 
 pub fn open(endpoint: &Url) -> ArfStore {
+    open_with_secret(endpoint, S3_SECRET)
+}
+
+pub fn open_with_secret(endpoint: &Url, secret: &str) -> ArfStore {
     install_tls();
     let settings = s3_settings(endpoint);
-    let settings: Vec<_> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let mut settings: Vec<_> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    settings.push(("aws_secret_access_key", secret));
     ArfStore::from_url_with(&"s3://bucket/team/unweave".parse().unwrap(), &settings).unwrap()
 }
 

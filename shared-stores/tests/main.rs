@@ -7,6 +7,8 @@ mod arf_bucket;
 #[cfg(test)]
 mod arf_bucket_faults;
 #[cfg(test)]
+mod arf_versions;
+#[cfg(test)]
 mod canned;
 #[cfg(test)]
 mod embedder;

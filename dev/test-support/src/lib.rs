@@ -32,7 +32,9 @@ pub use database::{TestDatabase, connect};
 pub use embedder::{TestEmbedder, meaning};
 pub use log_events::{Expectations, Fault, LogEvent, log_events};
 pub use rest::{Leftover, Rest};
-pub use s3::{BucketRequests, S3_KEY_ID, S3_SECRET, TestBucket, TestS3, s3_settings};
+pub use s3::{
+    BucketRequests, ObjectVersion, S3_KEY_ID, S3_SECRET, TestBucket, TestS3, TestVersionedBucket, s3_settings,
+};
 pub use service::{Service, free_port, service_binary};
 pub use standin::StandIn;
 pub use tls_front::TlsFront;

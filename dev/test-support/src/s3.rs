@@ -11,9 +11,11 @@ use url::Url;
 
 mod bucket;
 mod folder;
+mod versioned;
 
 pub use bucket::{BucketRequests, TestBucket};
 pub use folder::TestS3;
+pub use versioned::{ObjectVersion, TestVersionedBucket};
 
 /// The key that the servers take.
 pub const S3_KEY_ID: &str = "AKIATEST";
