@@ -7,6 +7,7 @@
     reason = "a test that can't go on panics"
 )]
 
+mod buckets;
 mod claims;
 mod claims_ends;
 mod cost;

@@ -139,7 +139,7 @@ async fn what_was_removed_before_a_failure_is_counted() {
 #[tokio::test]
 async fn a_bucket_that_is_gone_is_never_an_empty_one() {
     let stage = Stage::with(3).await;
-    stage.server.set_gone(true);
+    stage.server.vanish_after(0);
     let (store, sync) = (&stage.store, stage.sync);
     let gone = |error: ArfError| {
         assert!(error.to_string().ends_with("failed in the object store: the bucket isn't there"), "{error}");
@@ -156,7 +156,7 @@ async fn a_bucket_that_is_gone_is_never_an_empty_one() {
     gone(store.put_blob(sync, BlobForm::Plain.capture(key, Bytes::from_static(b"{}")), TIMEOUT).await.unwrap_err());
     gone(store.delete_entity(sync, &EntityBlobs { key, file: RawFileBlob::Keyed }, TIMEOUT).await.unwrap_err());
 
-    stage.server.set_gone(false);
+    stage.server.come_back();
     assert!(stage.purge().await.is_exhausted().unwrap());
     assert!(store.is_empty(sync).await.unwrap());
 }

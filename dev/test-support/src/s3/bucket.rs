@@ -44,7 +44,7 @@ struct Inner {
     objects: BTreeMap<String, Vec<u8>>,
     locked: BTreeSet<String>,
     refusals: u32,
-    is_gone: bool,
+    /// The bucket is gone after so many.
     answers_left: Option<u32>,
     asked: BucketRequests,
 }
@@ -86,14 +86,14 @@ impl TestBucket {
         self.bucket.0.lock().refusals = requests;
     }
 
-    /// Whether the bucket itself is gone.
-    pub fn set_gone(&self, is_gone: bool) {
-        self.bucket.0.lock().is_gone = is_gone;
-    }
-
     /// Answers so many requests more; then the bucket is gone.
     pub fn vanish_after(&self, requests: u32) {
         self.bucket.0.lock().answers_left = Some(requests);
+    }
+
+    /// The bucket is there again, with what was in it.
+    pub fn come_back(&self) {
+        self.bucket.0.lock().answers_left = None;
     }
 
     /// What it was asked since the last call.
@@ -110,11 +110,13 @@ impl Inner {
             return Err(s3_error!(SlowDown));
         }
         match &mut self.answers_left {
-            Some(0) => self.is_gone = true,
-            Some(left) => *left -= 1,
-            None => {}
+            Some(0) => Err(s3_error!(NoSuchBucket)),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
         }
-        if self.is_gone { Err(s3_error!(NoSuchBucket)) } else { Ok(()) }
     }
 
     fn list(&self, input: &ListObjectsV2Input) -> ListObjectsV2Output {
