@@ -10,7 +10,10 @@ python_stamp := .local/venv/installed
 # Finds dependencies that nothing uses. Built once, from crates.io.
 machete := .local/tools/cargo-machete-0.9.2/bin/cargo-machete
 
-.PHONY: help demo up down status clean-local test test-vespa lint deps unused rustdoc sizes openapi compose-check picture python-tools \
+# Microsoft's emulator of Azure's blobs. Needs Node; nothing else here does.
+azurite := .local/tools/azurite-3.37.0/node_modules/.bin/azurite-blob
+
+.PHONY: help demo up down status clean-local test test-azure test-vespa lint deps unused rustdoc sizes openapi compose-check picture python-tools \
         bench-delete bench-deletes bench-memory bench-purge bench-reads bench-limits bench-sync chaos-purge mutations ci \
         build build-all build-release run-tests not-run-here need-cargo need-lints need-python
 
@@ -35,6 +38,9 @@ clean-local: ## Remove the data of `make up`
 
 test: build-all compose-check run-tests ## Set everything up and run every test
 	@$(stack) not-run-here
+
+test-azure: need-cargo $(azurite) ## Run the tests of the ARF store on Azure against Azurite, from npm
+	AZURITE=$(CURDIR)/$(azurite) cargo test -p shared-stores --test main -- --ignored --test-threads 2 arf_azure::
 
 # docs/fidelity.md says how such a server is set up.
 test-vespa: need-cargo ## Run the tests of Vespa's client against the real one at VESPA_URL
@@ -142,6 +148,10 @@ $(python_stamp): dev/requirements.txt | need-python
 	python3 -m venv .local/venv
 	.local/venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+$(azurite):
+	@command -v npm > /dev/null || { echo "npm is missing: install Node.js, 18 or newer" >&2; exit 1; }
+	npm install --silent --no-fund --no-audit --prefix .local/tools/azurite-3.37.0 azurite@3.37.0
 
 $(machete): | need-cargo
 	cargo install cargo-machete --quiet --locked --debug --version =0.9.2 --root .local/tools/cargo-machete-0.9.2

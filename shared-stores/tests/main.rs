@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod arf;
 #[cfg(test)]
+mod arf_azure;
+#[cfg(test)]
 mod arf_bucket;
 #[cfg(test)]
 mod arf_bucket_faults;

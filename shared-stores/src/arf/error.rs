@@ -76,7 +76,12 @@ pub(super) fn reason(error: &object_store::Error) -> String {
 
 /// Whether the store says that there is no such bucket, or container: what is asked of it isn't "not there" then.
 pub(super) fn is_bucket_missing(error: &object_store::Error) -> bool {
-    const SAID: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"];
+    const SAID: [&str; 4] = [
+        "NoSuchBucket",
+        "ContainerNotFound",
+        "The specified bucket does not exist",
+        "The specified container does not exist",
+    ];
     causes(error).any(|cause| SAID.iter().any(|said| cause.to_string().contains(said)))
 }
 

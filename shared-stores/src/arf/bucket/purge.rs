@@ -28,9 +28,10 @@ impl<'a> Purge<'a> {
     }
 
     async fn until_its_end(&mut self) -> Result<PurgeEnd> {
-        let (all, manifest) = (self.prefix.clone(), format!("{}{}", self.prefix, name::MANIFEST));
-        for (below, kept) in [(&all, Some(manifest.as_str())), (&manifest, None)] {
-            if !self.remove_below(below, kept).await? {
+        let manifest = format!("{}{}", self.prefix, name::MANIFEST);
+        // The manifest is listed like all else, by the whole prefix: Azure's client leaves out what equals the prefix.
+        for kept in [Some(manifest.as_str()), None] {
+            if !self.remove_all_but(kept).await? {
                 return Ok(PurgeEnd::TimeOver);
             }
             if let Some(reason) = self.refusals.reason.take() {
@@ -41,13 +42,13 @@ impl<'a> Purge<'a> {
     }
 
     /// Whether it reached the end in time.
-    async fn remove_below(&mut self, below: &str, kept: Option<&str>) -> Result<bool> {
-        let mut page = self.listing.page(below, None, None).await?;
+    async fn remove_all_but(&mut self, kept: Option<&str>) -> Result<bool> {
+        let mut page = self.listing.page(&self.prefix, None, None).await?;
         loop {
             let objects = page.objects.into_iter().filter(|object| kept != Some(object.key.as_str())).collect();
             let next = async {
                 match page.next {
-                    Some(token) => self.listing.page(below, None, Some(token)).await.map(Some),
+                    Some(token) => self.listing.page(&self.prefix, None, Some(token)).await.map(Some),
                     None => Ok(None),
                 }
             };
