@@ -122,6 +122,9 @@ async fn it_says_what_would_be_unreadable_what_stays_out_of_reach_and_how_long_i
     let shown = preview(&gateway, &made).await;
     assert_eq!(shown["shredding"], shredding(true, true, false));
     assert!(of_versions(&shown).contains("may be readable"), "{shown}");
+    gateway.database.execute("UPDATE cleanup_schedule SET purges_versions = true").await;
+    let told = of_versions(&preview(&gateway, &made).await);
+    assert!(told.contains("Copies that the object store keeps elsewhere") && !told.contains("Earlier"), "{told}");
     let known = json!({"documents_per_second": 1000.0, "seconds": 3.0, "settle_seconds": 60.0, "waits_for": null});
     assert_eq!(shown["purge"], known);
 

@@ -29,6 +29,8 @@ fn the_defaults_are_valid() {
     assert!(output.status.success(), "{}", said(&output));
     let hours = [("CLEANUP_ALLOWED_HOURS", "22:00-06:00,12:00-13:00")];
     assert!(check(&hours, &["--check-config"]).status.success());
+    let versions = [("ARF_PURGE_VERSIONS", "true"), ("ARF_URL", "s3://bucket/unweave")];
+    assert!(check(&versions, &["--check-config"]).status.success());
 }
 
 #[test]
@@ -45,6 +47,9 @@ fn contradictions_are_refused_in_one_line_that_names_them() {
         (vec![("PURGE_SLICE", "1m")], "PURGE_SLICE"),
         (vec![("CLEANUP_POLL_INTERVAL", "0s")], "CLEANUP_POLL_INTERVAL"),
         (vec![("RECEIPT_SIGNING_KEY", "no-key")], "RECEIPT_SIGNING_KEY"),
+        (vec![("ARF_PURGE_VERSIONS", "true")], "ARF_PURGE_VERSIONS needs an ARF_URL of S3, not of file"),
+        (vec![("ARF_PURGE_VERSIONS", "true"), ("ARF_URL", "gs://b/p")], "ARF_PURGE_VERSIONS"),
+        (vec![("ARF_PURGE_VERSIONS", "perhaps")], "ARF_PURGE_VERSIONS"),
     ] {
         let output = check(&settings, &["--check-config"]);
         let said = said(&output);

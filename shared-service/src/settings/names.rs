@@ -6,6 +6,7 @@ pub const EVERY_SERVICE: &[&str] = &[
     "ADMIN_LISTEN",
     "AMQP_URL",
     "ARF_ENCRYPTION",
+    "ARF_PURGE_VERSIONS",
     "ARF_URL",
     "AUTH_ENABLED",
     "CANCEL_WAIT",

@@ -71,8 +71,8 @@ impl ArfStore {
         Ok(Self { backend })
     }
 
-    /// The same store, which counts, lists and purges every version of a blob, and delete markers too: for a bucket with
-    /// versioning, which would keep them. Writes and [`ArfStore::delete_entity`] stay as they are.
+    /// The same store, which counts, lists and purges every version of a blob, and delete markers too: for a bucket
+    /// with versioning, which would keep them. Writes and [`ArfStore::delete_entity`] stay as they are.
     ///
     /// # Errors
     /// `Setup` if the store isn't S3.
@@ -217,7 +217,7 @@ impl ArfStore {
     }
 
     /// Removes the sync's blobs for about `slice`; call it until it is exhausted, then verify. Running it twice, or by
-    /// two workers at once, has the effect of one (DEL-6). What was removed before a failure stays removed, and counted.
+    /// two workers at once, has the effect of one (DEL-6). What was removed before a failure stays removed, and counts.
     pub async fn purge(&self, sync: SyncId, slice: Duration) -> PurgeStep {
         match &self.backend {
             Backend::Local { folder } => {
