@@ -1,21 +1,25 @@
-//! A purge of a million documents and 100 000 blobs whose worker is killed three times: twice among the documents, once
+//! A purge of a million documents and 100 000 encrypted blobs whose worker is killed three times: twice among the documents, once
 //! among the blobs. Nothing may be left, and little be done twice.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use shared_models::{BlobKey, EntityKey, SyncId};
+use shared_stores::ArfStore;
+use shared_stores::arf::{BlobCipher, BlobForm};
 use system_tests::corpus::mixed;
 use system_tests::counted::Counted;
 use system_tests::{System, Worker, process};
-use uuid::Uuid;
+use url::Url;
 
 use crate::corpora::Corpora;
 use crate::purging;
 use crate::table::{grouped, head, judged, number_as_f64, row};
 
 const BLOBS: u64 = 100_000;
-/// Bytes of each: what a sealed capture of a small entity has.
+/// Bytes of each before it is encrypted.
 const BLOB_BYTES: usize = 600;
 const MOST_MIB: f64 = 64.0;
 const BOUND: Duration = Duration::from_mins(20);
@@ -40,7 +44,7 @@ pub async fn measure(corpora: &mut Corpora) {
     let corpus = corpora.large();
     let (sync, documents) = corpus.syncs[2];
     let system = purging::system(corpus.folder(), &SETTINGS).await;
-    let entities = write_blobs(&system.arf(), sync, blobs);
+    let entities = write_blobs(&system.arf(), SyncId(sync), blobs).await;
     Counted::reset(&system.vespa.url).await;
     let began = Instant::now();
     system.request_cleanup(sync).await;
@@ -63,7 +67,11 @@ pub async fn measure(corpora: &mut Corpora) {
     // The time of the claims that had to run out isn't time of removals.
     let a_slice = number_as_f64(documents) / (seconds - 3.0 * 6.0) * SLICE;
     head(
-        &format!("{} documents and {} blobs, the worker killed three times", grouped(documents), grouped(blobs)),
+        &format!(
+            "{} documents and {} encrypted blobs, the worker killed three times",
+            grouped(documents),
+            grouped(blobs)
+        ),
         &[
             "left: documents",
             "left: blobs",
@@ -107,16 +115,16 @@ fn left(entities: &Path) -> u64 {
     fs::read_dir(entities).map_or(0, |entries| entries.count().try_into().unwrap())
 }
 
-/// A manifest and sealed captures, as the store lays them out. Returns the folder of the captures.
-fn write_blobs(arf: &Path, sync: Uuid, count: u64) -> PathBuf {
+/// A manifest and encrypted captures, written as a sync-worker writes them. Returns the folder of the captures.
+async fn write_blobs(arf: &Path, sync: SyncId, count: u64) -> PathBuf {
+    let store = ArfStore::from_url(&Url::from_file_path(arf).unwrap()).unwrap();
+    let form = BlobForm::Sealed(BlobCipher::new(sync, &BlobKey::random()));
+    let content = Bytes::from(vec![b'x'; BLOB_BYTES]);
+    let key = |number: u64| EntityKey::unkeyed("Bench", &mixed(number).to_string());
+    let captures = (1..count).map(|number| form.capture(key(number), content.clone())).collect();
+    let left = store.put_each(sync, captures, || Some(())).await.unwrap();
+    assert!(left.is_empty());
     let prefix = arf.join("raw").join(sync.to_string());
-    let entities = prefix.join("entities");
-    fs::create_dir_all(&entities).unwrap();
     fs::write(prefix.join("manifest.json"), "{}").unwrap();
-    let content = vec![0xa5; BLOB_BYTES];
-    for number in 1..count {
-        let (key, rest) = (mixed(number), mixed(!number));
-        fs::write(entities.join(format!("{key:016x}{rest:016x}.json")), &content).unwrap();
-    }
-    entities
+    prefix.join("entities")
 }

@@ -1,11 +1,12 @@
-//! `make bench-purge`: what purges cost, in tables for docs/performance.md. Four parts, each of which can be asked for
+//! `make bench-purge`: what purges cost, in tables for docs/performance.md. Five parts, each of which can be asked for
 //! alone (`PARTS="cost cpu"`):
 //!
 //! - `cost`: documents that the stand-in examines, and operations, for each document removed; beside the removal by
 //!   selection, one for each type of document, as Airweave makes it;
 //! - `cpu`: processor time of the cleanup-worker beside `vespa feed` of the same removals, in turns;
 //! - `killed`: a purge of a million documents and 100 000 blobs by workers that are killed three times;
-//! - `many`: a collection with a thousand small connections, without and with a huge one beside it.
+//! - `many`: a collection with a thousand small connections, without and with a huge one beside it;
+//! - `bucket`: a purge of a million blobs from a bucket.
 //!
 //! What a real cluster would have to do is judged by the counts. Times are those of a machine that client, server and
 //! PostgreSQL share. A target that is missed is said so in the table and fails nothing.
@@ -16,6 +17,7 @@
     reason = "a bench panics, and talks to people"
 )]
 
+mod bucket;
 mod corpora;
 mod cost;
 mod cpu;
@@ -53,5 +55,8 @@ async fn bench() {
     }
     if is_asked_for("many") {
         many::measure(scale).await;
+    }
+    if is_asked_for("bucket") {
+        bucket::measure(scale).await;
     }
 }
