@@ -18,7 +18,7 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
 /// A whole listing: as many calls as the prefix has thousands of blobs, each with its own limit in the client.
 const COUNT_TIMEOUT: Duration = Duration::from_mins(10);
 /// What a call may take beyond its slice: a page that was begun, with what is repeated of it.
-const SLICE_OVERRUN: Duration = Duration::from_secs(30);
+const SLICE_OVERRUN: Duration = Duration::from_secs(15);
 /// So many blobs are counted by a look: no store lists more in one answer.
 const MOST_COUNTED: u64 = 1_000;
 

@@ -12,13 +12,17 @@ use shared_models::SyncId;
 use tokio::time::Instant;
 use url::Url;
 
-use super::error::is_bucket_missing;
+use super::error::is_blob_missing;
 use super::{ArfCensus, ArfError, BlobCounts, PurgeStep, name};
-use listing::{Listing, Page, PageToken};
+use listing::Listing;
+use object::{Page, PageToken};
 use purge::Purge;
 
 mod client;
+mod current;
 mod listing;
+mod object;
+mod patience;
 mod purge;
 mod versions;
 
@@ -175,11 +179,6 @@ impl Bucket {
         Path::parse(if root.as_ref().is_empty() { relative.to_owned() } else { format!("{root}/{relative}") })
             .map_err(|_| ArfError::Setup("the prefix in the ARF store URL is unusable".to_owned()))
     }
-}
-
-/// Whether the blob isn't there, rather than its bucket.
-fn is_blob_missing(error: &object_store::Error) -> bool {
-    matches!(error, object_store::Error::NotFound { .. }) && !is_bucket_missing(error)
 }
 
 fn count_of(page: &Page) -> u64 {

@@ -75,7 +75,7 @@ pub(super) fn reason(error: &object_store::Error) -> String {
 }
 
 /// Whether the store says that there is no such bucket, or container: what is asked of it isn't "not there" then.
-pub(super) fn is_bucket_missing(error: &object_store::Error) -> bool {
+fn is_bucket_missing(error: &object_store::Error) -> bool {
     const SAID: [&str; 4] = [
         "NoSuchBucket",
         "ContainerNotFound",
@@ -83,6 +83,11 @@ pub(super) fn is_bucket_missing(error: &object_store::Error) -> bool {
         "The specified container does not exist",
     ];
     causes(error).any(|cause| SAID.iter().any(|said| cause.to_string().contains(said)))
+}
+
+/// Whether the blob isn't there, rather than its bucket.
+pub(super) fn is_blob_missing(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { .. }) && !is_bucket_missing(error)
 }
 
 /// What the store said of one object in its answer to a request for many, such as `AccessDenied`: only the library's

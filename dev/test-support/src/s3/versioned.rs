@@ -114,7 +114,6 @@ fn inside(text: &str, element: &str) -> String {
 }
 
 /// The Python that has the tests' tools: `CLIENTS_PYTHON`, or the one that `make python-tools` installs.
-#[expect(clippy::disallowed_methods, reason = "tests get their tools from the environment, not from settings")]
 fn python() -> std::ffi::OsString {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/venv/bin/python");
     std::env::var_os("CLIENTS_PYTHON").unwrap_or_else(|| installed.into())

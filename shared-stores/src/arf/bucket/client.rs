@@ -12,18 +12,11 @@ use object_store::{BackoffConfig, ObjectStore, ObjectStoreScheme, RetryConfig};
 use url::Url;
 
 use super::Result;
-use super::listing::Current;
+use super::current::Current;
+use super::patience::{FIRST_PAUSE, LONGEST_PAUSE, RETRIES, RETRY_FOR};
 use super::versions::{Connector, Versions};
 use crate::arf::ArfError;
 use crate::tls;
-
-/// A listing or removal that the store refuses for the moment (429, 503, other 5xx, no connection) is repeated so
-/// often, with growing pauses, before it has failed: some three seconds in all.
-pub(super) const RETRIES: usize = 4;
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// No repetition begins later than this.
-const RETRY_FOR: Duration = Duration::from_secs(5);
 
 /// All clients of one bucket.
 pub(super) struct Clients {

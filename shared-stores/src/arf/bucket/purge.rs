@@ -3,7 +3,8 @@
 use tokio::time::Instant;
 
 use super::Result;
-use super::listing::{Listing, Refusals};
+use super::listing::Listing;
+use super::object::Refusals;
 use crate::arf::{ArfError, BlobCounts, PurgeEnd, PurgeStep, name};
 
 /// Removes what is below a prefix, page by page: while one page is removed the next is listed. A page begun before the
@@ -31,11 +32,13 @@ impl<'a> Purge<'a> {
         let manifest = format!("{}{}", self.prefix, name::MANIFEST);
         // The manifest is listed like all else, by the whole prefix: Azure's client leaves out what equals the prefix.
         for kept in [Some(manifest.as_str()), None] {
-            if !self.remove_all_but(kept).await? {
-                return Ok(PurgeEnd::TimeOver);
-            }
-            if let Some(reason) = self.refusals.reason.take() {
+            let reached_end = self.remove_all_but(kept).await?;
+            let is_in_vain = self.removed.total() == 0;
+            if let Some(reason) = self.refusals.reason.take().filter(|_| reached_end || is_in_vain) {
                 return Err(ArfError::Refused { count: self.refusals.count, reason });
+            }
+            if !reached_end {
+                return Ok(PurgeEnd::TimeOver);
             }
         }
         Ok(PurgeEnd::Exhausted)

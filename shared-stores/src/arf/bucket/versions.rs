@@ -24,8 +24,8 @@ use shared_service::Backoff;
 use url::Url;
 
 use super::Result;
-use super::client::{FIRST_PAUSE, LONGEST_PAUSE, RETRIES};
-use super::listing::{Object, Page, PageToken, Refusals, Removal};
+use super::object::{Object, Page, PageToken, Refusals, Removal};
+use super::patience::{FIRST_PAUSE, LONGEST_PAUSE, RETRIES};
 use crate::arf::ArfError;
 
 mod xml;

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use quick_xml::{de, se};
 use serde::{Deserialize, Serialize};
 
-use crate::arf::bucket::listing::{Object, Page, PageToken};
+use crate::arf::bucket::object::{Object, Page, PageToken};
 
 /// `ListVersionsResult`. Versions and delete markers stand among each other.
 #[derive(Debug, Deserialize)]
