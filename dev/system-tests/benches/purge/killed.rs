@@ -1,5 +1,5 @@
-//! A purge of a million documents and 100 000 encrypted blobs whose worker is killed three times: twice among the documents, once
-//! among the blobs. Nothing may be left, and little be done twice.
+//! A purge of a million documents and 100 000 encrypted blobs whose worker is killed three times: twice among the
+//! documents, once among the blobs. Nothing may be left, and little be done twice.
 
 use std::fs;
 use std::path::{Path, PathBuf};
