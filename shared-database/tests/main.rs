@@ -3,9 +3,11 @@
 
 mod behind_the_lock;
 mod blob_keys;
+mod clock;
 mod cursors;
 mod deletion;
 mod fixture;
+mod hours;
 mod interrupted;
 mod jobs;
 mod kept_counts;
