@@ -5,6 +5,7 @@ mod behind_the_lock;
 mod blob_keys;
 mod clock;
 mod cursors;
+mod deadlines;
 mod deletion;
 mod fixture;
 mod hours;
