@@ -15,6 +15,7 @@ mod faults;
 mod limits;
 mod pauses;
 mod purge;
+mod runtime;
 mod settings;
 mod steps;
 mod support;
