@@ -108,7 +108,7 @@ fn replace(changes: &watch::Sender<CleanupRow>, row: CleanupRow) {
     changes.send_if_modified(|known| {
         let is_changed = row.modified_at > known.modified_at;
         let is_later = row.modified_at == known.modified_at && row.read_at > known.read_at;
-        let is_news = is_changed || (is_later && row.standing() != known.standing());
+        let is_news = is_changed || (is_later && event_id(&row) != event_id(known));
         if is_news {
             *known = row;
         }

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use shared_database::api_keys::ApiKey;
-use shared_database::cleanup_view::CleanupRow;
+use shared_database::cleanup_view::{CleanupRow, Urgency};
 use shared_database::collections::{CollectionMember, CollectionRow};
 use shared_database::connections::{ClassCount, ConnectionView, ListedConnection};
 use shared_database::jobs::SyncJob;
@@ -194,6 +194,7 @@ pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
     let this = format!("/cleanups/{}", row.id);
     let receipt = row.completed_at.is_some().then(|| format!("{this}/receipt"));
     let standing = row.standing();
+    let Urgency { deadline_at, hurries, is_overdue } = row.urgency;
     wire::cleanup::Cleanup {
         targets: row.targets().into_iter().map(|(target, known)| (target, known.into())).collect(),
         id: row.id,
@@ -218,6 +219,9 @@ pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
         has_plain_blobs: row.has_plain_blobs,
         next_attempt_at: row.state.is_open().then_some(row.next_attempt_at),
         check_again_at: row.check_again_at,
+        deadline_at,
+        hurries,
+        is_overdue,
         created_at: row.created_at,
         modified_at: row.modified_at,
         completed_at: row.completed_at,

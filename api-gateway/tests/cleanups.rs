@@ -143,12 +143,51 @@ async fn how_a_cleanup_stands_is_shown_and_found() {
     assert_eq!(json!(standing(&paused[0])), json!(["paused", null, null, 0, null, null]));
 }
 
+/// What the API says of a cleanup and its deadline.
+fn urgency(cleanup: &Value) -> Value {
+    json!(["deadline_at", "hurries", "is_overdue"].map(|name| &cleanup[name]))
+}
+
+#[tokio::test]
+async fn how_a_cleanup_stands_against_its_deadline_is_shown_and_found() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let connection = &delete(api, &api.collection().await, 1).await[0];
+    let shown = async || api.get(&format!("/cleanups?source_connection_id={connection}")).await.ok()[0].clone();
+    assert_eq!(urgency(&shown().await), json!([null, false, false]), "there is no deadline");
+    let deadline = "UPDATE cleanup_schedule SET hurries_after = '18 hours', deadline = '24 hours'";
+    gateway.database.execute(deadline).await;
+    let opened = |at: &str| format!("UPDATE cleanup SET opened_at = {at}");
+    gateway.database.arrange(&opened("'2026-01-02T03:04:05.678901Z'")).await;
+    assert_eq!(shown().await["deadline_at"], "2026-01-03T03:04:05.678901Z");
+    let pause = "INSERT INTO cleanup_pause (organization_id) VALUES (NULL)";
+    for (arranged, has_deadline, hurries, is_overdue) in [
+        (opened("clock_timestamp() - interval '17 hours'").as_str(), true, false, false),
+        (&opened("clock_timestamp() - interval '19 hours'"), true, true, false),
+        (&opened("clock_timestamp() - interval '25 hours'"), true, true, true),
+        (pause, true, false, true),
+        ("DELETE FROM cleanup_pause; UPDATE cleanup SET state = 'purging'", true, true, true),
+        ("UPDATE cleanup SET state = 'done', completed_at = clock_timestamp()", false, false, false),
+        ("UPDATE cleanup SET state = 'refused'", false, false, false),
+    ] {
+        gateway.database.arrange(arranged).await;
+        let cleanup = shown().await;
+        assert_eq!(cleanup["deadline_at"].is_string(), has_deadline, "{arranged}");
+        assert_eq!((&cleanup["hurries"], &cleanup["is_overdue"]), (&json!(hurries), &json!(is_overdue)), "{arranged}");
+        let one = api.get(&format!("/cleanups/{}", cleanup["id"].as_str().unwrap())).await.ok();
+        assert_eq!(urgency(&one), urgency(&cleanup), "{arranged}");
+        for asked in [true, false] {
+            let found = api.get(&format!("/cleanups?is_overdue={asked}")).await.ok();
+            assert_eq!(!connections(&found).is_empty(), asked == is_overdue, "{arranged}, {asked}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_filter_is_refused_and_never_passed_over() {
     let gateway = Gateway::start().await;
     let api = &gateway.api;
-    let known =
-        "'status', 'state', 'source_connection_id', 'collection_id', 'since', 'until', 'skip', 'limit' or 'cursor'";
+    let known = "'status', 'state', 'is_overdue', 'source_connection_id', 'collection_id', 'since', 'until', 'skip', 'limit' or 'cursor'";
     let unknown = format!("Unknown parameter: it is one of {known}");
     api.get("/cleanups?source_connection=1").await.faults("query.source_connection", &unknown);
     let states = "Input should be 'scheduled', 'purging', 'settling', 'done' or 'refused'";
@@ -157,6 +196,8 @@ async fn what_is_no_filter_is_refused_and_never_passed_over() {
     api.get("/cleanups?status=scheduled").await.faults("query.status", statuses);
     let times = "Input should be a time or a day, such as 2026-11-29T12:00:00Z or 2026-11-29";
     api.get("/cleanups?since=yesterday").await.faults("query.since", times);
+    let flag = "Input should be a valid boolean, unable to interpret input";
+    api.get("/cleanups?is_overdue=late").await.faults("query.is_overdue", flag);
     api.get("/cleanups?cursor=x").await.faults("query.cursor", "Input should be the cursor of a Link header");
     let twice = "Value error, the parameter is given more than once";
     api.get("/cleanups?status=done&status=failing").await.faults("query.status", twice);

@@ -121,6 +121,23 @@ async fn what_only_time_changes_is_told_too() {
 }
 
 #[tokio::test]
+async fn a_deadline_that_comes_near_and_passes_is_told_too() {
+    let gateway = Gateway::start().await;
+    let cleanup = deleted(&gateway.api).await;
+    let mut stream = Events::open(&gateway.api, &cleanup, None).await;
+    // What time does to the row: it stays as it is, and is as old as the schedule says.
+    for (reached, told) in [
+        ("deadline = '1 hour'", json!([false, false])),
+        ("hurries_after = '0 seconds'", json!([true, false])),
+        ("deadline = '0 seconds'", json!([true, true])),
+    ] {
+        gateway.database.execute(&format!("UPDATE cleanup_schedule SET {reached}")).await;
+        let event = stream.next().await.unwrap();
+        assert_eq!(json!([event.data["hurries"], event.data["is_overdue"]]), told);
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_connects_again_goes_on_and_one_that_has_seen_the_end_is_told_to_stop() {
     let gateway = Gateway::start().await;
     let cleanup = deleted(&gateway.api).await;

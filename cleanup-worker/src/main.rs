@@ -3,6 +3,7 @@
 //!
 //! Several may run at once. Each claims due rows in PostgreSQL; whatever dies, the claim runs out and another goes on.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ const ABOUT: About<Settings> = About {
     figures: &[figures::DESCRIPTIONS, cleanup_figures::DESCRIPTIONS],
     start_at_zero: figures::start_at_zero,
     telemetry: |settings| &settings.telemetry,
+    threads: |settings| NonZeroUsize::new(settings.runtime.tokio_worker_threads),
     connections: connection_checks::of,
 };
 

@@ -43,6 +43,17 @@ pub struct Settings {
     pub admin: AdminSettings<9003>,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
+    #[command(flatten)]
+    pub runtime: RuntimeSettings,
+}
+
+/// What the worker runs on.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct RuntimeSettings {
+    /// Threads that all slots share; work waits for the stores far more than it computes, and waking a second thread
+    /// costs more processor time than it gains
+    #[arg(long, env = "TOKIO_WORKER_THREADS", value_name = "COUNT", default_value_t = 1, value_parser = whole_number(1..=1_000_usize))]
+    pub tokio_worker_threads: usize,
 }
 
 /// The store of raw captures, and how much of it is removed.

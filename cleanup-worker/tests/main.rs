@@ -16,6 +16,7 @@ mod faults;
 mod limits;
 mod pauses;
 mod purge;
+mod runtime;
 mod settings;
 mod steps;
 mod support;

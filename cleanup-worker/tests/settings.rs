@@ -39,6 +39,7 @@ fn contradictions_are_refused_in_one_line_that_names_them() {
         (vec![("CLAIM_RENEWAL", "30s")], "CLAIM_RENEWAL"),
         (vec![("CLEANUP_SLOTS", "0")], "CLEANUP_SLOTS"),
         (vec![("CLEANUP_SLOTS", "15")], "DATABASE_POOL_SIZE"),
+        (vec![("TOKIO_WORKER_THREADS", "0")], "TOKIO_WORKER_THREADS"),
         (vec![("CLEANUP_ALLOWED_HOURS", "22-6")], "CLEANUP_ALLOWED_HOURS"),
         (vec![("CLEANUP_TIME_ZONE", "Europe/Atlantis")], "CLEANUP_TIME_ZONE"),
         (vec![("CLEANUP_DEADLINE", "soon")], "CLEANUP_DEADLINE"),
@@ -62,5 +63,6 @@ fn contradictions_are_refused_in_one_line_that_names_them() {
 fn the_help_shows_no_secret() {
     let said = said(&check(&[], &["--help"])).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("CLEANUP_SLOTS") && said.contains("CLEANUP_DEADLINE"));
+    assert!(said.contains("[env: TOKIO_WORKER_THREADS=] [default: 1]"), "{said}");
     assert!(!said.contains("hidden") && !said.contains("BwcHBwcH"));
 }

@@ -14,10 +14,14 @@ use shared_models::{
     RequestId, SourceConnectionId, Standing, StandingFacts, SyncId, TargetsProgress, WriterEnd,
 };
 
-use crate::cleanups::{IS_PAUSED, is_allowed_as_stored, standing};
+use crate::cleanups::{IS_PAUSED, is_allowed_as_stored, is_overdue_as_stored, standing};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::{cleanup, receipt};
+
+mod urgency;
+
+pub use urgency::Urgency;
 
 /// A cleanup, as its organization may see it.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -61,6 +65,9 @@ pub struct CleanupRow {
     #[diesel(select_expression = sql(IS_PAUSED))]
     #[diesel(select_expression_type = SqlLiteral<Bool>)]
     is_paused: bool,
+    /// How it stood against its deadline.
+    #[diesel(embed)]
+    pub urgency: Urgency,
 }
 
 impl CleanupRow {
@@ -111,6 +118,8 @@ pub struct CleanupFilter {
     pub state: Option<CleanupState>,
     /// Only those that stand so.
     pub status: Option<CleanupStatus>,
+    /// Only those that are overdue, or only the others.
+    pub is_overdue: Option<bool>,
     /// Only those made at this time or later.
     pub since: Option<DateTime<Utc>>,
     /// Only those made before this time.
@@ -159,6 +168,9 @@ impl Database {
         if let Some(status) = filter.status {
             let is = sql::<Bool>(&format!("({}) = ", standing::status())).bind::<Text, _>(status);
             query = query.filter(is);
+        }
+        if let Some(is_overdue) = filter.is_overdue {
+            query = query.filter(sql::<Bool>(&is_overdue_as_stored()).eq(is_overdue));
         }
         if let Some(since) = filter.since {
             query = query.filter(cleanup::created_at.ge(since));

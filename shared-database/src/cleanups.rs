@@ -37,7 +37,7 @@ pub(crate) use pause::IS_PAUSED;
 pub use pause::Pause;
 pub use rate::PurgeOutlook;
 pub use schedule::PurgeSchedule;
-pub(crate) use schedule::is_allowed_as_stored;
+pub(crate) use schedule::{DEADLINE_AS_STORED, hurries_as_stored, is_allowed_as_stored, is_overdue_as_stored};
 
 /// The right to work on one cleanup, until somebody else claims it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

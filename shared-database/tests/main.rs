@@ -3,9 +3,12 @@
 
 mod behind_the_lock;
 mod blob_keys;
+mod clock;
 mod cursors;
+mod deadlines;
 mod deletion;
 mod fixture;
+mod hours;
 mod interrupted;
 mod jobs;
 mod kept_counts;

@@ -1,6 +1,7 @@
 //! The runtime of a service's `main`.
 
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::error::ServiceError;
@@ -14,7 +15,17 @@ const ABANDON: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`ServiceError::Runtime`] if the runtime can't be built.
 pub fn run<T>(main: impl Future<Output = T>) -> Result<T, ServiceError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServiceError::Runtime)?;
+    run_on(None, main)
+}
+
+/// The same on so many threads; `None` leaves their number to tokio: what `TOKIO_WORKER_THREADS` says, or one for each
+/// processor.
+pub(crate) fn run_on<T>(threads: Option<NonZeroUsize>, main: impl Future<Output = T>) -> Result<T, ServiceError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads.get());
+    }
+    let runtime = builder.enable_all().build().map_err(ServiceError::Runtime)?;
     let output = runtime.block_on(main);
     runtime.shutdown_timeout(ABANDON);
     Ok(output)
@@ -23,6 +34,15 @@ pub fn run<T>(main: impl Future<Output = T>) -> Result<T, ServiceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_runtime_has_the_threads_that_were_asked_for() {
+        let threads = async || tokio::runtime::Handle::current().metrics().num_workers();
+        for asked in [1, 3] {
+            assert_eq!(run_on(NonZeroUsize::new(asked), threads()).unwrap(), asked);
+        }
+        assert_eq!(run(threads()).unwrap(), tokio::runtime::Runtime::new().unwrap().metrics().num_workers());
+    }
 
     #[test]
     fn blocking_work_that_nobody_waits_for_doesnt_hold_the_end_up() {

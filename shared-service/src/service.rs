@@ -9,6 +9,7 @@ use std::fmt::Display;
 use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::process::exit;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::error::ServiceError;
 use crate::invariants;
 use crate::metrics::{self, Description, MetricsHandle};
 use crate::periodic::Driver;
-use crate::runtime::run;
+use crate::runtime::{run, run_on};
 use crate::settings::{Started, TelemetrySettings, Validate, load, load_service};
 use crate::tasks::Tasks;
 use crate::{install_tls_provider, telemetry};
@@ -39,6 +40,8 @@ pub struct About<S> {
     pub start_at_zero: fn(),
     /// Where its settings say what is logged.
     pub telemetry: fn(&S) -> &TelemetrySettings,
+    /// How many threads its settings give its runtime; `None` leaves that to tokio.
+    pub threads: fn(&S) -> Option<NonZeroUsize>,
     /// What it talks to, for `--check-connections`.
     pub connections: fn(&S) -> Vec<ConnectionCheck>,
 }
@@ -79,7 +82,8 @@ where
         Started::Serve(settings) => settings,
         Started::CheckConnections(settings) => check_connections((about.connections)(&settings)),
     };
-    run(Box::pin(async move {
+    let threads = (about.threads)(&settings);
+    let main = Box::pin(async move {
         let service = Service::new(&about, (about.telemetry)(&settings))?;
         let outcome = Box::pin(start(settings, service)).await;
         match &outcome {
@@ -87,7 +91,8 @@ where
             Err(error) => tracing::error!(error = format!("{error:#}"), "the service ends"),
         }
         outcome
-    }))?
+    });
+    run_on(threads, main)?
 }
 
 /// Tells what came of the checks, and ends the process.

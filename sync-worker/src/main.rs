@@ -43,6 +43,7 @@ const ABOUT: About<Settings> = About {
     figures: &[figures::DESCRIPTIONS],
     start_at_zero: figures::start_at_zero,
     telemetry: |settings| &settings.telemetry,
+    threads: |_| None,
     connections: connection_checks::of,
 };
 

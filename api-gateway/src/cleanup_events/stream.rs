@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use futures::Stream;
 use shared_database::cleanup_view::CleanupRow;
+use shared_models::WaitingFor;
 use shared_models::wire::cleanup::CleanupEvent;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -73,14 +74,19 @@ async fn fill(to: &mpsc::Sender<Bytes>, mut changes: watch::Receiver<CleanupRow>
     }
 }
 
-/// The id of the event that tells of the row as it is: it changes with the row, and with how it stands.
+/// The id of the event that tells of the row as it is: it changes with the row, with how it stands, and as its deadline
+/// comes near and passes.
 #[must_use]
 pub fn event_id(row: &CleanupRow) -> String {
-    let (changed, standing) = (row.modified_at.timestamp_micros(), row.standing());
-    match standing.waiting_for() {
-        Some(what) => format!("{changed}-{}-{what}", standing.status()),
-        None => format!("{changed}-{}", standing.status()),
+    let (standing, urgency) = (row.standing(), row.urgency);
+    let mut id = format!("{}-{}", row.modified_at.timestamp_micros(), standing.status());
+    let waiting_for = standing.waiting_for().map(WaitingFor::as_str);
+    let (hurries, overdue) = (urgency.hurries.then_some("hurries"), urgency.is_overdue.then_some("overdue"));
+    for word in [waiting_for, hurries, overdue].into_iter().flatten() {
+        id.push('-');
+        id.push_str(word);
     }
+    id
 }
 
 fn event(row: CleanupRow, id: &str) -> String {

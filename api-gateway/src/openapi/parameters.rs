@@ -89,6 +89,9 @@ pub struct CleanupFilter {
     /// Only those in this state.
     #[param(value_type = CleanupState, required = false)]
     state: CleanupState,
+    /// Only those that are overdue, or only the others.
+    #[param(value_type = bool, required = false)]
+    is_overdue: bool,
     /// Only those of this connection.
     #[param(value_type = SourceConnectionId, required = false)]
     source_connection_id: SourceConnectionId,

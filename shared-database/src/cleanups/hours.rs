@@ -44,3 +44,6 @@ pub(super) fn open_at(at: &str, windows: &str, time_zone: &str) -> String {
                (SELECT extract(epoch FROM ({at} AT TIME ZONE {time_zone})::time) AS of_day) AS now)"
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,8 +50,7 @@ impl ScheduleSql {
 
     /// Whether the cleanup is so old that it waits for nothing.
     pub(super) fn hurries(&self) -> String {
-        let seconds = self.at + 3;
-        format!("coalesce(opened_at <= statement_timestamp() - make_interval(secs => ${seconds}), false)")
+        is_as_old_as(&format!("make_interval(secs => ${})", self.at + 3))
     }
 
     /// Whether the cleanup may be purged now.
@@ -76,10 +75,28 @@ pub(super) fn is_open_as_stored() -> String {
     open_at("statement_timestamp()", windows, "(SELECT time_zone FROM cleanup_schedule)")
 }
 
+/// Whether the cleanup has been open for that long; never, if `age` is null.
+fn is_as_old_as(age: &str) -> String {
+    format!("coalesce(opened_at <= statement_timestamp() - {age}, false)")
+}
+
+/// Whether the cleanup is so old that it waits for nothing, by what is stored.
+pub(crate) fn hurries_as_stored() -> String {
+    is_as_old_as("(SELECT hurries_after FROM cleanup_schedule)")
+}
+
 /// Whether the cleanup may be purged now, by what is stored.
 pub(crate) fn is_allowed_as_stored() -> String {
-    let hurries = "coalesce(opened_at <= statement_timestamp() - (SELECT hurries_after FROM cleanup_schedule), false)";
-    format!("({hurries} OR {})", is_open_as_stored())
+    format!("({} OR {})", hurries_as_stored(), is_open_as_stored())
+}
+
+/// By when an open cleanup is to be done, by what is stored; null without a deadline, and if no work is left.
+pub(crate) const DEADLINE_AS_STORED: &str = "CASE WHEN state IN ('scheduled', 'purging', 'settling')
+    THEN opened_at + (SELECT deadline FROM cleanup_schedule) END";
+
+/// Whether the cleanup is open, and its deadline has passed, by what is stored.
+pub(crate) fn is_overdue_as_stored() -> String {
+    format!("coalesce({DEADLINE_AS_STORED} <= statement_timestamp(), false)")
 }
 
 impl Database {

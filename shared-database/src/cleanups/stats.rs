@@ -5,6 +5,7 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use shared_models::{CleanupState, CleanupStats, CleanupStatus, Standing, WaitingFor};
 
+use super::schedule::is_overdue_as_stored;
 use super::standing;
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
@@ -60,13 +61,13 @@ impl Database {
         let rows: Vec<Row> = sql_query(format!(
             "SELECT state, {status} AS status, {waiting_for} AS waiting_for, count(*) AS cleanups,
                     greatest(0, extract(epoch FROM statement_timestamp() - min(opened_at)))::float8 AS oldest,
-                    count(*) FILTER (WHERE state IN ('scheduled', 'purging', 'settling')
-                        AND opened_at <= statement_timestamp() - (SELECT deadline FROM cleanup_schedule)) AS overdue,
+                    count(*) FILTER (WHERE {is_overdue}) AS overdue,
                     greatest(0, extract(epoch FROM
                         statement_timestamp() - min(coalesce(failing_since, modified_at))))::float8 AS failing
              FROM cleanup GROUP BY 1, 2, 3",
             status = standing::status(),
             waiting_for = standing::waiting_for(),
+            is_overdue = is_overdue_as_stored(),
         ))
         .load(&mut self.connection().await?)
         .await?;

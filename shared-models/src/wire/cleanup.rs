@@ -61,6 +61,13 @@ pub struct Cleanup {
     pub next_attempt_at: Option<DateTime<Utc>>,
     /// When the targets are checked once more, if a writer ended without a word.
     pub check_again_at: Option<DateTime<Utc>>,
+    /// By when it is to be done, as the service's operators have set it, counted from the deletion, or from when the
+    /// cleanup was last opened again; null without such a limit, and once no work is left.
+    pub deadline_at: Option<DateTime<Utc>>,
+    /// Whether it ignores allowed hours and rate, since its deadline is near or has passed. A paused one doesn't.
+    pub hurries: bool,
+    /// Whether work is left though the deadline has passed: whether it waits, fails or is paused, `status` says.
+    pub is_overdue: bool,
     /// When the cleanup was made.
     pub created_at: DateTime<Utc>,
     /// When something about it last changed.

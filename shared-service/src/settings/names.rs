@@ -65,6 +65,7 @@ pub const EVERY_SERVICE: &[&str] = &[
     "STORE_TIMEOUT",
     "TLS_CERTIFICATE",
     "TLS_PRIVATE_KEY",
+    "TOKIO_WORKER_THREADS",
     "VESPA_URL",
     "WRITES_IN_FLIGHT",
 ];

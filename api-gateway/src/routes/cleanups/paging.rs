@@ -10,8 +10,18 @@ use crate::input::{Page, Query, is_in_the_calendar};
 use crate::problem::Problem;
 
 const CURSOR: &str = "cursor";
-const KNOWN: [&str; 9] =
-    ["status", "state", "source_connection_id", "collection_id", "since", "until", "skip", "limit", CURSOR];
+const KNOWN: [&str; 10] = [
+    "status",
+    "state",
+    "is_overdue",
+    "source_connection_id",
+    "collection_id",
+    "since",
+    "until",
+    "skip",
+    "limit",
+    CURSOR,
+];
 
 /// What is asked for.
 pub(super) struct Asked {
@@ -34,6 +44,7 @@ pub(super) fn asked(query: &mut Query) -> Result<Asked, Problem> {
         connection: query.id("source_connection_id"),
         state: query.one_of("state", CleanupState::NAMES),
         status: query.one_of("status", CleanupStatus::NAMES),
+        is_overdue: query.boolean("is_overdue"),
         since: query.time("since"),
         until: query.time("until"),
         after: after.flatten(),
