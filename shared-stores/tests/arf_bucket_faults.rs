@@ -73,7 +73,7 @@ async fn a_large_prefix_costs_a_list_and_a_removal_for_each_thousand() {
 async fn a_purge_that_is_cut_short_keeps_the_manifest_and_goes_on_later() {
     let stage = Stage::with(2_500).await;
     let step = stage.store.purge(stage.sync, Duration::ZERO).await;
-    assert_eq!(step.removed, BlobCounts { entities: 1_000, ..BlobCounts::default() });
+    assert_eq!(step.removed, BlobCounts { entities: 1_000, ..BlobCounts::default() }, "a page is always removed");
     assert!(!step.is_exhausted().unwrap());
     assert!(stage.left().contains(&stage.key("manifest.json")));
     let step = stage.purge().await;
@@ -126,12 +126,13 @@ async fn an_overloaded_bucket_is_asked_again_and_then_it_is_an_error() {
 
 #[tokio::test]
 async fn what_was_removed_before_a_failure_is_counted() {
-    let stage = Stage::with(2_500).await;
-    // A list, a removal with the second list, and no more.
-    stage.server.vanish_after(3);
+    let stage = Stage::with(9_500).await;
+    // Some lists, some removals, and no more.
+    stage.server.vanish_after(8);
     let step = stage.purge().await;
-    assert_eq!(step.removed.total(), 1_000);
-    assert_eq!(stage.left().len(), 1_502);
+    let left = u64::try_from(stage.left().len()).unwrap();
+    assert!(left > 1_000 && left < 9_000, "{left}");
+    assert_eq!(step.removed.total(), 9_502 - left);
     let error = step.is_exhausted().unwrap_err().to_string();
     assert!(error.ends_with("failed in the object store: the bucket isn't there"), "{error}");
 }

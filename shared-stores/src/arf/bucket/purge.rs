@@ -1,15 +1,20 @@
 //! A slice of the purge of one sync's blobs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::{Stream, StreamExt as _, stream};
 use tokio::time::Instant;
 
 use super::Result;
 use super::listing::Listing;
-use super::object::Refusals;
+use super::object::{Page, Refusals, Removal};
 use crate::arf::{ArfError, BlobCounts, PurgeEnd, PurgeStep, name};
 
-/// Removes what is below a prefix, page by page: while one page is removed the next is listed. A page begun before the
-/// deadline is finished, so it overruns by a few requests. What the store refuses to remove keeps nothing else in place
-/// but the manifest.
+/// Pages that are removed at the same time. S3 takes 3 500 removals a second below a prefix.
+const PAGES_AT_ONCE: usize = 3;
+
+/// Removes what is below a prefix, page by page, some at the same time. Pages begun before the deadline are finished,
+/// so it overruns by a few requests. What the store refuses to remove keeps nothing else in place but the manifest.
 pub(super) struct Purge<'a> {
     listing: &'a Listing,
     prefix: String,
@@ -44,26 +49,55 @@ impl<'a> Purge<'a> {
         Ok(PurgeEnd::Exhausted)
     }
 
-    /// Whether it reached the end in time.
+    /// Whether it reached the end in time. After a failure no further page is begun, and those that were are waited
+    /// for: what they removed counts.
     async fn remove_all_but(&mut self, kept: Option<&str>) -> Result<bool> {
-        let mut page = self.listing.page(&self.prefix, None, None).await?;
-        loop {
-            let objects = page.objects.into_iter().filter(|object| kept != Some(object.key.as_str())).collect();
-            let next = async {
-                match page.next {
-                    Some(token) => self.listing.page(&self.prefix, None, Some(token)).await.map(Some),
-                    None => Ok(None),
-                }
-            };
-            let (removal, next) = futures::join!(self.listing.remove(objects), next);
-            removal.removed.iter().for_each(|object| self.removed.add(object.below(&self.prefix)));
+        let (listing, prefix, deadline, is_over) =
+            (self.listing, self.prefix.clone(), self.deadline, AtomicBool::new(false));
+        let removals = pages(listing, &prefix, deadline, &is_over)
+            .map(|page| remove_page(listing, page, kept))
+            .buffer_unordered(PAGES_AT_ONCE);
+        let mut removals = std::pin::pin!(removals);
+        let mut failure = None;
+        while let Some(removal) = removals.next().await {
+            removal.removed.iter().for_each(|object| self.removed.add(object.below(&prefix)));
             self.refusals.add(removal.refusals);
-            removal.failure.map_or(Ok(()), Err)?;
-            let Some(next) = next? else { return Ok(true) };
-            if Instant::now() >= self.deadline {
-                return Ok(false);
+            if removal.failure.is_some() {
+                is_over.store(true, Ordering::Relaxed);
             }
-            page = next;
+            failure = failure.or(removal.failure);
         }
+        failure.map_or(Ok(!is_over.load(Ordering::Relaxed)), Err)
+    }
+}
+
+/// All pages, one after the other, until `is_over`; after the deadline, which sets that, none is begun but the first.
+fn pages<'a>(
+    listing: &'a Listing,
+    prefix: &'a str,
+    deadline: Instant,
+    is_over: &'a AtomicBool,
+) -> impl Stream<Item = Result<Page>> + 'a {
+    stream::unfold(Some(None), move |place| async move {
+        let token = place?;
+        if token.is_some() && Instant::now() >= deadline {
+            is_over.store(true, Ordering::Relaxed);
+        }
+        if is_over.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut page = listing.page(prefix, None, token).await;
+        let next = page.as_mut().ok().and_then(|page| page.next.take());
+        Some((page, next.map(Some)))
+    })
+}
+
+async fn remove_page(listing: &Listing, page: Result<Page>, kept: Option<&str>) -> Removal {
+    match page {
+        Ok(page) => {
+            let objects = page.objects.into_iter().filter(|object| kept != Some(object.key.as_str())).collect();
+            listing.remove(objects).await
+        }
+        Err(failure) => Removal { failure: Some(failure), ..Removal::default() },
     }
 }
