@@ -24,10 +24,6 @@ use shared_service::admin::Health;
 use shared_service::{About, Bell, Service, cleanup_figures};
 use shared_stores::VespaClient;
 
-/// A purge makes and drops some dozens of small things for each document.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How long shutdown waits for the slices under way.
 const DRAIN: Duration = Duration::from_secs(24);
 const STORE_PROBE: Duration = Duration::from_millis(1_500);
