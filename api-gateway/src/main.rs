@@ -66,7 +66,7 @@ const ABOUT: About<Settings> = About {
         rate_limit::start_figures_at_zero();
     },
     telemetry: |settings| &settings.telemetry,
-    threads: |_| None,
+    threads: |settings| settings.runtime.threads(),
     connections: connection_checks::of,
 };
 /// A stopping gateway waits for what runs beside requests this much longer than for them.

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use shared_database::rate_limits::RateLimits;
 use shared_service::settings::{
     AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings, ProtocolSettings,
-    TelemetrySettings, Validate, VespaSettings, secret,
+    RuntimeSettings, TelemetrySettings, Validate, VespaSettings, secret,
 };
 use shared_sources::GatewaySourceSettings;
 
@@ -73,6 +73,9 @@ pub struct Settings {
     /// What is logged, and in which form.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
+    /// What it runs on.
+    #[command(flatten)]
+    pub runtime: RuntimeSettings,
 }
 
 impl Settings {

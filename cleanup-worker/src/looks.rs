@@ -142,23 +142,34 @@ impl Worker {
         if let Some(refused) = held.refuse_if(held.cleanup().is_live).await? {
             return Ok(Some(refused));
         }
-        let sync = held.cleanup().sync_id;
+        let mut failure = None;
         for target in held.machine().to_look_at() {
-            let holding = match target {
-                PurgeTarget::Vespa => {
-                    *documents.as_ref().map_err(Arc::clone)?.get(&sync).ok_or(AttemptError::Unverified)?
-                }
-                PurgeTarget::Arf => {
-                    let look = self.stores.look_at_blobs(sync);
-                    match self.tasks.shutdown().run_until_cancelled(look).await {
-                        Some(holding) => holding?,
-                        None => return held.release("shutdown").await.map(Some),
-                    }
-                }
-            };
-            held.observe(self.observed(target, holding, held.cleanup()))?;
+            let looked = self.look_at_store(target, held.cleanup().sync_id, documents);
+            match self.tasks.shutdown().run_until_cancelled(looked).await {
+                Some(Ok(holding)) => held.observe(self.observed(target, holding, held.cleanup()))?,
+                Some(Err(error)) => failure = failure.or(Some(error)),
+                None => return held.release("shutdown").await.map(Some),
+            }
         }
-        Ok(None)
+        // What one store holds is removed though the other is away.
+        match failure {
+            Some(error) if held.machine().next().work() == CleanupWork::Look => Err(error),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    async fn look_at_store(
+        &self,
+        target: PurgeTarget,
+        sync: SyncId,
+        documents: &Documents,
+    ) -> Result<Holding, AttemptError> {
+        match target {
+            PurgeTarget::Vespa => {
+                documents.as_ref().map_err(Arc::clone)?.get(&sync).copied().ok_or(AttemptError::Unverified)
+            }
+            PurgeTarget::Arf => Ok(self.stores.look_at_blobs(sync).await?),
+        }
     }
 
     fn observed(&self, target: PurgeTarget, holding: Holding, cleanup: &ClaimedCleanup) -> Observed {

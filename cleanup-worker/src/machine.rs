@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use shared_models::{CleanupState, CleanupWork, PurgeTarget, TargetProgress, TargetsProgress, Verification};
+use shared_models::{CleanupState, CleanupWork, PurgeTarget, Round, TargetProgress, TargetsProgress, Verification};
 
 #[cfg(test)]
 mod tests;
@@ -84,6 +84,8 @@ pub(crate) enum SliceEnd {
 
 /// So many slices in a row without headway are an error.
 const MAX_IDLE_SLICES: u32 = 3;
+/// So many rounds in a row that found no less than the one before are an error.
+const MAX_ROUNDS_WITHOUT_DECLINE: u32 = 3;
 /// More removals than this beyond twice what was found are an error: acknowledged removals don't stay.
 const SURPLUS: u64 = 10_000;
 
@@ -163,7 +165,7 @@ impl Machine {
         match observed {
             Observed::Empty(target, verified_by, at) => self.found_empty(target, verified_by, at),
             Observed::Holds(target, count) => return self.found(target, count),
-            Observed::Counted(target, count) => self.counted(target, count),
+            Observed::Counted(target, count) => return self.counted(target, count),
             Observed::Sliced(target, slice) => return self.sliced(target, &slice),
         }
         Ok(())
@@ -173,7 +175,7 @@ impl Machine {
         let known = self.known(target);
         known.round_open = false;
         known.rounds = known.rounds.max(1);
-        known.round.ended_in_vain = false;
+        known.round = Round::default();
         known.verified_empty_at = Some(at);
         known.verified_by = Some(verified_by);
         // A holder that died took the count of its last slice along.
@@ -196,18 +198,22 @@ impl Machine {
         let known = self.known(target);
         known.rounds += 1;
         known.round.is_uncounted = count.is_none();
+        known.round.found_before = known.round.found;
         known.round.found = 0;
-        if let Some(count) = count {
-            self.counted(target, count);
-        }
-        Ok(())
+        count.map_or(Ok(()), |count| self.counted(target, count))
     }
 
-    fn counted(&mut self, target: PurgeTarget, count: u64) {
+    fn counted(&mut self, target: PurgeTarget, count: u64) -> Result<(), NoHeadway> {
         let known = self.known(target);
         known.round.is_uncounted = false;
         known.round.found = count;
         known.found += count;
+        // The round before removed all that it found, by what the store said, and as much is there. Late writes may do
+        // that once; again and again it is the removals that don't stay.
+        let before = std::mem::take(&mut known.round.found_before);
+        let is_no_less = before > 0 && count >= before;
+        known.round.without_decline = if is_no_less { known.round.without_decline + 1 } else { 0 };
+        if known.round.without_decline >= MAX_ROUNDS_WITHOUT_DECLINE { Err(NoHeadway(target)) } else { Ok(()) }
     }
 
     fn sliced(&mut self, target: PurgeTarget, slice: &Sliced) -> Result<(), NoHeadway> {

@@ -49,6 +49,9 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     let database = Database::new(&settings.database.database_url, settings.database.database_pool_size)?;
     let vespa = VespaClient::new(&settings.vespa.vespa_url).context("set up the Vespa client")?;
     let arf = settings.blobs.open().context("open the ARF store")?;
+    if settings.blobs.arf_purge_versions {
+        tracing::info!("earlier versions of blobs are purged, too");
+    }
     let key = &settings.receipt_key.receipt_signing_key;
     let signer = ReceiptSigner::new(key.id().to_owned(), key.secret());
     tracing::info!(key_id = key.id(), public_key = signer.public_key(), "receipts are signed with this key");

@@ -5,6 +5,8 @@ use std::time::Duration;
 use shared_database::cleanups::DailyWindow;
 
 const DAY_SECONDS: u32 = 24 * 60 * 60;
+/// PostgreSQL knows no time that is much longer ago.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// Not a list of daily windows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,9 +49,11 @@ pub struct Deadline(pub Option<Duration>);
 pub(crate) fn parse_deadline(text: &str) -> Result<Deadline, String> {
     match text.trim() {
         "none" => Ok(Deadline(None)),
-        duration => humantime::parse_duration(duration)
-            .map(|age| Deadline(Some(age)))
-            .map_err(|error| format!("neither 'none' nor a duration such as 24h: {error}")),
+        duration => match humantime::parse_duration(duration) {
+            Ok(age) if age <= LONGEST => Ok(Deadline(Some(age))),
+            Ok(_) => Err("longer than 100 years; 'none' is for ever".to_owned()),
+            Err(error) => Err(format!("neither 'none' nor a duration such as 24h: {error}")),
+        },
     }
 }
 

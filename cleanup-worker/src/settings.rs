@@ -92,7 +92,7 @@ impl BlobSettings {
 impl Validate for BlobSettings {
     fn validate(&self) -> Result<(), String> {
         let scheme = self.arf.arf_url.scheme();
-        if self.arf_purge_versions && !matches!(scheme, "s3" | "s3a") {
+        if self.arf_purge_versions && scheme != "s3" {
             return Err(format!("ARF_PURGE_VERSIONS needs an ARF_URL of S3, not of {scheme}: s3://bucket/prefix"));
         }
         Ok(())

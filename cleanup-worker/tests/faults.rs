@@ -120,6 +120,37 @@ async fn del_7_a_missing_blob_store_is_an_error_not_an_empty_one() {
 }
 
 #[tokio::test]
+async fn what_one_store_holds_is_removed_while_the_other_is_away() {
+    let mut world = World::new().await;
+    let sync = SyncId::random();
+    world.feed(sync, 300).await;
+    world.capture(sync, 20).await;
+    let (raw, away) = (world.arf_folder.path().join("raw"), world.arf_folder.path().join("away"));
+    world.expects.event("attempt failed, to be retried");
+    world.expects.fault(Fault::VespaAway);
+    // At its start a worker makes the folder.
+    let (_worker, _) = world.ready_worker(&[]).await;
+    std::fs::rename(&raw, &away).unwrap();
+    let id = world.rows.cleanup_of(sync).await;
+    world.wait_until_empty_of_documents(sync).await;
+    let code = async |id| world.rows.column(id, "error_code").await;
+    wait_until("the missing store shows", SOON, async || code(id).await == "arf_folder").await;
+    assert_eq!(world.rows.receipts(id).await.len(), 0);
+    std::fs::rename(&away, &raw).unwrap();
+    world.rows.wait_for_state(id, "done").await;
+
+    let other = SyncId::random();
+    world.capture(other, 20).await;
+    world.standin.service().kill();
+    let id = world.rows.cleanup_of(other).await;
+    wait_until("no blobs are left", SOON, async || world.blobs(other).await == 0).await;
+    wait_until("Vespa's absence shows", SOON, async || code(id).await == "vespa_unavailable").await;
+    assert_eq!(world.rows.receipts(id).await.len(), 0);
+    world.standin.restart().await;
+    world.rows.wait_for_state(id, "done").await;
+}
+
+#[tokio::test]
 async fn while_postgres_is_down_bells_stay_in_their_queue_and_then_it_is_done() {
     let world = World::new().await;
     let sync = SyncId::random();

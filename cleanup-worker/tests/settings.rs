@@ -44,6 +44,7 @@ fn contradictions_are_refused_in_one_line_that_names_them() {
         (vec![("CLEANUP_TIME_ZONE", "Europe/Atlantis")], "CLEANUP_TIME_ZONE"),
         (vec![("CLEANUP_DEADLINE", "soon")], "CLEANUP_DEADLINE"),
         (vec![("CLEANUP_DEADLINE", "30s")], "SETTLE_DELAY"),
+        (vec![("CLEANUP_DEADLINE", "10000y")], "longer than 100 years"),
         (vec![("RETRY_BASE_DELAY", "10m")], "RETRY_MAX_DELAY"),
         (vec![("PURGE_SLICE", "1m")], "PURGE_SLICE"),
         (vec![("CLEANUP_POLL_INTERVAL", "0s")], "CLEANUP_POLL_INTERVAL"),

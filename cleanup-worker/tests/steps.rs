@@ -228,7 +228,9 @@ async fn a_zero_that_cannot_be_trusted_never_ends_a_cleanup() {
         "coverage":{"full":true,"coverage":100,"results":4,"resultsFull":4}}}"#;
     const WITH_ERRORS: &str = r#"{"root":{"fields":{"totalCount":0},"errors":[{"code":12,"summary":"Timed out"}],
         "coverage":{"full":true,"coverage":100,"results":5,"resultsFull":5}}}"#;
-    let (world, _, id) = world_with_a_cleanup().await;
+    let (world, sync, id) = world_with_a_cleanup().await;
+    // Blobs would be removed meanwhile.
+    assert!(world.arf.purge(sync, SOON).await.is_exhausted().unwrap());
     let mut worker = worker(&world);
     for answer in [PARTIAL, FOUR_OF_FIVE, WITH_ERRORS] {
         let vespa = vespa_that_answers(&worker.tasks, answer).await;

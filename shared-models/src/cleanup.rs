@@ -165,6 +165,10 @@ pub struct TargetProgress {
 pub struct Round {
     /// What it found at its start.
     pub found: u64,
+    /// What the round before found, until it is known what this one finds; 0 if the target was empty in between.
+    pub found_before: u64,
+    /// Rounds in a row that found no less than the one before.
+    pub without_decline: u32,
     /// Whether that isn't known yet: the look saw more than a look counts.
     pub is_uncounted: bool,
     /// The lowest slot of the sync that isn't known to be empty of documents with a purge key.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::error::ServiceError;
@@ -18,14 +19,12 @@ pub fn run<T>(main: impl Future<Output = T>) -> Result<T, ServiceError> {
     run_on(None, main)
 }
 
-/// The same on so many threads; `None` leaves their number to tokio: what `TOKIO_WORKER_THREADS` says, or one for each
-/// processor.
+/// The same on so many threads; `None` is one for each processor. Tokio never looks into the environment itself: it
+/// panics at what a setting refuses in one line.
 pub(crate) fn run_on<T>(threads: Option<NonZeroUsize>, main: impl Future<Output = T>) -> Result<T, ServiceError> {
+    let threads = threads.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = threads {
-        builder.worker_threads(threads.get());
-    }
-    let runtime = builder.enable_all().build().map_err(ServiceError::Runtime)?;
+    let runtime = builder.worker_threads(threads).enable_all().build().map_err(ServiceError::Runtime)?;
     let output = runtime.block_on(main);
     runtime.shutdown_timeout(ABANDON);
     Ok(output)

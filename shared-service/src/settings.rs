@@ -15,7 +15,8 @@ mod tests;
 
 pub use groups::{
     AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderEndpoint,
-    EmbedderSettings, LogFormat, ProtocolSettings, ReceiptKeySettings, TelemetrySettings, VespaSettings, secret,
+    EmbedderSettings, LogFormat, ProtocolSettings, ReceiptKeySettings, RuntimeSettings, TelemetrySettings,
+    VespaSettings, secret,
 };
 pub use keys::{BadKey, KeyRing, NamedKey};
 pub(crate) use load::{Started, load_service};

@@ -8,7 +8,7 @@ use shared_stores::arf::{ArfError, ArfStore, BlobCipher, BlobCounts, BlobForm, E
 use test_support::{TestS3, TestVersionedBucket};
 
 use crate::arf_bucket::{open, open_with_secret};
-use crate::canned::CannedServer;
+use crate::canned::{Canned, CannedServer};
 use crate::support::{TIMEOUT, syncs_in};
 
 const SECRET: &[u8] = b"{\"text\": \"the quick brown fox\"}";
@@ -144,6 +144,9 @@ async fn whatever_is_no_list_of_versions_is_an_error() {
         list("<IsTruncated>maybe</IsTruncated>"),
         "<ListVersionsResult><IsTruncated>false</IsTruncated>".to_owned(),
         "<Error><Code>InternalError</Code><Message>sorry</Message></Error>".to_owned(),
+        // What a server answers that overlooks the question.
+        "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>k</Key></Contents></ListBucketResult>"
+            .to_owned(),
     ];
     for answer in answers {
         let server = CannedServer::always(200, &answer).await;
@@ -152,42 +155,58 @@ async fn whatever_is_no_list_of_versions_is_an_error() {
         assert!(store.is_empty(sync).await.is_err(), "{answer}");
         assert!(matches!(store.purge(sync, TIMEOUT).await.end, PurgeEnd::Failed(ArfError::Store { .. })), "{answer}");
     }
-    let server = CannedServer::always(200, list("<IsTruncated>false</IsTruncated>")).await;
-    let store = open(&server.url).with_all_versions().unwrap();
-    assert!(store.is_empty(SyncId::random()).await.unwrap());
+    let empty = list("<IsTruncated>false</IsTruncated>");
+    let objects = |inner: &str| format!("<ListBucketResult><IsTruncated>false</IsTruncated>{inner}</ListBucketResult>");
+    let sync = SyncId::random();
+    let object = format!(
+        "<Contents><Key>{}manifest.json</Key><LastModified>2026-11-30T10:00:00Z</LastModified><Size>1</Size></Contents>",
+        prefix(sync)
+    );
+    for (plain, is_empty) in [(objects(""), true), (objects(&object), false)] {
+        let answers = vec![Canned::new(200, &empty), Canned::new(200, plain)];
+        let server = CannedServer::start(answers).await;
+        let store = open(&server.url).with_all_versions().unwrap();
+        assert_eq!(store.is_empty(sync).await.unwrap(), is_empty, "versions alone prove nothing");
+    }
 }
 
 #[tokio::test]
 async fn versions_that_are_held_are_told_and_the_others_go() {
     let sync = SyncId::random();
-    let version = |number: u32| {
-        let key = format!("{}entities/{number}.json", prefix(sync));
-        format!("<Version><Key>{key}</Key><VersionId>v{number}</VersionId></Version>")
-    };
-    let list = format!(
-        "<ListVersionsResult><IsTruncated>false</IsTruncated>{}{}</ListVersionsResult>",
-        version(1),
-        version(2)
+    let named = |number: u32| format!("<Key>{}entities/{number}.json</Key>", prefix(sync));
+    let with_id = |number: u32| format!("{}<VersionId>v{number}</VersionId>", named(number));
+    let versions: String = (1..=4).map(|number| format!("<Version>{}</Version>", with_id(number))).collect();
+    let list = format!("<ListVersionsResult><IsTruncated>false</IsTruncated>{versions}</ListVersionsResult>");
+    let denied = "<Code>AccessDenied</Code><Message>held</Message>";
+    // Some servers name no version, and one says nothing at all of the last.
+    let answer = format!(
+        "<DeleteResult><Deleted>{}</Deleted><Error>{}{denied}</Error><Error>{}{denied}</Error></DeleteResult>",
+        with_id(1),
+        with_id(2),
+        named(3)
     );
-    let refused = format!(
-        "<DeleteResult><Error><Key>{}entities/2.json</Key><VersionId>v2</VersionId><Code>AccessDenied</Code>\
-         <Message>held</Message></Error></DeleteResult>",
-        prefix(sync)
-    );
-    let server = CannedServer::start(vec![
-        crate::canned::Canned::new(503, "<Error><Code>SlowDown</Code></Error>"),
-        crate::canned::Canned::new(200, list),
-        crate::canned::Canned::new(200, refused),
-    ])
-    .await;
+    let slow = Canned::new(503, "<Error><Code>SlowDown</Code></Error>");
+    let server = CannedServer::start(vec![slow, Canned::new(200, list), Canned::new(200, answer)]).await;
     let step = open(&server.url).with_all_versions().unwrap().purge(sync, TIMEOUT).await;
     assert_eq!(step.removed.total(), 1);
     let told = step.is_exhausted().unwrap_err().to_string();
-    assert_eq!(told, "the object store refused to remove 1 blobs: AccessDenied");
+    assert_eq!(told, "the object store refused to remove 3 blobs: AccessDenied");
     let asked = server.asked();
     assert_eq!(asked.iter().map(|asked| asked.method.as_str()).collect::<Vec<_>>(), ["GET", "GET", "POST"]);
     let body = String::from_utf8(asked[2].body.clone()).unwrap();
-    assert!(body.contains("<VersionId>v1</VersionId>") && body.contains("<VersionId>v2</VersionId>"), "{body}");
+    assert!((1..=4).all(|number| body.contains(&format!("<VersionId>v{number}</VersionId>"))), "{body}");
+}
+
+#[tokio::test]
+async fn an_answer_that_names_nothing_removes_nothing() {
+    let sync = SyncId::random();
+    let version = format!("<Version><Key>{}a</Key><VersionId>v</VersionId></Version>", prefix(sync));
+    let list = format!("<ListVersionsResult><IsTruncated>false</IsTruncated>{version}</ListVersionsResult>");
+    let server = CannedServer::start(vec![Canned::new(200, list), Canned::new(200, "<DeleteResult/>")]).await;
+    let step = open(&server.url).with_all_versions().unwrap().purge(sync, TIMEOUT).await;
+    assert_eq!(step.removed.total(), 0);
+    let told = step.is_exhausted().unwrap_err().to_string();
+    assert_eq!(told, "the object store refused to remove 1 blobs: its answer doesn't name them");
 }
 
 #[test]

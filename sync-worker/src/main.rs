@@ -43,7 +43,7 @@ const ABOUT: About<Settings> = About {
     figures: &[figures::DESCRIPTIONS],
     start_at_zero: figures::start_at_zero,
     telemetry: |settings| &settings.telemetry,
-    threads: |_| None,
+    threads: |settings| settings.runtime.threads(),
     connections: connection_checks::of,
 };
 

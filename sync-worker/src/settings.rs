@@ -6,7 +6,7 @@ use clap::{Args, Parser};
 use shared_models::BlobEncryption;
 use shared_service::settings::{
     AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings,
-    ProtocolSettings, TelemetrySettings, Validate, VespaSettings, whole_number,
+    ProtocolSettings, RuntimeSettings, TelemetrySettings, Validate, VespaSettings, whole_number,
 };
 use shared_sources::SourceSettings;
 
@@ -39,6 +39,8 @@ pub struct Settings {
     pub admin: AdminSettings<9002>,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
+    #[command(flatten)]
+    pub runtime: RuntimeSettings,
 }
 
 /// What only this service has.

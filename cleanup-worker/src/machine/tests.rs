@@ -30,6 +30,34 @@ fn empty(target: PurgeTarget, at: DateTime<Utc>) -> Observed {
 }
 
 #[test]
+fn removals_that_do_not_stay_are_an_error_from_claim_to_claim() {
+    let target = PurgeTarget::Arf;
+    let mut progress = TargetsProgress::new();
+    // Each look and each purge is a claim of its own.
+    let mut next = |observed: Observed| {
+        let mut machine = Machine::new(CleanupState::Purging, BOTH.to_vec(), progress.clone());
+        let outcome = machine.observe(observed);
+        progress = machine.progress().clone();
+        outcome
+    };
+    let mut round = |count| {
+        let looked = next(Observed::Holds(target, Some(count)));
+        next(sliced(target, count, SliceEnd::Exhausted)).unwrap();
+        looked
+    };
+    // What comes late may be more than what there was.
+    for count in [5, 9, 9, 4, 4, 4] {
+        assert_eq!(round(count), Ok(()), "{count}");
+    }
+    assert_eq!(round(4), Err(NoHeadway(target)));
+    assert_eq!(round(4), Err(NoHeadway(target)), "and again, so that the pauses grow");
+    assert_eq!(round(3), Ok(()));
+    let mut machine = Machine::new(CleanupState::Purging, BOTH.to_vec(), progress);
+    machine.observe(empty(target, at(1))).unwrap();
+    assert_eq!(machine.of(target).round, Round::default());
+}
+
+#[test]
 fn each_state_and_observation_leads_to_its_step() {
     use CleanupState as S;
     use PurgeTarget::{Arf, Vespa};
@@ -210,7 +238,13 @@ fn any_state() -> impl Strategy<Value = CleanupState> {
 
 fn any_progress() -> impl Strategy<Value = TargetsProgress> {
     let round = (0_u64..100, any::<bool>(), 0_u32..40_000, any::<bool>()).prop_map(
-        |(found, is_uncounted, next_slot, ended_in_vain)| Round { found, is_uncounted, next_slot, ended_in_vain },
+        |(found, is_uncounted, next_slot, ended_in_vain)| Round {
+            found,
+            is_uncounted,
+            next_slot,
+            ended_in_vain,
+            ..Round::default()
+        },
     );
     let known = (0_u64..100, 0_u64..100, any::<bool>(), round).prop_map(|(found, removed, round_open, round)| {
         TargetProgress { found, removed, round_open, round, rounds: 1, ..TargetProgress::default() }

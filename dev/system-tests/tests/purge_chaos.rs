@@ -98,7 +98,7 @@ async fn run(
 
     let mut crew = Crew::start(system, plan).await;
     let watch = Watch::start(system, eyes.clone());
-    let late = LateWrites::start(system, &victims, dice);
+    let late = LateWrites::start(system, &victims, dice, plan.lies());
     for sync in &syncs {
         system.request_cleanup(*sync).await;
     }

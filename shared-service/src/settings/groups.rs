@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -183,6 +184,22 @@ impl<const PORT: u16> AdminSettings<PORT> {
             return Err(format!("{setting} {other} and ADMIN_LISTEN {own} are the same port"));
         }
         Ok(())
+    }
+}
+
+/// What a service runs on.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct RuntimeSettings {
+    /// Threads of the service's runtime; not set, one for each processor
+    #[arg(long, env = "TOKIO_WORKER_THREADS", value_name = "COUNT", value_parser = whole_number(1..=1_000_usize))]
+    pub tokio_worker_threads: Option<usize>,
+}
+
+impl RuntimeSettings {
+    /// How many were asked for.
+    #[must_use]
+    pub fn threads(self) -> Option<NonZeroUsize> {
+        self.tokio_worker_threads.and_then(NonZeroUsize::new)
     }
 }
 

@@ -25,11 +25,11 @@ impl ArfStore {
         self.put_manifest(&manifest, timeout).await?;
         let read = self.manifest(sync).await?;
         while !self.purge(sync, timeout).await.is_exhausted()? {}
-        let is_gone = self.is_empty(sync).await?;
+        let is_gone = self.is_empty(sync).await? && self.manifest(sync).await?.is_none();
         match (read.as_ref() == Some(&manifest), is_gone) {
             (true, true) => Ok(()),
             (false, _) => Err(ArfError::Setup("what was written is not what is read".to_owned())),
-            (true, false) => Err(ArfError::Setup("what was removed is still listed".to_owned())),
+            (true, false) => Err(ArfError::Setup("what was removed is still there".to_owned())),
         }
     }
 }

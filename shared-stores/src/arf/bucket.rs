@@ -14,6 +14,7 @@ use url::Url;
 
 use super::error::is_blob_missing;
 use super::{ArfCensus, ArfError, BlobCounts, PurgeStep, name};
+use current::Current;
 use listing::Listing;
 use object::{Page, PageToken};
 use purge::Purge;
@@ -34,6 +35,8 @@ pub(super) struct Bucket {
     /// For writes, which are never repeated.
     writes: Arc<dyn ObjectStore>,
     listing: Listing,
+    /// What a bucket shows without versions.
+    current: Current,
     /// The other way to list, if the store has one.
     versions: Option<versions::Versions>,
     root: Path,
@@ -49,7 +52,7 @@ impl Bucket {
     /// Opens the bucket that the URL names. Settings override the environment variables of the same names.
     pub(super) fn open(url: &Url, settings: &[(&str, &str)]) -> Result<Self> {
         let client::Clients { writes, current, versions, root } = client::open(url, settings)?;
-        Ok(Self { writes, listing: Listing::Current(current), versions, root })
+        Ok(Self { writes, listing: Listing::Current(current.clone()), current, versions, root })
     }
 
     /// The same bucket, whose objects are all versions of them, and delete markers.
@@ -115,6 +118,10 @@ impl Bucket {
             count <= most
         })
         .await?;
+        if count == 0 && self.has_all_versions() {
+            // Never "nothing" by a list of versions alone: not every store that answers such a request knows versions.
+            count = count_of(&self.current.page(&self.prefix(sync)?, None, None).await?);
+        }
         Ok((count <= most).then_some(count))
     }
 

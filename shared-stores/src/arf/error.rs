@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use object_store::client::{HttpError, HttpErrorKind};
+
 /// An operation on the ARF store failed. Texts name the operation, never a file.
 #[derive(Debug, thiserror::Error)]
 pub enum ArfError {
@@ -54,6 +56,11 @@ pub enum ArfError {
     Aborted(&'static str),
 }
 
+/// A reason of our own, which names no path.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Reason(pub(super) &'static str);
+
 /// Why the object store failed, without paths: the library's texts name them.
 pub(super) fn reason(error: &object_store::Error) -> String {
     use object_store::Error as E;
@@ -70,6 +77,7 @@ pub(super) fn reason(error: &object_store::Error) -> String {
     known
         .or_else(|| of_system(error))
         .or_else(|| code_of_one(error))
+        .or_else(|| of_connection(error).map(str::to_owned))
         .or_else(|| status(error))
         .unwrap_or_else(|| "no reason is known".to_owned())
 }
@@ -108,6 +116,23 @@ fn causes(error: &object_store::Error) -> impl Iterator<Item = &(dyn Error + 'st
 fn of_system(error: &object_store::Error) -> Option<String> {
     let code = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error())?;
     Some(io::Error::from_raw_os_error(code).to_string())
+}
+
+/// What became of the connection, or a reason of our own.
+fn of_connection(error: &object_store::Error) -> Option<&'static str> {
+    if causes(error).any(|cause| cause.to_string().contains("URL scheme is not allowed")) {
+        return Some("its endpoint is plain http, which AWS_ALLOW_HTTP=true allows");
+    }
+    causes(error).find_map(|cause| {
+        let own = cause.downcast_ref::<Reason>().map(|reason| reason.0);
+        own.or_else(|| match cause.downcast_ref::<HttpError>()?.kind() {
+            HttpErrorKind::Connect => Some("cannot connect"),
+            HttpErrorKind::Timeout => Some("no answer in time"),
+            HttpErrorKind::Request | HttpErrorKind::Interrupted => Some("the connection broke"),
+            HttpErrorKind::Decode => Some("the answer is unreadable"),
+            _ => None,
+        })
+    })
 }
 
 /// The status of the store's answer, such as `507 Insufficient Storage`: only the library's text has it.

@@ -4,7 +4,6 @@
 //! `object_store` doesn't list them, so these requests are built here, and signed and sent with what that crate offers
 //! for it. Facts: Amazon S3 API Reference, "ListObjectVersions" and "DeleteObjects".
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +26,11 @@ use super::Result;
 use super::object::{Object, Page, PageToken, Refusals, Removal};
 use super::patience::{FIRST_PAUSE, LONGEST_PAUSE, RETRIES};
 use crate::arf::ArfError;
+use crate::arf::error::Reason;
 
 mod xml;
+
+use xml::{Answers, Outcome};
 
 /// Where no region is named, as `object_store` has it.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -75,25 +77,25 @@ impl Versions {
     }
 
     pub(super) async fn remove(&self, objects: &[Object]) -> Removal {
-        let refused = match self.ask_to_remove(objects).await {
-            Ok(refused) => refused,
+        let answers = match self.ask_to_remove(objects).await {
+            Ok(answers) => answers,
             Err(failure) => return Removal { failure: Some(failure), ..Removal::default() },
         };
         let mut removal = Removal::default();
         for object in objects {
-            match refused.get(object) {
-                Some(code) => removal.refusals.add(Refusals::one(code.clone())),
-                None => removal.removed.push(object.clone()),
+            match answers.of(object) {
+                Outcome::Removed => removal.removed.push(object.clone()),
+                Outcome::Refused(code) => removal.refusals.add(Refusals::one(word(code))),
+                Outcome::Unsaid => removal.refusals.add(Refusals::one("its answer doesn't name them".to_owned())),
             }
         }
         removal
     }
 
-    /// What is refused, by code.
-    async fn ask_to_remove(&self, objects: &[Object]) -> Result<HashMap<Object, String>> {
+    async fn ask_to_remove(&self, objects: &[Object]) -> Result<Answers> {
         let deletion = xml::deletion(objects).ok_or_else(|| failure(REMOVE, "a key can't be said in XML"))?;
         let answer = self.ask(REMOVE, Method::POST, &[("delete", "")], deletion).await?;
-        xml::refused(&answer).ok_or_else(|| failure(REMOVE, UNREADABLE))
+        xml::answers(&answer).ok_or_else(|| failure(REMOVE, UNREADABLE))
     }
 
     /// Asks, and asks again while the store refuses it for the moment.
@@ -160,7 +162,7 @@ fn is_passing(status: StatusCode) -> bool {
 }
 
 fn refused(action: &'static str, status: StatusCode, answer: &Bytes) -> ArfError {
-    let code = xml::code(answer).unwrap_or_default();
+    let code = xml::code(answer).map(|code| word(&code)).unwrap_or_default();
     let source = format!("Server returned non-2xx status code: {status} {code}").into();
     let (path, store) = (String::new(), "S3");
     ArfError::store(action)(match status {
@@ -171,8 +173,13 @@ fn refused(action: &'static str, status: StatusCode, answer: &Bytes) -> ArfError
     })
 }
 
-fn failure(action: &'static str, reason: &str) -> ArfError {
-    ArfError::store(action)(generic(reason))
+fn failure(action: &'static str, reason: &'static str) -> ArfError {
+    ArfError::store(action)(generic(Reason(reason)))
+}
+
+/// As much of a code as is one word: it is shown to people.
+fn word(code: &str) -> String {
+    code.chars().take_while(char::is_ascii_alphanumeric).collect()
 }
 
 fn generic(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> object_store::Error {

@@ -1,10 +1,11 @@
 //! What S3 says of versions, and what it is told, in XML.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
-use quick_xml::{de, se};
+use quick_xml::events::Event;
+use quick_xml::{Reader, de, se};
 use serde::{Deserialize, Serialize};
 
 use crate::arf::bucket::object::{Object, Page, PageToken};
@@ -43,7 +44,7 @@ struct CommonPrefix {
 
 #[derive(Debug, Serialize)]
 struct Delete {
-    /// Only what wasn't removed is to be named.
+    /// Otherwise the answer wouldn't name what was removed, and silence would count as success.
     #[serde(rename = "Quiet")]
     is_quiet: bool,
     #[serde(rename = "Object")]
@@ -52,8 +53,39 @@ struct Delete {
 
 #[derive(Debug, Deserialize)]
 struct DeleteResult {
+    #[serde(default, rename = "Deleted")]
+    removed: Vec<ObjectVersion>,
     #[serde(default, rename = "Error")]
     errors: Vec<RefusedObject>,
+}
+
+/// What a store says of the objects that it was to remove, by key: some name no version.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    removed: HashMap<String, HashSet<Option<String>>>,
+    refused: HashMap<String, HashMap<Option<String>, String>>,
+}
+
+/// What a store says of one object.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome<'a> {
+    Removed,
+    /// With this code.
+    Refused(&'a str),
+    Unsaid,
+}
+
+impl Answers {
+    pub(super) fn of(&self, object: &Object) -> Outcome<'_> {
+        let refused = self.refused.get(&object.key);
+        let code = refused.and_then(|refused| refused.get(&object.version).or_else(|| refused.get(&None)));
+        let removed = self.removed.get(&object.key);
+        match code {
+            Some(code) => Outcome::Refused(code),
+            None if removed.is_some_and(|of| of.contains(&object.version) || of.contains(&None)) => Outcome::Removed,
+            None => Outcome::Unsaid,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,7 +104,8 @@ struct Answer {
 
 /// The page that the answer is; `None` if it isn't one, or is cut off without saying where it goes on.
 pub(super) fn page(answer: &Bytes) -> Option<Page> {
-    let read: ListVersionsResult = de::from_str(std::str::from_utf8(answer).ok()?).ok()?;
+    // Whoever doesn't know versions may answer with an ordinary list, which would look like an empty one.
+    let read: ListVersionsResult = de::from_str(rooted(answer, "ListVersionsResult")?).ok()?;
     let is_encoded = read.encoding_type.is_some_and(|kind| kind.eq_ignore_ascii_case("url"));
     let plain = |key: String| if is_encoded { decoded(&key) } else { key };
     let object = |found: ObjectVersion| Object { key: plain(found.key), version: found.version_id };
@@ -92,19 +125,35 @@ pub(super) fn page(answer: &Bytes) -> Option<Page> {
 /// The request to remove these; `None` if a key can't be said in XML.
 pub(super) fn deletion(objects: &[Object]) -> Option<Bytes> {
     let of = |object: &Object| ObjectVersion { key: object.key.clone(), version_id: object.version.clone() };
-    let delete = Delete { is_quiet: true, objects: objects.iter().map(of).collect() };
+    let delete = Delete { is_quiet: false, objects: objects.iter().map(of).collect() };
     se::to_string(&delete).ok().map(Bytes::from)
 }
 
-/// What was refused, by code; `None` if the answer isn't one to a removal.
-pub(super) fn refused(answer: &Bytes) -> Option<HashMap<Object, String>> {
-    let text = std::str::from_utf8(answer).ok()?;
-    if !text.contains("<DeleteResult") {
-        return None;
+/// What it says of each; `None` if it isn't an answer to a removal.
+pub(super) fn answers(answer: &Bytes) -> Option<Answers> {
+    let read: DeleteResult = de::from_str(rooted(answer, "DeleteResult")?).ok()?;
+    let mut answers = Answers::default();
+    for object in read.removed {
+        answers.removed.entry(object.key).or_default().insert(object.version_id);
     }
-    let read: DeleteResult = de::from_str(text).ok()?;
-    let of = |refused: RefusedObject| (Object { key: refused.key, version: refused.version_id }, refused.code);
-    Some(read.errors.into_iter().map(of).collect())
+    for object in read.errors {
+        answers.refused.entry(object.key).or_default().insert(object.version_id, object.code);
+    }
+    Some(answers)
+}
+
+/// The text, if its root is this element.
+fn rooted<'a>(answer: &'a Bytes, element: &str) -> Option<&'a str> {
+    let text = std::str::from_utf8(answer).ok()?;
+    let mut reader = Reader::from_str(text);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) => return (start.local_name().as_ref() == element.as_bytes()).then_some(text),
+            Event::Empty(start) => return (start.local_name().as_ref() == element.as_bytes()).then_some(text),
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
 }
 
 /// Whether it is an error, which S3 may also send with 200.
@@ -114,8 +163,7 @@ pub(super) fn is_error(answer: &Bytes) -> bool {
 
 /// The code of an error, such as `AccessDenied`.
 pub(super) fn code(answer: &Bytes) -> Option<String> {
-    let text = std::str::from_utf8(answer).ok()?;
-    let read: Answer = text.contains("<Error>").then(|| de::from_str(text).ok())??;
+    let read: Answer = de::from_str(rooted(answer, "Error")?).ok()?;
     Some(read.code)
 }
 
