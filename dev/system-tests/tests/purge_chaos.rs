@@ -98,7 +98,7 @@ async fn run(
 
     let mut crew = Crew::start(system, plan).await;
     let watch = Watch::start(system, eyes.clone());
-    let late = LateWrites::start(system, &victims, dice, plan.lies());
+    let late = LateWrites::start(system, &victims, dice);
     for sync in &syncs {
         system.request_cleanup(*sync).await;
     }
@@ -109,7 +109,10 @@ async fn run(
             break;
         }
         assert!(began.elapsed() < BOUND, "{open} purges of this wave aren't done ({})\n{}", plan.name(), crew.tails());
+        // Never to a verification that counts: it alone sees late writes, and nobody could see through that.
         if quiet == 0
+            && lie.is_some()
+            && system.count(&settling_of(&syncs)).await == 0
             && let Some(lie) = lie.take()
         {
             report.fired(lie.tell(&system.vespa.url).await);
@@ -129,6 +132,14 @@ async fn run(
 }
 
 fn open_of(syncs: &[Uuid]) -> String {
+    cleanups_of(syncs, "state <> 'done'")
+}
+
+fn settling_of(syncs: &[Uuid]) -> String {
+    cleanups_of(syncs, "state = 'settling'")
+}
+
+fn cleanups_of(syncs: &[Uuid], condition: &str) -> String {
     let syncs: Vec<String> = syncs.iter().map(Uuid::to_string).collect();
-    format!("cleanup WHERE state <> 'done' AND sync_id::text = ANY ('{{{}}}')", syncs.join(","))
+    format!("cleanup WHERE {condition} AND sync_id::text = ANY ('{{{}}}')", syncs.join(","))
 }

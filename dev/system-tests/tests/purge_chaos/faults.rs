@@ -122,11 +122,6 @@ impl Plan {
         self.names.join(", ")
     }
 
-    /// Whether Vespa lies in this wave.
-    pub const fn lies(&self) -> bool {
-        self.lies
-    }
-
     /// The lie of this wave, if it has one: at most one a wave, and over before a settle delay is. Nobody could see
     /// through a longer one.
     pub fn lie(&self) -> Option<Lie> {

@@ -58,20 +58,18 @@ enum Write {
 }
 
 impl LateWrites {
-    /// With a lie of Vespa in the wave nothing is to land in a settle delay: the verification that counts, and nothing
-    /// else, sees what does, and it may be the one that is lied to.
-    pub fn start(system: &System, victims: &[Victim], dice: &mut Dice, is_lied_to: bool) -> Self {
+    pub fn start(system: &System, victims: &[Victim], dice: &mut Dice) -> Self {
         let writes = victims.iter().filter_map(|victim| {
             let documents = (0..dice.below(5)).map(|_| Write::Document(victim.late(dice))).collect::<Vec<_>>();
             let has_any = documents.len() > 1;
             let passing = victim.passing.iter().cloned().map(Write::Passing);
             let left = documents.into_iter().chain(passing).chain([Write::Blob]).collect();
-            let (prefix, in_settling) = (victim.prefix(&system.arf()), dice.once_in(2) && !is_lied_to);
+            let (prefix, in_settling) = (victim.prefix(&system.arf()), dice.once_in(2));
             has_any.then_some(Writes { sync: victim.sync, left, prefix, in_settling })
         });
         let stop = CancellationToken::new();
         let (url, vespa_url) = (system.database.url.clone(), system.vespa.url.clone());
-        let task = tokio::spawn(write_all(url, vespa_url, writes.collect(), is_lied_to, stop.clone()));
+        let task = tokio::spawn(write_all(url, vespa_url, writes.collect(), stop.clone()));
         Self { stop, task }
     }
 
@@ -81,13 +79,7 @@ impl LateWrites {
     }
 }
 
-async fn write_all(
-    database_url: String,
-    vespa_url: String,
-    mut all: Vec<Writes>,
-    is_lied_to: bool,
-    stop: CancellationToken,
-) -> Late {
+async fn write_all(database_url: String, vespa_url: String, mut all: Vec<Writes>, stop: CancellationToken) -> Late {
     let sql = test_support::connect(&database_url).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut late = Late::default();
@@ -114,9 +106,7 @@ async fn write_all(
                 None => {}
             }
             match standing(&sql, writes.sync).await {
-                Standing::Settling(left) if is_lied_to || left < ROOM_AT_END * SETTLE.as_secs_f64() => {
-                    late.void.push(writes.sync);
-                }
+                Standing::Settling(left) if left < ROOM_AT_END * SETTLE.as_secs_f64() => late.void.push(writes.sync),
                 Standing::Other => late.void.push(writes.sync),
                 Standing::Purging | Standing::Settling(_) => {}
             }
