@@ -40,7 +40,7 @@ pub struct About<S> {
     pub start_at_zero: fn(),
     /// Where its settings say what is logged.
     pub telemetry: fn(&S) -> &TelemetrySettings,
-    /// How many threads its settings give its runtime; `None` leaves that to tokio.
+    /// How many threads its settings give its runtime; `None` is one for each processor.
     pub threads: fn(&S) -> Option<NonZeroUsize>,
     /// What it talks to, for `--check-connections`.
     pub connections: fn(&S) -> Vec<ConnectionCheck>,
