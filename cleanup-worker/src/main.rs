@@ -33,7 +33,8 @@ const ABOUT: About<Settings> = About {
     figures: &[figures::DESCRIPTIONS, cleanup_figures::DESCRIPTIONS],
     start_at_zero: figures::start_at_zero,
     telemetry: |settings| &settings.telemetry,
-    threads: |settings| NonZeroUsize::new(settings.runtime.tokio_worker_threads),
+    // Work waits for the stores far more than it computes, and waking a second thread costs more than it gains.
+    threads: |settings| settings.runtime.threads().or(Some(NonZeroUsize::MIN)),
     connections: connection_checks::of,
 };
 

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser};
+use humantime::format_duration;
 use shared_database::cleanups::{AllowedHours, PurgeSchedule};
 use shared_service::settings::{
-    AdminSettings, ArfSettings, BrokerSettings, DatabaseSettings, ReceiptKeySettings, TelemetrySettings, Validate,
-    VespaSettings, whole_number,
+    AdminSettings, ArfSettings, BrokerSettings, DatabaseSettings, ReceiptKeySettings, RuntimeSettings,
+    TelemetrySettings, Validate, VespaSettings, whole_number,
 };
 use shared_stores::{ArfError, ArfStore};
 
@@ -45,15 +46,6 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     #[command(flatten)]
     pub runtime: RuntimeSettings,
-}
-
-/// What the worker runs on.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub struct RuntimeSettings {
-    /// Threads that all slots share; work waits for the stores far more than it computes, and waking a second thread
-    /// costs more processor time than it gains
-    #[arg(long, env = "TOKIO_WORKER_THREADS", value_name = "COUNT", default_value_t = 1, value_parser = whole_number(1..=1_000_usize))]
-    pub tokio_worker_threads: usize,
 }
 
 /// The store of raw captures, and how much of it is removed.
@@ -238,19 +230,20 @@ impl Validate for CleanupSettings {
         if let Some(deadline) = self.cleanup_deadline.0
             && deadline <= self.settle_delay
         {
-            let settle = self.settle_delay;
-            return Err(format!("CLEANUP_DEADLINE is {deadline:?}, not more than SETTLE_DELAY {settle:?}"));
+            let (deadline, settle) = (format_duration(deadline), format_duration(self.settle_delay));
+            return Err(format!("CLEANUP_DEADLINE is {deadline}, not more than SETTLE_DELAY {settle}"));
         }
         if self.claim_renewal * 2 >= self.claim_ttl {
-            let (twice, ttl) = (self.claim_renewal * 2, self.claim_ttl);
-            return Err(format!("2 * CLAIM_RENEWAL is {twice:?}, not less than CLAIM_TTL {ttl:?}"));
+            let (twice, ttl) = (format_duration(self.claim_renewal * 2), format_duration(self.claim_ttl));
+            return Err(format!("2 * CLAIM_RENEWAL is {twice}, not less than CLAIM_TTL {ttl}"));
         }
         if self.retry_base_delay > self.retry_max_delay {
-            let (base, longest) = (self.retry_base_delay, self.retry_max_delay);
-            return Err(format!("RETRY_BASE_DELAY is {base:?}, more than RETRY_MAX_DELAY {longest:?}"));
+            let (base, longest) = (format_duration(self.retry_base_delay), format_duration(self.retry_max_delay));
+            return Err(format!("RETRY_BASE_DELAY is {base}, more than RETRY_MAX_DELAY {longest}"));
         }
         if self.purge_slice > LONGEST_SLICE {
-            return Err(format!("PURGE_SLICE is {:?}, more than {LONGEST_SLICE:?}", self.purge_slice));
+            let (slice, longest) = (format_duration(self.purge_slice), format_duration(LONGEST_SLICE));
+            return Err(format!("PURGE_SLICE is {slice}, more than {longest}"));
         }
         Ok(())
     }

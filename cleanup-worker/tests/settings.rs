@@ -64,6 +64,6 @@ fn contradictions_are_refused_in_one_line_that_names_them() {
 fn the_help_shows_no_secret() {
     let said = said(&check(&[], &["--help"])).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("CLEANUP_SLOTS") && said.contains("CLEANUP_DEADLINE"));
-    assert!(said.contains("[env: TOKIO_WORKER_THREADS=] [default: 1]"), "{said}");
+    assert!(said.contains("and one for the cleanup-worker [env: TOKIO_WORKER_THREADS=]"), "{said}");
     assert!(!said.contains("hidden") && !said.contains("BwcHBwcH"));
 }

@@ -190,7 +190,7 @@ impl<const PORT: u16> AdminSettings<PORT> {
 /// What a service runs on.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct RuntimeSettings {
-    /// Threads of the service's runtime; not set, one for each processor
+    /// Threads of the service's runtime; not set, one for each processor, and one for the cleanup-worker
     #[arg(long, env = "TOKIO_WORKER_THREADS", value_name = "COUNT", value_parser = whole_number(1..=1_000_usize))]
     pub tokio_worker_threads: Option<usize>,
 }
@@ -262,6 +262,11 @@ fn http_url(text: &str) -> Result<Url, &'static str> {
 
 fn arf_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
+        // abfss://container@account.dfs.core.windows.net/prefix names the container there; a key would be ignored.
+        Ok(url) if url.password().is_some() || !url.username().is_empty() && !url.scheme().starts_with("abfs") => {
+            Err("user and password have no place in it: keys come from the environment, such as AWS_ACCESS_KEY_ID")
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => Err("it ends with its path, without ? and #"),
         Ok(url) if url.scheme() == "file" => Ok(url),
         Ok(url) if matches!(url.scheme(), "s3" | "gs" | "az" | "abfs" | "abfss") && url.has_host() => Ok(url),
         _ => Err(
@@ -302,6 +307,19 @@ mod tests {
         }
         for bad in ["s3://", "s3:///prefix", "gs:bucket", "http://bucket", "/var/arf"] {
             assert!(arf_url(bad).is_err(), "{bad}");
+        }
+        assert!(arf_url("abfss://container@account.dfs.core.windows.net/prefix").is_ok());
+    }
+
+    #[test]
+    fn what_an_object_store_would_ignore_is_refused() {
+        for keys in ["s3://user:hunter2@bucket/prefix", "s3://user@bucket", "abfss://container:hunter2@account/prefix"]
+        {
+            let told = arf_url(keys).unwrap_err();
+            assert!(told.contains("user and password") && !told.contains("hunter2"), "{keys}: {told}");
+        }
+        for more in ["s3://bucket/prefix?versionId=1", "file:///var/arf#1", "gs://bucket/?"] {
+            assert!(arf_url(more).unwrap_err().contains("without ? and #"), "{more}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The clients of a bucket.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,10 +46,8 @@ pub(super) fn open(url: &Url, settings: &[(&str, &str)]) -> Result<Clients> {
 }
 
 fn s3(url: &Url, settings: &[(&str, &str)], root: Path) -> Result<Clients> {
-    let mut builder = AmazonS3Builder::from_env().with_url(url.as_str());
-    for (key, value) in client_settings().iter().chain(settings) {
-        builder = builder.with_config(key.parse().map_err(failed)?, *value);
-    }
+    let builder = AmazonS3Builder::from_env().with_url(url.as_str());
+    let builder = configured(builder, settings, |builder, key, value| builder.with_config(key, value))?;
     let region = builder.get_config_value(&object_store::aws::AmazonS3ConfigKey::Region);
     let writes = builder.clone().with_retry(once()).build().map_err(failed)?;
     let connector = Connector::default();
@@ -58,23 +57,34 @@ fn s3(url: &Url, settings: &[(&str, &str)], root: Path) -> Result<Clients> {
 }
 
 fn gcs(url: &Url, settings: &[(&str, &str)], root: Path) -> Result<Clients> {
-    let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
-    for (key, value) in client_settings().iter().chain(settings) {
-        builder = builder.with_config(key.parse().map_err(failed)?, *value);
-    }
+    let builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
+    let builder = configured(builder, settings, |builder, key, value| builder.with_config(key, value))?;
     let writes = builder.clone().with_retry(once()).build().map_err(failed)?;
-    let (current, _) = current(builder.with_retry(patiently()).build().map_err(failed)?);
-    Ok(Clients { writes: Arc::new(writes), current, versions: None, root })
+    let patient = builder.with_retry(patiently()).build().map_err(failed)?;
+    Ok(without_versions(writes, patient, root))
 }
 
 fn azure(url: &Url, settings: &[(&str, &str)], root: Path) -> Result<Clients> {
-    let mut builder = MicrosoftAzureBuilder::from_env().with_url(url.as_str());
-    for (key, value) in client_settings().iter().chain(settings) {
-        builder = builder.with_config(key.parse().map_err(failed)?, *value);
-    }
+    let builder = MicrosoftAzureBuilder::from_env().with_url(url.as_str());
+    let builder = configured(builder, settings, |builder, key, value| builder.with_config(key, value))?;
     let writes = builder.clone().with_retry(once()).build().map_err(failed)?;
-    let (current, _) = current(builder.with_retry(patiently()).build().map_err(failed)?);
-    Ok(Clients { writes: Arc::new(writes), current, versions: None, root })
+    let patient = builder.with_retry(patiently()).build().map_err(failed)?;
+    Ok(without_versions(writes, patient, root))
+}
+
+/// A builder of any store with our settings, then those given.
+fn configured<B, K>(builder: B, settings: &[(&str, &str)], set: impl Fn(B, K, &str) -> B) -> Result<B>
+where
+    K: FromStr<Err = object_store::Error>,
+{
+    let ours = client_settings();
+    ours.iter()
+        .chain(settings)
+        .try_fold(builder, |builder, (key, value)| Ok(set(builder, key.parse().map_err(failed)?, value)))
+}
+
+fn without_versions<S: ObjectStore + PaginatedListStore>(writes: S, patient: S, root: Path) -> Clients {
+    Clients { writes: Arc::new(writes), current: current(patient).0, versions: None, root }
 }
 
 fn current<S: ObjectStore + PaginatedListStore>(store: S) -> (Current, Arc<S>) {
