@@ -9,6 +9,7 @@ pub mod document;
 mod ids;
 pub mod invariant;
 pub mod job;
+pub mod ledger;
 pub mod message;
 mod plan;
 mod purge_key;

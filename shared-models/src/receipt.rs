@@ -16,6 +16,8 @@ use serde_json::Value;
 use crate::cleanup::{PurgeTarget, Shredding, Verification, WriterEnd};
 use crate::ids::{ApiKeyId, CleanupId, CollectionId, OrganizationId, ReceiptId, RequestId, SourceConnectionId, SyncId};
 
+pub mod reference;
+
 /// The receipt form's version.
 ///
 /// 2 adds the blobs' key, and counts by type what was removed. What is of form 1 is read as if there had been no key:

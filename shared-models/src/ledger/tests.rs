@@ -1,0 +1,4 @@
+//! Tests of what several parts of the ledger do together.
+
+mod entries;
+mod trees;
