@@ -11,7 +11,7 @@ use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use shared_database::deletion::Requester;
 use shared_database::rate_limits::FoundKey;
-use shared_models::{ApiKeyId, OrganizationId, RequestId};
+use shared_models::{ApiKeyId, DeletionReference, OrganizationId, RequestId};
 use shared_service::clock;
 use subtle::ConstantTimeEq as _;
 use url::{Host, Url};
@@ -34,10 +34,10 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// What is kept of the caller with a deletion.
+    /// What is kept of the caller with a deletion, and what it calls it.
     #[must_use]
-    pub const fn requester(&self) -> Requester {
-        Requester { api_key: self.api_key, request: self.request }
+    pub const fn requester(&self, reference: Option<DeletionReference>) -> Requester {
+        Requester { api_key: self.api_key, request: self.request, reference }
     }
 
     /// Finds out who asks, and whether one more request is admitted; asked again in the same request, it is the same

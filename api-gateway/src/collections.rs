@@ -4,7 +4,7 @@ use shared_database::DatabaseError;
 use shared_database::collections::{CollectionChange, CollectionMember, CollectionRow, NewCollection};
 use shared_database::deletion::Subject;
 use shared_models::wire::collection::Collection;
-use shared_models::{CollectionId, OrganizationId};
+use shared_models::{CollectionId, DeletionReference, OrganizationId};
 
 use crate::auth::Caller;
 use crate::deletion::DeletionAnswer;
@@ -80,12 +80,18 @@ pub async fn update(
 ///
 /// # Errors
 /// 404 if it isn't there or another request owns the deletion, 409 if a writer hasn't stopped by the bound.
-pub async fn delete(state: &AppState, caller: &Caller, readable_id: &str) -> Result<Collection, Problem> {
+pub async fn delete(
+    state: &AppState,
+    caller: &Caller,
+    readable_id: &str,
+    reference: Option<DeletionReference>,
+) -> Result<Collection, Problem> {
     let row = state.database.collection_to_delete(caller.organization, readable_id).await?;
     let row = row.ok_or(Problem::NoCollection)?;
     let id = row.id;
     let snapshot = whole(state, row).await?;
-    match state.deletions.delete(caller.organization, Subject::Collection(id), caller.requester()).await? {
+    let requester = caller.requester(reference);
+    match state.deletions.delete(caller.organization, Subject::Collection(id), requester).await? {
         DeletionAnswer::Deleted { .. } => Ok(snapshot),
         DeletionAnswer::NotFound | DeletionAnswer::AlreadyGone => Err(Problem::NoCollection),
         DeletionAnswer::StillRunning => Err(Problem::CollectionBeingDeleted),

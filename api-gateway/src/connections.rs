@@ -9,7 +9,7 @@ use shared_database::deletion::Subject;
 use shared_database::jobs::{CancelJob, NewJob};
 use shared_models::wire::job::SourceConnectionJob;
 use shared_models::wire::source_connection::{AuthMethod, SourceConnection};
-use shared_models::{CleanupId, JobStatus, SourceConnectionId, SyncJobId};
+use shared_models::{CleanupId, DeletionReference, JobStatus, SourceConnectionId, SyncJobId};
 use shared_service::clock;
 use shared_sources::{Source, ValidatedFields};
 
@@ -158,11 +158,13 @@ pub async fn delete(
     state: &AppState,
     caller: &Caller,
     id: SourceConnectionId,
+    reference: Option<DeletionReference>,
 ) -> Result<(SourceConnection, Vec<CleanupId>), Problem> {
     // Before the deletion takes its lock: building it takes time.
     let view = state.database.view_connection(caller.organization, id, Visibility::UntilGone).await?;
     let snapshot = present::connection(view.ok_or(Problem::NoSourceConnection)?);
-    match state.deletions.delete(caller.organization, Subject::Connection(id), caller.requester()).await? {
+    let requester = caller.requester(reference);
+    match state.deletions.delete(caller.organization, Subject::Connection(id), requester).await? {
         DeletionAnswer::Deleted { cleanups } => Ok((snapshot, cleanups)),
         DeletionAnswer::NotFound | DeletionAnswer::AlreadyGone => Err(Problem::NoSourceConnection),
         DeletionAnswer::StillRunning => Err(Problem::ConnectionBeingDeleted),

@@ -112,7 +112,7 @@ impl Parts {
         subject: Subject,
         requester: Requester,
     ) -> Result<DeletionAnswer, DatabaseError> {
-        let asked = Instant::now();
+        let (asked, request) = (Instant::now(), requester.request);
         let requested = self.database.request(organization, subject, requester).await?;
         // D1 is committed: from here on this process watches, on its own clock.
         let since = Since { asked, watched: self.watch.observe(subject) };
@@ -120,7 +120,7 @@ impl Parts {
             Requested::NotFound => return Ok(DeletionAnswer::NotFound),
             Requested::Committed { is_owner, cleanups } => owned(is_owner, cleanups),
             Requested::Waiting { is_owner, stopping } => {
-                self.wait_and_commit(subject, is_owner, &stopping, since, requester.request).await?
+                self.wait_and_commit(subject, is_owner, &stopping, since, request).await?
             }
         };
         if answer != DeletionAnswer::StillRunning {

@@ -14,7 +14,9 @@ use std::fmt;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use shared_models::{ApiKeyId, CleanupId, CollectionId, OrganizationId, RequestId, SourceConnectionId, SyncJobId};
+use shared_models::{
+    ApiKeyId, CleanupId, CollectionId, DeletionReference, OrganizationId, RequestId, SourceConnectionId, SyncJobId,
+};
 
 use crate::error::Result;
 use crate::pool::Database;
@@ -47,12 +49,14 @@ impl fmt::Display for Subject {
 }
 
 /// Who asked for a deletion; kept with the cleanup.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Requester {
     /// The API key, if requests need one.
     pub api_key: Option<ApiKeyId>,
     /// The request.
     pub request: RequestId,
+    /// The caller's own name for the deletion.
+    pub reference: Option<DeletionReference>,
 }
 
 /// What a request found and did.
@@ -112,7 +116,7 @@ impl Database {
         subject: Subject,
         requester: Requester,
     ) -> Result<Requested> {
-        self.transaction(move |db| request(db, organization, subject, requester).boxed()).await
+        self.transaction(move |db| request(db, organization, subject, requester.clone()).boxed()).await
     }
 
     /// D3: deletes the rows, if nothing can write any more. The one function for the handler, a second DELETE and the
@@ -135,7 +139,7 @@ async fn request(
         return Ok(Requested::NotFound);
     };
     let is_owner = locked.requested_by.is_none();
-    let requester = locked.requested_by.unwrap_or(requester);
+    let requester = locked.requested_by.as_ref().unwrap_or(&requester);
     Ok(match step::step(db, &locked, requester, Watched::Briefly).await? {
         Stepped::Waiting(stopping) => Requested::Waiting { is_owner, stopping },
         Stepped::Committed(cleanups) => Requested::Committed { is_owner, cleanups },
@@ -144,7 +148,7 @@ async fn request(
 
 async fn try_commit(db: &mut Session, subject: Subject, watched: Watched) -> Result<Commit> {
     let Some(locked) = lock::lock(db, subject, Whose::Anybody).await? else { return Ok(Commit::AlreadyGone) };
-    let Some(requester) = locked.requested_by else { return Ok(Commit::AlreadyGone) };
+    let Some(requester) = &locked.requested_by else { return Ok(Commit::AlreadyGone) };
     Ok(match step::step(db, &locked, requester, watched).await? {
         Stepped::Waiting(_) => Commit::NotYet,
         Stepped::Committed(cleanups) => Commit::Done(cleanups),

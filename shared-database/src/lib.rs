@@ -17,6 +17,7 @@ pub mod deletion;
 pub mod entities;
 mod error;
 pub mod jobs;
+pub mod ledger;
 pub mod organizations;
 pub mod orphans;
 pub mod outbox;

@@ -166,7 +166,7 @@ impl Database {
         let sorted: Row = sql_query(format!(
             "WITH found AS (SELECT * FROM unnest($1::uuid[], $2::bigint[]) AS found (sync_id, documents)),
                   live AS (SELECT id FROM sync WHERE id = ANY ($1)),
-                  reopened AS ({}),
+                  {},
                   noted AS (
                       INSERT INTO orphan AS known (sync_id, documents, has_blobs, first_seen_at, last_seen_at)
                       SELECT sync_id, CASE $4 WHEN 'vespa' THEN documents ELSE 0 END, $4 = 'arf', $3, $3 FROM found
@@ -237,13 +237,16 @@ impl Database {
     pub async fn purge_orphans(&self, min_age: Duration) -> Result<u64> {
         let targets: Vec<&'static str> = PurgeTarget::ALL.iter().map(|target| target.as_str()).collect();
         let rows = sql_query(format!(
-            "WITH ripe AS (DELETE FROM orphan WHERE {RIPE} RETURNING sync_id)
-             INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id,
-                                  deletion_requested_at, entity_rows_deleted, writer_end, targets, origin)
-             SELECT gen_random_uuid(), sync_id, $3, $3, $3, clock_timestamp(), 0, 'lease', $2, 'orphan'
-             FROM ripe
-             WHERE NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = ripe.sync_id)
-             ON CONFLICT (sync_id) DO NOTHING"
+            "WITH ripe AS (DELETE FROM orphan WHERE {RIPE} RETURNING sync_id),
+                  cleaned AS (
+                      INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id,
+                                           deletion_requested_at, entity_rows_deleted, writer_end, targets, origin)
+                      SELECT gen_random_uuid(), sync_id, $3, $3, $3, clock_timestamp(), 0, 'lease', $2, 'orphan'
+                      FROM ripe
+                      WHERE NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = ripe.sync_id)
+                      ON CONFLICT (sync_id) DO NOTHING
+                      RETURNING organization_id, ledger_deleted(cleanup) AS entry)
+             INSERT INTO ledger_entry (organization_id, entry) SELECT organization_id, entry FROM cleaned"
         ))
         .bind::<sql_types::Double, _>(min_age.as_secs_f64())
         .bind::<sql_types::Array<sql_types::Text>, _>(targets)

@@ -46,6 +46,7 @@ diesel::table! {
         deletion_requested_at -> Nullable<Timestamptz>,
         deletion_api_key_id -> Nullable<Uuid>,
         deletion_request_id -> Nullable<Uuid>,
+        deletion_reference -> Nullable<Text>,
     }
 }
 
@@ -71,6 +72,7 @@ diesel::table! {
         deletion_requested_at -> Nullable<Timestamptz>,
         deletion_api_key_id -> Nullable<Uuid>,
         deletion_request_id -> Nullable<Uuid>,
+        deletion_reference -> Nullable<Text>,
     }
 }
 
@@ -184,6 +186,8 @@ diesel::table! {
         origin -> Text,
         blob_key_destroyed_at -> Nullable<Timestamptz>,
         has_plain_blobs -> Bool,
+        deletion_reference -> Nullable<Text>,
+        deletion_reference_salt -> Nullable<Bytea>,
     }
 }
 
@@ -240,6 +244,9 @@ diesel::table! {
         cleanup_id -> Uuid,
         signed -> Jsonb,
         issued_at -> Timestamptz,
+        entry_id -> Nullable<Int8>,
+        superseded_at -> Nullable<Timestamptz>,
+        superseded_reason -> Nullable<Text>,
     }
 }
 

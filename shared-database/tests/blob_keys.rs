@@ -231,10 +231,7 @@ async fn what_was_there_before_the_keys_counts_as_plain() {
     let url = SecretString::from(fixture.test_database.url.clone());
     let (connection, sync) = fixture.connection().await;
     fixture.add_entities(sync, 3).await;
-    let down = include_str!("../migrations/2026-12-01-000010_blob_keys/down.sql");
-    for statement in down.split(';').filter(|statement| !statement.trim().is_empty()) {
-        fixture.sql(statement).await;
-    }
+    fixture.run(include_str!("../migrations/2026-12-01-000010_blob_keys/down.sql")).await;
     fixture.sql("DELETE FROM __diesel_schema_migrations WHERE version = '20261201000010'").await;
     shared_database::migrate(&url).await.unwrap();
     let (_, later) = fixture.connection().await;

@@ -36,6 +36,7 @@ async fn del_1_rows_cleanup_and_messages_commit_together() {
     assert_eq!(rows_of(&fixture, connection, sync).await, [1, 1, 1, 1, 100]);
 
     let requester = fixture.requester();
+    let request = requester.request;
     let answer =
         fixture.database.request(fixture.organization, Subject::Connection(connection), requester).await.unwrap();
     assert!(matches!(answer, Requested::Committed { is_owner: true, .. }), "{answer:?}");
@@ -46,7 +47,6 @@ async fn del_1_rows_cleanup_and_messages_commit_together() {
     assert_eq!((spared.check(), spared.rows), (Ok(()), 104));
     assert_eq!(fixture.count(&format!("cleanup WHERE sync_id = '{sync}' AND entity_rows_deleted = 100")).await, 1);
     assert_eq!(fixture.count("cleanup").await, 1);
-    let request = requester.request;
     assert_eq!(fixture.count(&format!("outbox WHERE request_id = '{request}'")).await, 2);
 }
 

@@ -89,11 +89,18 @@ impl Fixture {
     }
 
     pub fn requester(&self) -> Requester {
-        Requester { api_key: None, request: RequestId::random() }
+        Requester { api_key: None, request: RequestId::random(), reference: None }
     }
 
     pub async fn sql(&self, statement: &str) {
         diesel::sql_query(statement).execute(&mut self.database.connection().await.unwrap()).await.unwrap();
+    }
+
+    /// The statements of a migration, which has none with a `;` in it.
+    pub async fn run(&self, migration: &str) {
+        for statement in migration.split(';').filter(|statement| !statement.trim().is_empty()) {
+            self.sql(statement).await;
+        }
     }
 
     pub async fn count(&self, from: &str) -> i64 {

@@ -13,6 +13,7 @@ mod interrupted;
 mod jobs;
 mod kept_counts;
 mod languages;
+mod ledger;
 mod migrations;
 mod moves;
 mod outbox;

@@ -6,6 +6,7 @@
 //! tools that know nothing of this project can check a log. What is read here may come from anybody: sizes are bounded
 //! before anything is computed, and nothing panics.
 
+mod append;
 pub(crate) mod entry;
 mod frontier;
 pub(crate) mod hash;
@@ -20,6 +21,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use append::{AppendError, Appended, append};
 pub use entry::{
     Action, Actor, Audit, Deleted, Entry, EntryError, MalformedAction, ReadEntry, ReceiptEntry, Superseded,
     SupersededReason, canonical,

@@ -5,6 +5,7 @@
 
 mod blob_key;
 mod cleanup;
+mod deletion_reference;
 pub mod document;
 mod ids;
 pub mod invariant;
@@ -24,6 +25,7 @@ pub use cleanup::{
     CleanupState, CleanupStats, CleanupStatus, CleanupWork, PurgeTarget, Round, Shredding, Standing, StandingFacts,
     TargetProgress, TargetsProgress, Verification, WaitingFor, WriterEnd,
 };
+pub use deletion_reference::{DeletionReference, LONGEST_REFERENCE, NoReference};
 pub use document::{DocumentId, DocumentType, EntityKey};
 pub use ids::*;
 pub use invariant::{Facts, Invariant, Violation};

@@ -118,6 +118,16 @@ pub struct LastEvent {
     last_event_id: String,
 }
 
+/// What the caller calls a deletion.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct Reference {
+    /// Your own name for this deletion, such as the number of a data subject's request: 1 to 128 visible ASCII
+    /// characters. It stands in the cleanup and beside its receipt, and finds them again; the ledger has only its hash.
+    #[param(rename = "X-Deletion-Reference", value_type = String, required = false, example = "DSAR-2026-042")]
+    deletion_reference: String,
+}
+
 /// How to run.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

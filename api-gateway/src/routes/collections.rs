@@ -101,7 +101,8 @@ async fn update(state: State, submission: Submission, id: Path<String>) -> Answe
 /// data; the answer doesn't wait for them.
 #[utoipa::path(
     delete, path = "/collections/{readable_id}", tag = tags::COLLECTIONS, operation_id = "delete_collection",
-    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "old-support-p3q8zn")),
+    params(("readable_id" = String, Path, description = "The collection's readable id.", example = "old-support-p3q8zn"),
+        parameters::Reference),
     responses(
         (status = 200, description = "The collection, as it was.", body = Collection,
             headers(("Link"))),
@@ -109,8 +110,9 @@ async fn update(state: State, submission: Submission, id: Path<String>) -> Answe
         (status = 409, description = "A sync hasn't stopped in time; the deletion goes on by itself."),
     )
 )]
-async fn delete(state: State, caller: Caller, id: Path<String>) -> Answer {
-    let deleted = collections::delete(&state, &caller, readable_id(&id)?).await?;
+async fn delete(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
+    let reference = input::deletion_reference(&request)?;
+    let deleted = collections::delete(&state, &caller, readable_id(&id)?, reference).await?;
     // There may be as many cleanups as there were connections: the list of them is what there is to watch.
     let link = format!("</cleanups?collection_id={}>; rel=\"monitor\"", deleted.id);
     Ok(HttpResponse::Ok().insert_header(("Link", link)).json(deleted))

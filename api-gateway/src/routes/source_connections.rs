@@ -112,7 +112,7 @@ async fn update(state: State, submission: Submission, id: Path<String>) -> Answe
 #[utoipa::path(
     delete, path = "/source-connections/{source_connection_id}", tag = tags::SOURCE_CONNECTIONS,
     operation_id = "delete_source_connection",
-    params(parameters::ConnectionPath),
+    params(parameters::ConnectionPath, parameters::Reference),
     responses(
         (status = 200, description = "The connection, as it was.", body = SourceConnection,
             headers(("Link"), ("X-Cleanup-Id"))),
@@ -120,8 +120,9 @@ async fn update(state: State, submission: Submission, id: Path<String>) -> Answe
         (status = 409, description = "The sync hasn't stopped in time; the deletion goes on by itself."),
     )
 )]
-async fn delete(state: State, caller: Caller, id: Path<String>) -> Answer {
-    let (deleted, cleanups) = connections::delete(&state, &caller, read(&id)?).await?;
+async fn delete(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
+    let reference = input::deletion_reference(&request)?;
+    let (deleted, cleanups) = connections::delete(&state, &caller, read(&id)?, reference).await?;
     let mut response = HttpResponse::Ok();
     for cleanup in cleanups {
         response.append_header(("Link", format!("</cleanups/{cleanup}>; rel=\"monitor\"")));

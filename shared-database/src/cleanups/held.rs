@@ -5,6 +5,7 @@ use std::time::Duration;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
+use shared_models::ledger::SupersededReason;
 use shared_models::receipt::SignedReceipt;
 use shared_models::{
     CleanupId, CleanupWork, Envelope, Message, OrganizationId, PurgeTarget, ReceiptId, RequestId, TargetsProgress,
@@ -38,6 +39,21 @@ pub struct Finished {
 
 fn columns(claims: &[Claim]) -> (Vec<CleanupId>, Vec<i64>) {
     claims.iter().map(|claim| (claim.cleanup_id, claim.number)).unzip()
+}
+
+/// The receipt `$3` with its id `$1`, of the cleanup `$2`, and its entry in the ledger. One before it that nobody ended,
+/// as workers of earlier versions reopen cleanups, holds no longer.
+fn append_receipt() -> String {
+    format!(
+        "WITH reopened AS (SELECT id, organization_id FROM cleanup WHERE id = $2), {},
+              entered AS (
+                  INSERT INTO ledger_entry (organization_id, entry)
+                  SELECT organization_id,
+                         jsonb_build_object('form', 1, 'kind', 'receipt', 'receipt', $3::jsonb->'receipt')
+                  FROM reopened RETURNING id)
+         INSERT INTO receipt (id, cleanup_id, signed, entry_id) SELECT $1, $2, $3, id FROM entered",
+        moves::supersede(SupersededReason::Reopened)
+    )
 }
 
 fn held(rows: usize) -> Result<()> {
@@ -172,7 +188,7 @@ impl Database {
         self.update_held(claim, progress, moves::refuse()).await
     }
 
-    /// `settling → done`, the receipt and the event, in one transaction. Refused by the row if it names a target that
+    /// `settling → done`, the receipt, its entry in the ledger and the event, in one transaction. Refused by the row if it names a target that
     /// wasn't verified, or if its sync is live.
     ///
     /// # Errors
@@ -202,7 +218,7 @@ impl Database {
                     if rows == 0 {
                         return Ok(false);
                     }
-                    sql_query("INSERT INTO receipt (id, cleanup_id, signed) VALUES ($1, $2, $3)")
+                    sql_query(append_receipt())
                         .bind::<sql_types::Uuid, _>(receipt_id)
                         .bind::<sql_types::Uuid, _>(claim.cleanup_id)
                         .bind::<sql_types::Jsonb, _>(signed)

@@ -4,6 +4,7 @@
 //! the states that it moves from, and the claim that it is made under. The databases of tests refuse every other move.
 
 use shared_models::PurgeTarget;
+use shared_models::ledger::SupersededReason;
 
 /// Held: the row is open, and the claim is ours and wasn't given back.
 pub(super) const HELD: &str = "id = $1 AND claim = $2 AND claim_expires_at IS NOT NULL
@@ -98,29 +99,50 @@ const REOPENED: &str = "state = 'scheduled', next_work = 'look', claim = claim +
 
 /// `done | settling → scheduled`, due now: something may have been written for sync `$1` after all.
 pub(super) fn reopen() -> String {
-    format!(
+    let reopened = format!(
         "UPDATE cleanup SET next_attempt_at = clock_timestamp(), {REOPENED}
          WHERE sync_id = $1 AND state IN ('done', 'settling')
-         RETURNING id, request_id"
+         RETURNING id, organization_id, request_id"
+    );
+    format!(
+        "WITH reopened AS ({reopened}), {} SELECT id, request_id FROM reopened",
+        supersede(SupersededReason::LateWrite)
     )
 }
 
 /// `done → scheduled` for rows whose later check has come; of targets among `$1`.
 pub(super) fn reopen_for_check() -> String {
-    format!(
+    let reopened = format!(
         "UPDATE cleanup SET next_attempt_at = check_again_at, {REOPENED}
-         WHERE state = 'done' AND check_again_at <= statement_timestamp() AND targets <@ $1"
-    )
+         WHERE state = 'done' AND check_again_at <= statement_timestamp() AND targets <@ $1
+         RETURNING id, organization_id"
+    );
+    format!("WITH reopened AS ({reopened}), {} SELECT id FROM reopened", supersede(SupersededReason::LaterCheck))
 }
 
 /// `done → scheduled` for those of the syncs `$1` that the target `$4` was seen to hold, by a list that began at `$3`,
-/// unless it was verified empty after that; returns their ids. Due now.
+/// unless it was verified empty after that. Due now. Two parts of a `WITH`, the first of which, `reopened`, has their
+/// ids.
 pub(crate) fn reopen_found() -> String {
-    format!(
+    let reopened = format!(
         "UPDATE cleanup SET next_attempt_at = clock_timestamp(), {REOPENED}
          WHERE sync_id = ANY ($1) AND state = 'done'
            AND coalesce((progress->$4->>'verified_empty_at')::timestamptz, '-infinity') < $3
            AND NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id)
-         RETURNING id"
+         RETURNING id, organization_id"
+    );
+    format!("reopened AS ({reopened}), {}", supersede(SupersededReason::FoundAgain))
+}
+
+/// The receipts of the cleanups in `reopened` hold no longer, and the ledger is told so.
+pub(super) fn supersede(reason: SupersededReason) -> String {
+    format!(
+        "superseded AS (
+             UPDATE receipt SET superseded_at = clock_timestamp(), superseded_reason = '{reason}'
+             FROM reopened WHERE receipt.cleanup_id = reopened.id AND receipt.superseded_at IS NULL
+             RETURNING reopened.organization_id, ledger_superseded(receipt, reopened.organization_id) AS entry
+         ), remembered AS (
+             INSERT INTO ledger_entry (organization_id, entry) SELECT organization_id, entry FROM superseded
+         )"
     )
 }

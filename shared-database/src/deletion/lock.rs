@@ -7,7 +7,7 @@
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
-use shared_models::{ApiKeyId, CollectionId, OrganizationId, RequestId, SourceConnectionId, SyncId};
+use shared_models::{ApiKeyId, CollectionId, DeletionReference, OrganizationId, RequestId, SourceConnectionId, SyncId};
 
 use super::{Requester, Subject};
 use crate::error::Result;
@@ -47,17 +47,20 @@ pub(super) struct LockedConnection {
 }
 
 /// Who asked for a deletion; without a request nobody did.
-#[derive(Clone, Copy, QueryableByName)]
+#[derive(Clone, QueryableByName)]
 struct RequestedBy {
     #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
     deletion_api_key_id: Option<ApiKeyId>,
     #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
     deletion_request_id: Option<RequestId>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    deletion_reference: Option<DeletionReference>,
 }
 
 impl RequestedBy {
-    fn requester(self) -> Option<Requester> {
-        Some(Requester { api_key: self.deletion_api_key_id, request: self.deletion_request_id? })
+    fn requester(&self) -> Option<Requester> {
+        let reference = self.deletion_reference.clone();
+        Some(Requester { api_key: self.deletion_api_key_id, request: self.deletion_request_id?, reference })
     }
 }
 
@@ -80,7 +83,7 @@ pub(super) async fn lock(db: &mut Session, subject: Subject, whose: Whose) -> Re
 
 async fn lock_collection(db: &mut Session, id: CollectionId, whose: Whose) -> Result<Option<RequestedBy>> {
     let locked = sql_query(
-        "SELECT deletion_api_key_id, deletion_request_id
+        "SELECT deletion_api_key_id, deletion_request_id, deletion_reference
          FROM collection WHERE id = $1 AND ($2 IS NULL OR organization_id = $2) FOR UPDATE",
     )
     .bind::<sql_types::Uuid, _>(id)
@@ -100,7 +103,7 @@ async fn lock_connections(
     whose: Whose,
 ) -> Result<Vec<LockedConnection>> {
     let locked = sql_query(format!(
-        "SELECT c.id, s.id AS sync_id, c.organization_id, c.deletion_api_key_id, c.deletion_request_id,
+        "SELECT c.id, s.id AS sync_id, c.organization_id, c.deletion_api_key_id, c.deletion_request_id, c.deletion_reference,
                 set_config('statement_timeout', '15min', true)
          FROM source_connection c JOIN sync s ON s.source_connection_id = c.id
          WHERE {which} AND ($2 IS NULL OR c.organization_id = $2)

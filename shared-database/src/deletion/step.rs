@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
+use shared_models::receipt::reference::Salt;
 use shared_models::{CleanupId, Message, MessageId, PurgeTarget, SourceConnectionId, SyncJobId};
 
 use super::lock::{Locked, LockedConnection};
@@ -31,7 +32,8 @@ pub(super) enum Stepped {
 /// how: it counts as a writer, and the next try knows. `$6` says that the caller has watched for ttl + guard; then a
 /// lease that ended more than the guard, `$7`, ago writes no more.
 ///
-/// The key of the sync's blobs goes with the sync's row: the cleanup keeps when, and what it never covered.
+/// The key of the sync's blobs goes with the sync's row: the cleanup keeps when, and what it never covered. The ledger
+/// is told of each new cleanup (DEL-10); one that was there before, the ledger knows already.
 fn step_sql() -> String {
     format!(
         "
@@ -40,8 +42,10 @@ fn step_sql() -> String {
                s.blob_key IS NOT NULL AS has_blob_key, {HAS_PLAIN_BLOBS} AS has_plain_blobs,
                coalesce(c.deletion_requested_at, clock_timestamp()) AS requested_at,
                CASE WHEN c.deletion_requested_at IS NULL THEN $3 ELSE c.deletion_api_key_id END AS api_key_id,
-               CASE WHEN c.deletion_requested_at IS NULL THEN $4 ELSE c.deletion_request_id END AS request_id
-        FROM unnest($1::uuid[], $2::uuid[]) AS given (id, cleanup_id)
+               CASE WHEN c.deletion_requested_at IS NULL THEN $4 ELSE c.deletion_request_id END AS request_id,
+               CASE WHEN c.deletion_requested_at IS NULL THEN $11 ELSE c.deletion_reference END AS reference,
+               given.salt
+        FROM unnest($1::uuid[], $2::uuid[], $12::bytea[]) AS given (id, cleanup_id, salt)
              JOIN source_connection c USING (id) JOIN sync s ON s.source_connection_id = c.id
     ), stopped AS (
         {STOP}
@@ -58,24 +62,28 @@ fn step_sql() -> String {
     ), marked AS (
         UPDATE source_connection c
         SET deletion_requested_at = doomed.requested_at, deletion_api_key_id = doomed.api_key_id,
-            deletion_request_id = doomed.request_id
+            deletion_request_id = doomed.request_id, deletion_reference = doomed.reference
         FROM doomed
         WHERE c.id = doomed.id AND c.deletion_requested_at IS NULL AND EXISTS (SELECT FROM writer)
     ), cleaned AS (
         INSERT INTO cleanup (id, sync_id, organization_id, collection_id, source_connection_id, requested_by, request_id,
                              deletion_requested_at, rows_deleted_at, blob_key_destroyed_at, has_plain_blobs,
-                             entity_rows_deleted, writer_end, targets)
+                             entity_rows_deleted, writer_end, targets, deletion_reference, deletion_reference_salt)
         SELECT cleanup_id, sync_id, organization_id, collection_id, id, api_key_id, request_id, requested_at,
                deleted.at, CASE WHEN has_blob_key THEN deleted.at END, has_plain_blobs,
                (SELECT count(*) FROM entity e WHERE e.sync_id = doomed.sync_id),
                CASE WHEN EXISTS (SELECT FROM stopped s WHERE s.sync_id = doomed.sync_id AND s.status = 'cancelling')
                       OR EXISTS (SELECT FROM sync_job j WHERE j.sync_id = doomed.sync_id AND j.job_end = 'lease')
                     THEN 'lease' ELSE 'acknowledged' END,
-               $5
+               $5, reference, CASE WHEN reference IS NOT NULL THEN salt END
         FROM doomed CROSS JOIN LATERAL (SELECT clock_timestamp() OFFSET 0) AS deleted (at)
         WHERE NOT EXISTS (SELECT FROM writer)
         ON CONFLICT (sync_id) DO UPDATE SET sync_id = EXCLUDED.sync_id
-        RETURNING id, sync_id
+        RETURNING id, sync_id, organization_id, ledger_deleted(cleanup) AS entry
+    ), remembered AS (
+        INSERT INTO ledger_entry (organization_id, entry)
+        SELECT cleaned.organization_id, entry FROM cleaned JOIN doomed USING (sync_id)
+        WHERE cleaned.id = doomed.cleanup_id
     ), told AS (
         INSERT INTO outbox (message_id, request_id, message)
         SELECT messages.message_id, doomed.request_id, messages.message || jsonb_build_object('cleanup_id', cleaned.id)
@@ -98,7 +106,12 @@ const HAS_PLAIN_BLOBS: &str = "(s.has_plain_blobs OR EXISTS (
                    WHERE j.sync_id = s.id AND j.started_at IS NOT NULL AND NOT j.knows_blob_keys))";
 
 /// Takes a locked subject one step on.
-pub(super) async fn step(db: &mut Session, locked: &Locked, requester: Requester, watched: Watched) -> Result<Stepped> {
+pub(super) async fn step(
+    db: &mut Session,
+    locked: &Locked,
+    requester: &Requester,
+    watched: Watched,
+) -> Result<Stepped> {
     let stepped = step_connections(db, &locked.connections, requester, watched).await?;
     if let Subject::Collection(collection) = locked.subject {
         match &stepped {
@@ -112,12 +125,13 @@ pub(super) async fn step(db: &mut Session, locked: &Locked, requester: Requester
             Stepped::Waiting(_) if locked.requested_by.is_none() => {
                 sql_query(
                     "UPDATE collection SET deletion_requested_at = clock_timestamp(), deletion_api_key_id = $2,
-                            deletion_request_id = $3
+                            deletion_request_id = $3, deletion_reference = $4
                      WHERE id = $1",
                 )
                 .bind::<sql_types::Uuid, _>(collection)
                 .bind::<sql_types::Nullable<sql_types::Uuid>, _>(requester.api_key)
                 .bind::<sql_types::Uuid, _>(requester.request)
+                .bind::<sql_types::Nullable<sql_types::Text>, _>(requester.reference.as_ref())
                 .execute(db)
                 .await?;
             }
@@ -130,7 +144,7 @@ pub(super) async fn step(db: &mut Session, locked: &Locked, requester: Requester
 async fn step_connections(
     db: &mut Session,
     connections: &[LockedConnection],
-    requester: Requester,
+    requester: &Requester,
     watched: Watched,
 ) -> Result<Stepped> {
     #[derive(QueryableByName)]
@@ -146,6 +160,7 @@ async fn step_connections(
     };
     let ids: Vec<SourceConnectionId> = connections.iter().map(|connection| connection.id).collect();
     let cleanups: Vec<CleanupId> = ids.iter().map(|_| CleanupId::random()).collect();
+    let salts: Vec<Vec<u8>> = ids.iter().map(|_| Salt::random().0.to_vec()).collect();
     let messages = Messages::of(connections, &cleanups)?;
     let row: Row = sql_query(step_sql())
         .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
@@ -158,6 +173,8 @@ async fn step_connections(
         .bind::<sql_types::Array<sql_types::Uuid>, _>(messages.of)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(messages.ids)
         .bind::<sql_types::Array<sql_types::Jsonb>, _>(messages.bodies)
+        .bind::<sql_types::Nullable<sql_types::Text>, _>(requester.reference.as_ref())
+        .bind::<sql_types::Array<sql_types::Bytea>, _>(salts)
         .get_result(db)
         .await?;
     Ok(if row.writers.is_empty() { Stepped::Committed(row.cleanups) } else { Stepped::Waiting(row.writers) })

@@ -107,7 +107,13 @@ pub struct Superseded {
 text_enum! {
     /// Why a receipt no longer holds.
     SupersededReason, "reason", {
-        /// The cleanup was reopened: something was there again.
+        /// A worker found that a write of its own may have come after the purge.
+        LateWrite = "late_write",
+        /// The later check that the receipt named was due.
+        LaterCheck = "later_check",
+        /// A sweep found something of the sync in a store.
+        FoundAgain = "found_again",
+        /// The cleanup was open again; why wasn't kept then.
         Reopened = "reopened",
         /// A restore brought back what it had removed.
         Restored = "restored",

@@ -21,6 +21,14 @@ pub struct Tile {
     pub hashes: Vec<Hash>,
 }
 
+impl Tile {
+    /// The hash of the tile in the level above; nothing if it isn't full, for then the level above doesn't have it.
+    #[must_use]
+    pub fn root(&self) -> Option<Hash> {
+        (self.id.width == TILE_WIDTH).then(|| fold(&self.hashes, None)).flatten()
+    }
+}
+
 impl Frontier {
     /// Of a log without entries.
     #[must_use]

@@ -40,13 +40,21 @@ impl Opening {
     /// Opens it by a new salt.
     #[must_use]
     pub fn new(reference: String) -> Self {
-        Self { salt: Salt(rand::random()), reference }
+        Self { salt: Salt::random(), reference }
     }
 
     /// The hash that it opens.
     #[must_use]
     pub fn hash(&self) -> ReferenceHash {
         ReferenceHash(Sha256::new().chain_update(self.salt.0).chain_update(&self.reference).finalize().into())
+    }
+}
+
+impl Salt {
+    /// A new one.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(rand::random())
     }
 }
 

@@ -1,0 +1,133 @@
+//! What a publication reads and marks. The ledger store has everything before the mark is made: a crash in between
+//! repeats the work and changes nothing.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use shared_models::OrganizationId;
+use shared_models::ledger::Hash;
+
+use super::{hash, signed, unsigned};
+use crate::error::{DatabaseError, Result};
+use crate::pool::Database;
+use crate::statement::sql_query;
+
+/// A root that was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCheckpoint {
+    /// Entries that it covers.
+    pub size: u64,
+    /// The root of their tree.
+    pub root: Hash,
+    /// The checkpoint with its signature, a signed note.
+    pub note: String,
+    /// When all of it was in the ledger store.
+    pub published_at: Option<DateTime<Utc>>,
+}
+
+/// An entry with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its place.
+    pub index: u64,
+    /// Whose fact it is.
+    pub organization_id: Option<OrganizationId>,
+    /// The entry.
+    pub entry: Value,
+    /// Its hash, as it was sequenced.
+    pub leaf_hash: Hash,
+}
+
+#[derive(QueryableByName)]
+struct CheckpointRow {
+    #[diesel(sql_type = sql_types::BigInt)]
+    size: i64,
+    #[diesel(sql_type = sql_types::Bytea)]
+    root: Vec<u8>,
+    #[diesel(sql_type = sql_types::Text)]
+    note: String,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Timestamptz>)]
+    published_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<CheckpointRow> for StoredCheckpoint {
+    type Error = DatabaseError;
+
+    fn try_from(row: CheckpointRow) -> Result<Self> {
+        let (size, root) = (unsigned(row.size)?, hash(&row.root)?);
+        Ok(Self { size, root, note: row.note, published_at: row.published_at })
+    }
+}
+
+#[derive(QueryableByName)]
+struct EntryRow {
+    #[diesel(sql_type = sql_types::BigInt)]
+    index: i64,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
+    organization_id: Option<OrganizationId>,
+    #[diesel(sql_type = sql_types::Jsonb)]
+    entry: Value,
+    #[diesel(sql_type = sql_types::Bytea)]
+    leaf_hash: Vec<u8>,
+}
+
+impl Database {
+    /// The newest checkpoint; the newest of those that were published if `published`.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn newest_checkpoint(&self, published: bool) -> Result<Option<StoredCheckpoint>> {
+        // Two texts, for each has an index of its own.
+        let which = if published { "WHERE published_at IS NOT NULL" } else { "" };
+        self.checkpoint(format!(
+            "SELECT size, root, note, published_at FROM ledger_checkpoint {which} ORDER BY size DESC LIMIT 1"
+        ))
+        .await
+    }
+
+    async fn checkpoint(&self, text: String) -> Result<Option<StoredCheckpoint>> {
+        let row: Option<CheckpointRow> =
+            self.read(async |db| Ok(sql_query(text.clone()).get_result(db).await.optional()?)).await?;
+        row.map(StoredCheckpoint::try_from).transpose()
+    }
+
+    /// The entries from `from` up to before `to`, in their order.
+    ///
+    /// # Errors
+    /// Any database error, or [`DatabaseError::Corrupt`] if one is missing.
+    pub async fn ledger_entries(&self, from: u64, to: u64) -> Result<Vec<StoredEntry>> {
+        let rows: Vec<EntryRow> = sql_query(
+            "SELECT i.index, e.organization_id, e.entry, i.leaf_hash
+             FROM ledger_index i JOIN ledger_entry e ON e.id = i.entry_id
+             WHERE i.index >= $1 AND i.index < $2 ORDER BY i.index",
+        )
+        .bind::<sql_types::BigInt, _>(signed(from)?)
+        .bind::<sql_types::BigInt, _>(signed(to)?)
+        .load(&mut self.connection().await?)
+        .await?;
+        if u64::try_from(rows.len()).ok() != to.checked_sub(from) {
+            return Err(DatabaseError::Corrupt(format!("the ledger has not every entry from {from} to {to}")));
+        }
+        let entry = |row: EntryRow| {
+            let (index, leaf_hash) = (unsigned(row.index)?, hash(&row.leaf_hash)?);
+            Ok(StoredEntry { index, organization_id: row.organization_id, entry: row.entry, leaf_hash })
+        };
+        rows.into_iter().map(entry).collect()
+    }
+
+    /// Marks the checkpoint of this size as published.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn mark_checkpoint_published(&self, size: u64) -> Result<()> {
+        sql_query(
+            "UPDATE ledger_checkpoint SET published_at = clock_timestamp() WHERE size = $1 AND published_at IS NULL",
+        )
+        .bind::<sql_types::BigInt, _>(signed(size)?)
+        .execute(&mut self.connection().await?)
+        .await?;
+        Ok(())
+    }
+}
