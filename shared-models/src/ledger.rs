@@ -6,6 +6,7 @@
 //! tools that know nothing of this project can check a log. What is read here may come from anybody: sizes are bounded
 //! before anything is computed, and nothing panics.
 
+mod copy;
 pub(crate) mod entry;
 mod frontier;
 pub(crate) mod hash;
@@ -16,10 +17,12 @@ pub(crate) mod proof;
 pub mod stamp;
 mod tile;
 mod tree;
+mod verify;
 
 #[cfg(test)]
 mod tests;
 
+pub use copy::{CopyError, Duplicate, EntryCounts, LogCopy};
 pub use entry::{
     Action, Actor, Audit, Deleted, Entry, EntryError, MalformedAction, ReadEntry, ReceiptEntry, Superseded,
     SupersededReason, canonical,
@@ -37,3 +40,4 @@ pub use tile::{
     read_tile, tiles_between, write_bundle, write_tile,
 };
 pub use tree::{MAX_SIZE, NodeId, Nodes, TreeError, needed_for_root, root};
+pub use verify::{Checked, Expectation, InLedger, Refusal, SupersededReceipts, Verified, verify_receipt};
