@@ -101,6 +101,16 @@ text_enum! {
     }
 }
 
+/// A time at which a target was verified empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VerifiedEmpty {
+    /// When (PostgreSQL's clock).
+    pub at: DateTime<Utc>,
+    /// How.
+    pub by: Verification,
+}
+
 impl PurgeTarget {
     /// Every target that must be verified empty before a cleanup is done: those that its row names, and those of this
     /// build. So neither an older build ends a row with a target that it doesn't know, nor does a row that was written

@@ -7,6 +7,7 @@
 //! before anything is computed, and nothing panics.
 
 mod append;
+mod copy;
 pub(crate) mod entry;
 mod frontier;
 pub(crate) mod hash;
@@ -17,11 +18,13 @@ pub(crate) mod proof;
 pub mod stamp;
 mod tile;
 mod tree;
+mod verify;
 
 #[cfg(test)]
 mod tests;
 
 pub use append::{AppendError, Appended, append};
+pub use copy::{CopyError, Duplicate, EntryCounts, LogCopy};
 pub use entry::{
     Action, Actor, Audit, Deleted, Entry, EntryError, MalformedAction, ReadEntry, ReceiptEntry, Superseded,
     SupersededReason, canonical,
@@ -39,3 +42,4 @@ pub use tile::{
     read_tile, tiles_between, write_bundle, write_tile,
 };
 pub use tree::{MAX_SIZE, NodeId, Nodes, TreeError, needed_for_root, root};
+pub use verify::{Checked, Expectation, InLedger, Refusal, SupersededReceipts, Verified, verify_receipt};

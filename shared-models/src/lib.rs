@@ -23,7 +23,7 @@ pub mod wire;
 pub use blob_key::{BlobEncryption, BlobKey, EntityKeys, derived_key};
 pub use cleanup::{
     CleanupState, CleanupStats, CleanupStatus, CleanupWork, PurgeTarget, Round, Shredding, Standing, StandingFacts,
-    TargetProgress, TargetsProgress, Verification, WaitingFor, WriterEnd,
+    TargetProgress, TargetsProgress, Verification, VerifiedEmpty, WaitingFor, WriterEnd,
 };
 pub use deletion_reference::{DeletionReference, LONGEST_REFERENCE, NoReference};
 pub use document::{DocumentId, DocumentType, EntityKey};

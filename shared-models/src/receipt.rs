@@ -1,28 +1,38 @@
 //! Receipts: what a cleanup removed, when each target was verified empty, and what may remain out of reach.
 //!
-//! A receipt is signed with Ed25519 over its RFC 8785 (JCS) form, so anybody who holds the public key can verify it
-//! offline. Receipts are appended, never replaced. A receipt says "removed and verified absent",
-//! never "erased from disk".
+//! A receipt is signed ([`signed`]) and is in the ledger, so whoever holds the ledger's verifier key checks it offline
+//! ([`crate::ledger::verify_receipt`]); [`file`] is what its organization gets. Receipts are appended, never replaced.
+//! A receipt says "removed and verified absent", never "erased from disk" (DEL-7); what it lacks of that is a
+//! [`Fault`], and neither signed nor believed.
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Utc};
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::cleanup::{PurgeTarget, Shredding, Verification, WriterEnd};
+use crate::cleanup::{PurgeTarget, Shredding, Verification, VerifiedEmpty, WriterEnd};
 use crate::ids::{ApiKeyId, CleanupId, CollectionId, OrganizationId, ReceiptId, RequestId, SourceConnectionId, SyncId};
 
+pub mod file;
 pub mod reference;
+pub mod signed;
+
+#[cfg(test)]
+mod tests;
+
+pub use file::{FileError, LedgerProof, MAX_FILE_BYTES, ReceiptFile};
+pub use reference::{MalformedHex, Opening, ReferenceHash, Salt};
+pub use signed::{ReceiptError, ReceiptSignature, SignedReceipt};
 
 /// The receipt form's version.
 ///
-/// 2 adds the blobs' key, and counts by type what was removed. What is of form 1 is read as if there had been no key:
-/// it says nothing of one.
-pub const FORM: u32 = 2;
+/// 2 adds the blobs' key, and counts by type what was removed. 3 adds each verification with its time, the settle delay,
+/// the later check, the receipt that it follows, the caller's reference, and until when something may be out of reach;
+/// what is signed says what it is. What is of form 1 is read as if there had been no key: it says nothing of one.
+pub const FORM: u32 = 3;
+
+/// The first form whose signature says what was signed, and by which key.
+pub(crate) const FORM_OF_LEDGER: u32 = 3;
 
 /// What one target held and that it is empty now. Counts are documents or blobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +52,38 @@ pub struct TargetReceipt {
     pub verified_empty_at: DateTime<Utc>,
     /// How it was verified.
     pub verified_by: Verification,
+    /// Every verification that counts, the oldest first: the target was empty each time, and nothing was found between.
+    /// The last is the one above. Empty in receipts before form 3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verifications: Vec<VerifiedEmpty>,
+}
+
+/// The check that is made long after, if a writer ended by its lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
+pub enum LaterCheck {
+    /// It is still to be made.
+    Due {
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It was made; this receipt is the one of it.
+    Made {
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+/// Until when something may remain out of reach, as the operator says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OutOfReachUntil {
+    /// What, in the operator's words. They are in the ledger for ever.
+    pub what: String,
+    /// Until when.
+    pub until: DateTime<Utc>,
 }
 
 /// What a cleanup proves.
@@ -81,15 +123,81 @@ pub struct Receipt {
     pub has_plain_blobs: bool,
     /// How the writers ended.
     pub writer_end: WriterEnd,
-    /// When the targets will be checked once more, if a writer ended by its lease.
+    /// When the targets were or are to be checked once more, if a writer ended by its lease.
     pub checked_again_at: Option<DateTime<Utc>>,
     /// One entry for each target: `vespa` and `arf`.
     #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, TargetReceipt>))]
     pub targets: BTreeMap<PurgeTarget, TargetReceipt>,
+    /// How long after the first verification the last one was made, at least. Null before form 3.
+    #[serde(default)]
+    pub settle_delay_seconds: Option<u64>,
+    /// Whether the check of `checked_again_at` is still due or was made; null if none is to be made.
+    #[serde(default)]
+    pub later_check: Option<LaterCheck>,
     /// What may remain out of reach of any purge.
     pub out_of_reach: Vec<String>,
+    /// Until when, as far as the operator has said so.
+    #[serde(default)]
+    pub out_of_reach_until: Vec<OutOfReachUntil>,
+    /// The receipt of the same cleanup that this one follows; null if it is the first.
+    #[serde(default)]
+    pub follows: Option<ReceiptId>,
+    /// The caller's reference of the deletion, as a hash that the receipt's file opens; null if none was given.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub deletion_reference_hash: Option<ReferenceHash>,
     /// When this receipt was written.
     pub issued_at: DateTime<Utc>,
+}
+
+/// Why a receipt doesn't say that everything was removed and verified absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It says nothing of a target.
+    #[error("it says nothing of {0}")]
+    LacksTarget(PurgeTarget),
+    /// It doesn't say how long the settle delay was.
+    #[error("it doesn't say how long the settle delay was")]
+    LacksSettleDelay,
+    /// The verifications of a target aren't there, not in order, or don't end with the one that is said to be the last.
+    #[error("it doesn't say when {0} was verified empty")]
+    LacksVerification(PurgeTarget),
+    /// A target was verified empty, but not again after the settle delay.
+    #[error("{0} wasn't verified empty again after the settle delay")]
+    NotSettled(PurgeTarget),
+}
+
+impl Receipt {
+    /// Whether it says that every target was verified empty, and again after the settle delay. A receipt before form 3
+    /// names no delay.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub fn check(&self) -> Result<(), Fault> {
+        for target in PurgeTarget::ALL {
+            let receipt = self.targets.get(target).ok_or(Fault::LacksTarget(*target))?;
+            if self.form >= FORM_OF_LEDGER {
+                let settle_delay = self.settle_delay_seconds.ok_or(Fault::LacksSettleDelay)?;
+                receipt.check(*target, settle_delay)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TargetReceipt {
+    fn check(&self, target: PurgeTarget, settle_delay_seconds: u64) -> Result<(), Fault> {
+        let (Some(first), Some(last)) = (self.verifications.first(), self.verifications.last()) else {
+            return Err(Fault::LacksVerification(target));
+        };
+        let is_last = (last.at, last.by) == (self.verified_empty_at, self.verified_by);
+        if !is_last || !self.verifications.is_sorted_by_key(|verification| verification.at) {
+            return Err(Fault::LacksVerification(target));
+        }
+        let settle_delay = i64::try_from(settle_delay_seconds).ok().and_then(TimeDelta::try_seconds);
+        let is_settled = settle_delay.is_some_and(|delay| last.at.signed_duration_since(first.at) >= delay);
+        if is_settled { Ok(()) } else { Err(Fault::NotSettled(target)) }
+    }
 }
 
 const fn yes() -> bool {
@@ -110,181 +218,4 @@ pub fn out_of_reach(shredding: Shredding, verified_by: &BTreeMap<PurgeTarget, Ve
         "What an embedder keeps of the texts that it was sent, if one was configured while the data was synced.",
     ];
     of_targets.chain(of_all.map(str::to_owned)).collect()
-}
-
-/// A receipt with its signature.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct SignedReceipt {
-    /// The receipt, as it was signed. Kept as JSON so that fields of later forms survive.
-    #[cfg_attr(feature = "openapi", schema(value_type = Receipt))]
-    pub receipt: Value,
-    /// The signature over the JCS form of `receipt`.
-    pub signature: ReceiptSignature,
-}
-
-/// An Ed25519 signature and the key it can be checked with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ReceiptSignature {
-    /// `Ed25519`.
-    pub algorithm: String,
-    /// The operator's name of the key.
-    pub key_id: String,
-    /// The public key, standard base64 of 32 bytes.
-    pub public_key: String,
-    /// The signature, standard base64 of 64 bytes.
-    pub value: String,
-}
-
-/// Why a receipt doesn't verify.
-#[derive(Debug, thiserror::Error)]
-pub enum ReceiptError {
-    /// The receipt has no canonical form.
-    #[error("receipt has no canonical form: {0}")]
-    Canonical(#[from] serde_json::Error),
-    /// Key or signature isn't what the form says.
-    #[error("malformed {0}")]
-    Malformed(&'static str),
-    /// It was signed with another key than the trusted one.
-    #[error("signed with another key than the trusted one")]
-    OtherKey,
-    /// Receipt and signature don't belong together.
-    #[error("signature doesn't match the receipt")]
-    Mismatch,
-}
-
-/// The key that signs receipts.
-pub struct ReceiptSigner {
-    key_id: String,
-    key: SigningKey,
-}
-
-impl ReceiptSigner {
-    /// A signer from the 32 secret bytes of an Ed25519 key.
-    #[must_use]
-    pub fn new(key_id: String, secret: &[u8; 32]) -> Self {
-        Self { key_id, key: SigningKey::from_bytes(secret) }
-    }
-
-    /// The public half, standard base64.
-    #[must_use]
-    pub fn public_key(&self) -> String {
-        STANDARD.encode(self.key.verifying_key().as_bytes())
-    }
-
-    /// Signs a receipt.
-    ///
-    /// # Errors
-    /// [`ReceiptError::Canonical`] if the receipt can't be written as canonical JSON.
-    pub fn sign(&self, receipt: &Receipt) -> Result<SignedReceipt, ReceiptError> {
-        let receipt = serde_json::to_value(receipt)?;
-        let signature = self.key.sign(&serde_jcs::to_vec(&receipt)?);
-        Ok(SignedReceipt {
-            receipt,
-            signature: ReceiptSignature {
-                algorithm: "Ed25519".to_owned(),
-                key_id: self.key_id.clone(),
-                public_key: self.public_key(),
-                value: STANDARD.encode(signature.to_bytes()),
-            },
-        })
-    }
-}
-
-impl SignedReceipt {
-    /// Verifies the signature; with `trusted` (standard base64 of the public key) also that it is by that key. Without
-    /// it this only shows that the receipt wasn't altered since somebody signed it.
-    ///
-    /// # Errors
-    /// Why the receipt proves nothing.
-    pub fn verify(&self, trusted: Option<&str>) -> Result<(), ReceiptError> {
-        if trusted.is_some_and(|key| key != self.signature.public_key) {
-            return Err(ReceiptError::OtherKey);
-        }
-        let key = decode::<32>(&self.signature.public_key, "public key")?;
-        let key = VerifyingKey::from_bytes(&key).map_err(|_| ReceiptError::Malformed("public key"))?;
-        let value = Signature::from_bytes(&decode::<64>(&self.signature.value, "signature")?);
-        key.verify_strict(&serde_jcs::to_vec(&self.receipt)?, &value).map_err(|_| ReceiptError::Mismatch)
-    }
-}
-
-fn decode<const N: usize>(text: &str, what: &'static str) -> Result<[u8; N], ReceiptError> {
-    STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(ReceiptError::Malformed(what))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
-
-    fn signed() -> SignedReceipt {
-        let at = DateTime::from_timestamp_micros(1_790_000_000_123_456).unwrap();
-        let receipt = Receipt {
-            form: FORM,
-            receipt_id: ReceiptId(Uuid::nil()),
-            cleanup_id: CleanupId(Uuid::nil()),
-            organization_id: OrganizationId(Uuid::nil()),
-            collection_id: CollectionId(Uuid::nil()),
-            source_connection_id: SourceConnectionId(Uuid::nil()),
-            sync_id: SyncId(Uuid::nil()),
-            requested_by: None,
-            request_id: None,
-            deletion_requested_at: at,
-            rows_deleted_at: at,
-            entity_rows_deleted: 3,
-            blob_key_destroyed_at: Some(at),
-            has_plain_blobs: false,
-            writer_end: WriterEnd::Acknowledged,
-            checked_again_at: None,
-            targets: BTreeMap::from([(
-                PurgeTarget::Vespa,
-                TargetReceipt {
-                    found: 3,
-                    removed_by_type: BTreeMap::from([("file_entity".to_owned(), 3)]),
-                    removed: 3,
-                    rounds: 1,
-                    verified_empty_at: at,
-                    verified_by: Verification::ZeroCount,
-                },
-            )]),
-            out_of_reach: out_of_reach(
-                Shredding { key_destroyed_at: Some(at), has_plain_blobs: false },
-                &BTreeMap::new(),
-            ),
-            issued_at: at,
-        };
-        ReceiptSigner::new("test".to_owned(), &[7; 32]).sign(&receipt).unwrap()
-    }
-
-    #[test]
-    fn a_receipt_verifies_after_a_round_trip_through_json() {
-        let text = serde_json::to_string_pretty(&signed()).unwrap();
-        let read: SignedReceipt = serde_json::from_str(&text).unwrap();
-        read.verify(Some(&read.signature.public_key)).unwrap();
-    }
-
-    /// Made by a version before blob keys.
-    const FORM_1: &str = include_str!("receipt/form_1.json");
-
-    #[test]
-    fn a_receipt_of_an_earlier_form_stays_readable_and_verifies() {
-        let read: SignedReceipt = serde_json::from_str(FORM_1).unwrap();
-        read.verify(Some(&ReceiptSigner::new("test".to_owned(), &[7; 32]).public_key())).unwrap();
-        let receipt: Receipt = serde_json::from_value(read.receipt).unwrap();
-        assert_eq!((receipt.form, receipt.blob_key_destroyed_at, receipt.has_plain_blobs), (1, None, true));
-    }
-
-    #[test]
-    fn an_altered_receipt_is_refused() {
-        let mut altered = signed();
-        altered.receipt["entity_rows_deleted"] = 2.into();
-        assert!(matches!(altered.verify(None), Err(ReceiptError::Mismatch)));
-    }
-
-    #[test]
-    fn a_receipt_by_another_key_is_refused() {
-        let other = ReceiptSigner::new("other".to_owned(), &[8; 32]).public_key();
-        assert!(matches!(signed().verify(Some(&other)), Err(ReceiptError::OtherKey)));
-    }
 }
