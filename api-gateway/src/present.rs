@@ -213,6 +213,7 @@ pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
         writer_end: row.writer_end,
         requested_by: row.requested_by,
         request_id: row.request_id,
+        deletion_reference: row.deletion_reference,
         deletion_requested_at: row.deletion_requested_at,
         rows_deleted_at: row.rows_deleted_at,
         blob_key_destroyed_at: row.blob_key_destroyed_at,

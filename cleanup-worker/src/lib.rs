@@ -9,6 +9,7 @@ pub mod connection_checks;
 pub mod end;
 pub mod figures;
 pub mod heartbeat;
+pub mod ledger;
 pub mod looks;
 pub mod machine;
 pub mod operation;

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use shared_models::{CleanupState, CleanupWork, PurgeTarget, Round, TargetProgress, TargetsProgress, Verification};
+use shared_models::{
+    CleanupState, CleanupWork, PurgeTarget, Round, TargetProgress, TargetsProgress, Verification, VerifiedEmpty,
+};
 
 #[cfg(test)]
 mod tests;
@@ -86,6 +88,8 @@ pub(crate) enum SliceEnd {
 const MAX_IDLE_SLICES: u32 = 3;
 /// So many rounds in a row that found no less than the one before are an error.
 const MAX_ROUNDS_WITHOUT_DECLINE: u32 = 3;
+/// So many verifications in a row are kept for the receipt: a cleanup that fails for days is verified again and again.
+const MOST_VERIFICATIONS: usize = 8;
 /// More removals than this beyond twice what was found are an error: acknowledged removals don't stay.
 const SURPLUS: u64 = 10_000;
 
@@ -178,6 +182,11 @@ impl Machine {
         known.round = Round::default();
         known.verified_empty_at = Some(at);
         known.verified_by = Some(verified_by);
+        known.verifications.push(VerifiedEmpty { at, by: verified_by });
+        if known.verifications.len() > MOST_VERIFICATIONS {
+            // The first one stays: from it on the settle delay counts.
+            known.verifications.remove(1);
+        }
         // A holder that died took the count of its last slice along.
         // What was found and isn't there any more was removed.
         known.removed = known.removed.max(known.found);
@@ -189,6 +198,7 @@ impl Machine {
         // The round before ran to its end, removed nothing, and something is there.
         let was_in_vain = known.round.ended_in_vain;
         known.round_open = true;
+        known.verifications.clear();
         known.round.next_slot = 0;
         known.round.ended_in_vain = false;
         self.verified.remove(&target);

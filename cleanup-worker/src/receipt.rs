@@ -1,11 +1,17 @@
 //! Builds a receipt from what is known of a cleanup, and signs it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use shared_database::cleanups::ClaimedCleanup;
-use shared_models::receipt::{FORM, Receipt, ReceiptError, ReceiptSigner, SignedReceipt, TargetReceipt, out_of_reach};
+use shared_models::ledger::LedgerSigner;
+use shared_models::receipt::{
+    FORM, LaterCheck, Opening, OutOfReachUntil, Receipt, ReceiptError, SignedReceipt, TargetReceipt, out_of_reach,
+};
 use shared_models::{PurgeTarget, ReceiptId, TargetsProgress, WriterEnd};
+
+use crate::work::Policy;
 
 /// When the cleanup is verified once more: a while after the first `done`, if a writer ended by its lease.
 pub(crate) fn check_again_at(
@@ -22,6 +28,22 @@ pub(crate) fn check_again_at(
     }
 }
 
+fn later_check(
+    cleanup: &ClaimedCleanup,
+    check_again_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Option<LaterCheck> {
+    if cleanup.is_check_again {
+        return Some(LaterCheck::Made { at: now });
+    }
+    check_again_at.map(|at| LaterCheck::Due { at })
+}
+
+fn until(what: &str, time: Duration, now: DateTime<Utc>) -> OutOfReachUntil {
+    let until = TimeDelta::from_std(time).ok().and_then(|time| now.checked_add_signed(time));
+    OutOfReachUntil { what: what.to_owned(), until: until.unwrap_or(DateTime::<Utc>::MAX_UTC) }
+}
+
 /// Builds and signs the receipt. `None` if a target has never been verified empty: there is nothing to certify then.
 ///
 /// # Errors
@@ -31,7 +53,8 @@ pub fn issue(
     progress: &TargetsProgress,
     check_again_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
-    signer: &ReceiptSigner,
+    policy: &Policy,
+    signer: &LedgerSigner,
 ) -> Result<Option<(ReceiptId, SignedReceipt)>, ReceiptError> {
     let Some(targets) = targets(&PurgeTarget::required(&cleanup.targets), progress) else { return Ok(None) };
     let verified_by = targets.iter().map(|(target, receipt)| (*target, receipt.verified_by)).collect();
@@ -53,6 +76,11 @@ pub fn issue(
         writer_end: cleanup.writer_end,
         // On the receipt of that later check itself: when it was due.
         checked_again_at: check_again_at.or(cleanup.check_again_at),
+        settle_delay_seconds: Some(policy.schedule.settle_delay.as_secs()),
+        later_check: later_check(cleanup, check_again_at, now),
+        out_of_reach_until: policy.out_of_reach_for.iter().map(|(what, time)| until(what, *time, now)).collect(),
+        follows: cleanup.last_receipt,
+        deletion_reference_hash: cleanup.reference.as_ref().map(Opening::hash),
         out_of_reach: out_of_reach(cleanup.shredding, &verified_by),
         targets,
         issued_at: now,
@@ -70,6 +98,7 @@ fn targets(required: &[PurgeTarget], progress: &TargetsProgress) -> Option<BTree
             rounds: known.rounds,
             verified_empty_at: known.verified_empty_at?,
             verified_by: known.verified_by.unwrap_or_else(|| target.verification()),
+            verifications: known.verifications.clone(),
         };
         Some((*target, receipt))
     };

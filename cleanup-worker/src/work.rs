@@ -3,11 +3,12 @@
 //! Whatever is stored is stored under the claim; a claim that is lost ends the work at once and leaves the row to its
 //! new holder (DEL-6, DEL-7). Dying at any point repeats at most one slice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared_database::Database;
 use shared_database::cleanups::PurgeSchedule;
-use shared_models::receipt::ReceiptSigner;
+use shared_models::ledger::LedgerSigner;
 use shared_service::Tasks;
 
 use crate::heartbeat::ClaimTimes;
@@ -33,6 +34,8 @@ pub struct Policy {
     pub late_write_check: Duration,
     /// Time of the claims.
     pub claim: ClaimTimes,
+    /// How long something stays where no purge reaches it, as the operator says.
+    pub out_of_reach_for: Vec<(String, Duration)>,
     /// Length of a slice.
     pub slice: Duration,
     /// How long a purge keeps its slot while other cleanups wait.
@@ -49,8 +52,8 @@ pub struct Worker {
     pub database: Database,
     /// The stores.
     pub stores: Stores,
-    /// Signs receipts.
-    pub signer: ReceiptSigner,
+    /// Signs receipts and the ledger's checkpoints.
+    pub signer: Arc<LedgerSigner>,
     /// Times and limits.
     pub policy: Policy,
     /// Where heartbeats run; its token stops the work at the end of a slice.

@@ -1,4 +1,4 @@
-//! Cleanups and receipts as their organization may read them. Read only.
+//! Cleanups as their organization may read them. Read only.
 //!
 //! Keeps DEL-9: every call names the organization, or cleanups that were found by such a call.
 
@@ -10,14 +10,14 @@ use diesel::sql_types::{Bool, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use shared_models::{
-    ApiKeyId, CleanupId, CleanupState, CleanupStatus, CleanupWork, CollectionId, OrganizationId, PurgeTarget,
+    ApiKeyId, CleanupId, CleanupState, CleanupStatus, CleanupWork, CollectionId, DeletionReference, OrganizationId, PurgeTarget,
     RequestId, SourceConnectionId, Standing, StandingFacts, SyncId, TargetsProgress, WriterEnd,
 };
 
 use crate::cleanups::{IS_PAUSED, is_allowed_as_stored, is_overdue_as_stored, standing};
 use crate::error::Result;
 use crate::pool::Database;
-use crate::schema::{cleanup, receipt};
+use crate::schema::cleanup;
 
 mod urgency;
 
@@ -35,6 +35,7 @@ pub struct CleanupRow {
     pub source_connection_id: SourceConnectionId,
     pub requested_by: Option<ApiKeyId>,
     pub request_id: Option<RequestId>,
+    pub deletion_reference: Option<String>,
     pub deletion_requested_at: DateTime<Utc>,
     pub rows_deleted_at: DateTime<Utc>,
     pub entity_rows_deleted: i64,
@@ -108,12 +109,14 @@ impl CleanupRow {
 }
 
 /// Which cleanups of an organization to list.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct CleanupFilter {
     /// Only those of this collection's connections.
     pub collection: Option<CollectionId>,
     /// Only those of this connection.
     pub connection: Option<SourceConnectionId>,
+    /// Only those whose deletion the caller called so.
+    pub reference: Option<DeletionReference>,
     /// Only those in this state.
     pub state: Option<CleanupState>,
     /// Only those that stand so.
@@ -161,6 +164,9 @@ impl Database {
         }
         if let Some(connection) = filter.connection {
             query = query.filter(cleanup::source_connection_id.eq(connection));
+        }
+        if let Some(reference) = filter.reference {
+            query = query.filter(cleanup::deletion_reference.eq(reference.as_str().to_owned()));
         }
         if let Some(state) = filter.state {
             query = query.filter(cleanup::state.eq(state));
@@ -211,21 +217,5 @@ impl Database {
             .load(&mut self.connection().await?)
             .await?;
         Ok(rows)
-    }
-
-    /// The newest signed receipt of a cleanup.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn newest_receipt(&self, organization: OrganizationId, id: CleanupId) -> Result<Option<Value>> {
-        let signed = receipt::table
-            .inner_join(cleanup::table)
-            .filter(cleanup::id.eq(id).and(cleanup::organization_id.eq(organization)))
-            .order((receipt::issued_at.desc(), receipt::id))
-            .select(receipt::signed)
-            .first(&mut self.connection().await?)
-            .await
-            .optional()?;
-        Ok(signed)
     }
 }

@@ -8,8 +8,9 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
+use shared_models::receipt::{Opening, Salt};
 use shared_models::{
-    ApiKeyId, CleanupId, CleanupState, CollectionId, OrganizationId, PurgeTarget, RequestId, Shredding,
+    ApiKeyId, CleanupId, CleanupState, CollectionId, OrganizationId, PurgeTarget, ReceiptId, RequestId, Shredding,
     SourceConnectionId, SyncId, TargetsProgress, WriterEnd,
 };
 
@@ -86,6 +87,10 @@ pub struct ClaimedCleanup {
     pub attempts: u32,
     pub completed_at: Option<DateTime<Utc>>,
     pub check_again_at: Option<DateTime<Utc>>,
+    /// The caller's own name for the deletion, with the salt of its hash.
+    pub reference: Option<Opening>,
+    /// The newest receipt of the cleanup so far.
+    pub last_receipt: Option<ReceiptId>,
     /// Whether `check_again_at` had come: what is verified under this claim is that check.
     pub is_check_again: bool,
     /// The sync has a row: purging it would be wrong (DEL-4).
@@ -136,6 +141,12 @@ struct Row {
     completed_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = sql_types::Nullable<sql_types::Timestamptz>)]
     check_again_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    deletion_reference: Option<String>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Bytea>)]
+    deletion_reference_salt: Option<Vec<u8>>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
+    last_receipt: Option<ReceiptId>,
     #[diesel(sql_type = sql_types::Bool)]
     is_check_again: bool,
     #[diesel(sql_type = sql_types::Bool)]
@@ -146,7 +157,9 @@ struct Row {
 
 const COLUMNS: &str = "id, claim, state, sync_id, organization_id, collection_id, source_connection_id, requested_by,
     request_id, deletion_requested_at, rows_deleted_at, entity_rows_deleted, blob_key_destroyed_at, has_plain_blobs,
-    writer_end, targets, progress, attempts, completed_at, check_again_at, coalesce(check_again_at <= statement_timestamp(), false) AS is_check_again,
+    writer_end, targets, progress, attempts, completed_at, check_again_at, deletion_reference, deletion_reference_salt,
+    (SELECT r.id FROM receipt r WHERE r.cleanup_id = cleanup.id ORDER BY r.issued_at DESC, r.id DESC LIMIT 1) AS last_receipt,
+    coalesce(check_again_at <= statement_timestamp(), false) AS is_check_again,
     EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id) AS is_live, statement_timestamp() AS claimed_at";
 
 impl TryFrom<Row> for ClaimedCleanup {
@@ -173,11 +186,18 @@ impl TryFrom<Row> for ClaimedCleanup {
             attempts: u32::try_from(row.attempts).unwrap_or_default(),
             completed_at: row.completed_at,
             check_again_at: row.check_again_at,
+            reference: opening(row.deletion_reference, row.deletion_reference_salt),
+            last_receipt: row.last_receipt,
             is_check_again: row.is_check_again,
             is_live: row.is_live,
             claimed_at: row.claimed_at,
         })
     }
+}
+
+/// A reference with its salt; the table has both or neither.
+pub(crate) fn opening(reference: Option<String>, salt: Option<Vec<u8>>) -> Option<Opening> {
+    Some(Opening { reference: reference?, salt: Salt(salt?.try_into().ok()?) })
 }
 
 fn progress_json(progress: &TargetsProgress) -> Result<serde_json::Value, DatabaseError> {

@@ -23,6 +23,7 @@ pub mod orphans;
 pub mod outbox;
 mod pool;
 pub mod rate_limits;
+pub mod receipts;
 pub mod schedules;
 pub(crate) mod schema;
 pub mod search;

@@ -167,6 +167,9 @@ pub struct TargetProgress {
     /// How; absent in what versions before wrote, which knew one way for each target.
     #[serde(default)]
     pub verified_by: Option<Verification>,
+    /// Each time that it was verified empty since something was last found, the oldest first; for the receipt.
+    #[serde(default)]
+    pub verifications: Vec<VerifiedEmpty>,
 }
 
 /// One round of a purge: from what a look found to where the next look finds nothing, or something again.

@@ -60,6 +60,8 @@ id! {
     RequestId,
     /// Whoever sweeps for orphans, for the time of one sweep.
     SweepOwner,
+    /// One process start of a cleanup-worker, which may hold the lease on publishing the ledger.
+    PublisherId,
     /// One process start of a sync-worker, which may hold leases.
     LeaseOwner,
 }

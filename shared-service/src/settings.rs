@@ -15,7 +15,7 @@ mod tests;
 
 pub use groups::{
     AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderEndpoint,
-    EmbedderSettings, LogFormat, ProtocolSettings, ReceiptKeySettings, RuntimeSettings, TelemetrySettings,
+    EmbedderSettings, LedgerKeysSettings, LogFormat, ProtocolSettings, RuntimeSettings, TelemetrySettings,
     VespaSettings, secret,
 };
 pub use keys::{BadKey, KeyRing, NamedKey};

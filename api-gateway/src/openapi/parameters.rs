@@ -98,6 +98,9 @@ pub struct CleanupFilter {
     /// Only those of connections that were in this collection.
     #[param(value_type = CollectionId, required = false)]
     collection_id: CollectionId,
+    /// Only those whose deletion was called so: the header `X-Deletion-Reference` of its request.
+    #[param(value_type = String, required = false, example = "DSAR-2026-042")]
+    deletion_reference: String,
     /// Only those made at this time or later; a time, or a day in UTC.
     #[param(value_type = DateTime<Utc>, required = false, example = "2026-11-29T00:00:00Z")]
     since: DateTime<Utc>,

@@ -146,7 +146,7 @@ impl<'a> Held<'a> {
         invariants::judge(&Honest { required: &required, verified: &verified, is_settled });
         let late = chrono::TimeDelta::from_std(self.worker.policy.late_write_check).unwrap_or(chrono::TimeDelta::MAX);
         let check_again_at = receipt::check_again_at(cleanup, now, late);
-        let issued = receipt::issue(cleanup, progress, check_again_at, now, &self.worker.signer)?;
+        let issued = receipt::issue(cleanup, progress, check_again_at, now, &self.worker.policy, &self.worker.signer)?;
         let (receipt_id, receipt) = issued.ok_or(AttemptError::Unverified)?;
         let finished = Finished {
             organization_id: cleanup.organization_id,

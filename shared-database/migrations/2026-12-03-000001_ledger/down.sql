@@ -5,6 +5,7 @@ ALTER TABLE cleanup DROP COLUMN deletion_reference_salt, DROP COLUMN deletion_re
 ALTER TABLE source_connection DROP COLUMN deletion_reference;
 ALTER TABLE collection DROP COLUMN deletion_reference;
 DROP TABLE ledger_key;
+DROP TABLE ledger_publisher;
 DROP TABLE ledger_checkpoint;
 DROP TABLE ledger_tile;
 DROP TABLE ledger_index;

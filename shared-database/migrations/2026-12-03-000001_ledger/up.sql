@@ -54,6 +54,14 @@ CREATE TABLE ledger_checkpoint (
 -- The last one that was published.
 CREATE INDEX ledger_checkpoint_published ON ledger_checkpoint (size) WHERE published_at IS NOT NULL;
 
+-- One process publishes at a time, by a lease. Two at once would do no harm, only the same work.
+CREATE TABLE ledger_publisher (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    owner uuid,
+    lease_expires_at timestamptz
+);
+INSERT INTO ledger_publisher DEFAULT VALUES;
+
 -- Keys that have signed, the old ones too: what verifiers are told, with the periods.
 CREATE TABLE ledger_key (
     verifier_key text PRIMARY KEY,

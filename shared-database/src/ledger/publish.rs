@@ -1,17 +1,20 @@
 //! What a publication reads and marks. The ledger store has everything before the mark is made: a crash in between
 //! repeats the work and changes nothing.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
-use shared_models::OrganizationId;
 use shared_models::ledger::Hash;
+use shared_models::{OrganizationId, PublisherId};
 
 use super::{hash, signed, unsigned};
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
+use crate::session::Session;
 use crate::statement::sql_query;
 
 /// A root that was signed.
@@ -81,16 +84,62 @@ impl Database {
     pub async fn newest_checkpoint(&self, published: bool) -> Result<Option<StoredCheckpoint>> {
         // Two texts, for each has an index of its own.
         let which = if published { "WHERE published_at IS NOT NULL" } else { "" };
-        self.checkpoint(format!(
-            "SELECT size, root, note, published_at FROM ledger_checkpoint {which} ORDER BY size DESC LIMIT 1"
-        ))
-        .await
+        let text =
+            format!("SELECT size, root, note, published_at FROM ledger_checkpoint {which} ORDER BY size DESC LIMIT 1");
+        let newest = async |db: &mut Session| Ok(sql_query(text.as_str()).get_result(db).await.optional()?);
+        let row: Option<CheckpointRow> = self.read(newest).await?;
+        row.map(StoredCheckpoint::try_from).transpose()
     }
 
-    async fn checkpoint(&self, text: String) -> Result<Option<StoredCheckpoint>> {
-        let row: Option<CheckpointRow> =
-            self.read(async |db| Ok(sql_query(text.clone()).get_result(db).await.optional()?)).await?;
+    /// The checkpoint to publish after one of `size` entries: the newest that covers at most `most` more, or the first
+    /// after it; nothing if there is none.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn checkpoint_after(&self, size: u64, most: u64) -> Result<Option<StoredCheckpoint>> {
+        let (size, most) = (signed(size)?, signed(most)?);
+        let next = async |db: &mut Session| {
+            let next = sql_query(
+                "(SELECT size, root, note, published_at FROM ledger_checkpoint
+                  WHERE size > $1 AND size <= $1 + $2 ORDER BY size DESC LIMIT 1)
+                 UNION ALL
+                 (SELECT size, root, note, published_at FROM ledger_checkpoint WHERE size > $1 ORDER BY size LIMIT 1)
+                 LIMIT 1",
+            );
+            let next = next.bind::<sql_types::BigInt, _>(size).bind::<sql_types::BigInt, _>(most);
+            Ok(next.get_result(db).await.optional()?)
+        };
+        let row: Option<CheckpointRow> = self.read(next).await?;
         row.map(StoredCheckpoint::try_from).transpose()
+    }
+
+    /// Takes the lease on publishing for `ttl`, or renews it. Whether this process has it then.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn hold_publisher(&self, owner: PublisherId, ttl: Duration) -> Result<bool> {
+        let held = sql_query(
+            "UPDATE ledger_publisher
+             SET owner = $1, lease_expires_at = statement_timestamp() + make_interval(secs => $2)
+             WHERE owner = $1 OR owner IS NULL OR lease_expires_at <= statement_timestamp()",
+        )
+        .bind::<sql_types::Uuid, _>(owner)
+        .bind::<sql_types::Double, _>(ttl.as_secs_f64())
+        .execute(&mut self.connection().await?)
+        .await?;
+        Ok(held == 1)
+    }
+
+    /// Gives the lease on publishing back.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn drop_publisher(&self, owner: PublisherId) -> Result<()> {
+        sql_query("UPDATE ledger_publisher SET owner = NULL, lease_expires_at = NULL WHERE owner = $1")
+            .bind::<sql_types::Uuid, _>(owner)
+            .execute(&mut self.connection().await?)
+            .await?;
+        Ok(())
     }
 
     /// The entries from `from` up to before `to`, in their order.

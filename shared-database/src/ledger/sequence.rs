@@ -49,6 +49,21 @@ impl Database {
         self.transaction(move |db| sequence(db, most, Arc::clone(&signer)).boxed()).await
     }
 
+    /// Whether an entry waits for its place.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn is_ledger_behind(&self) -> Result<bool> {
+        #[derive(QueryableByName)]
+        struct Waits {
+            #[diesel(sql_type = sql_types::Bool)]
+            waits: bool,
+        }
+        let waits = "SELECT EXISTS (SELECT 1 FROM ledger_pending) AS waits";
+        let waits: Waits = self.read(async |db| Ok(sql_query(waits).get_result(db).await?)).await?;
+        Ok(waits.waits)
+    }
+
     /// How much waits for the ledger, and how long.
     ///
     /// # Errors

@@ -48,6 +48,8 @@ pub struct Cleanup {
     pub requested_by: Option<ApiKeyId>,
     /// The request that asked.
     pub request_id: Option<RequestId>,
+    /// What the caller called the deletion: the header `X-Deletion-Reference` of its request.
+    pub deletion_reference: Option<String>,
     /// When the deletion was accepted: from here on no search returns the data.
     pub deletion_requested_at: DateTime<Utc>,
     /// When the rows and credentials were gone.
@@ -109,6 +111,7 @@ impl From<TargetProgress> for CleanupTarget {
             verified_empty_at,
             round: _,
             verified_by: _,
+            verifications: _,
         } = progress;
         Self { found, removed, removed_by_type, rounds, round_open, verified_empty_at }
     }

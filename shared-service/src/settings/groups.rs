@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use shared_models::ProtocolTimes;
 use url::Url;
 
-use super::keys::{KeyRing, NamedKey};
+use super::keys::KeyRing;
 use super::load::Validate;
 use super::number::whole_number;
 
@@ -155,12 +155,13 @@ pub struct CredentialsKeysSettings {
     pub credentials_keys: KeyRing,
 }
 
-/// The key that signs receipts.
+/// The keys that sign receipts and the ledger's checkpoints.
 #[derive(Debug, Clone, Args)]
-pub struct ReceiptKeySettings {
-    /// Ed25519 key that signs receipts, as id:base64-of-32-bytes; a secret
-    #[arg(long, env = "RECEIPT_SIGNING_KEY", value_name = "ID:KEY", hide_env_values = true)]
-    pub receipt_signing_key: NamedKey,
+pub struct LedgerKeysSettings {
+    /// Ed25519 keys of the ledger, as name:base64-of-32-bytes[,name2:…]; the first signs receipts and checkpoints, the
+    /// others are still told to verifiers; a secret
+    #[arg(long, env = "LEDGER_KEYS", value_name = "NAME:KEY,…", hide_env_values = true)]
+    pub ledger_keys: KeyRing,
 }
 
 /// The endpoint for health and metrics; `PORT` is the service's default.

@@ -1,0 +1,102 @@
+//! Keeps the deletion ledger: gives each entry its place, signs the root, and publishes both to the ledger store.
+//!
+//! Keeps DEL-11: what was given a place keeps it, and nothing in the store is ever written twice with other bytes.
+//! Each of the two works can die at any point: sequencing is one transaction, and publication repeats what wasn't
+//! marked. Several workers may be at it; one at a time sequences, by an advisory lock, and one publishes, by a lease.
+//!
+//! Not guaranteed: that an entry is published by a certain time. While the store is away entries wait, receipts say so,
+//! and the lag is a metric.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared_database::{Database, DatabaseError};
+use shared_models::PublisherId;
+use shared_models::ledger::{LedgerSigner, TrustedKeys};
+use shared_service::{Bell, Driver, Periodic};
+use shared_stores::LedgerStore;
+
+mod publication;
+
+pub use publication::{PublicationError, Published};
+
+/// Entries that are given their places in one transaction.
+pub const BATCH: u32 = 1_000;
+/// Batches in a row before it is published what there is.
+const BATCHES_IN_A_ROW: u32 = 100;
+/// How often to look for entries; those of this worker's own cleanups ring the bell.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The ledger of an installation.
+#[derive(Clone)]
+pub struct Ledger {
+    /// PostgreSQL.
+    pub database: Database,
+    /// Signs; its origin is the ledger's.
+    pub signer: Arc<LedgerSigner>,
+    /// The keys whose checkpoints in the store are believed: the signer's and those before it.
+    pub keys: TrustedKeys,
+    /// Where it is published, if anywhere.
+    pub store: Option<LedgerStore>,
+    /// This process, in the lease.
+    pub publisher: PublisherId,
+}
+
+/// Why the ledger got no further.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// PostgreSQL failed, or an entry can't be in a ledger.
+    #[error("sequence the ledger: {0}")]
+    Sequence(#[source] DatabaseError),
+    /// It can't be published.
+    #[error("publish the ledger: {0}")]
+    Publish(#[from] PublicationError),
+}
+
+impl Ledger {
+    /// Gives places to what waits, and publishes it.
+    ///
+    /// # Errors
+    /// What kept one of the two from its end. What has been done by then stays.
+    pub async fn run(&self) -> Result<(), LedgerError> {
+        for _ in 0..BATCHES_IN_A_ROW {
+            if self.sequence().await.map_err(LedgerError::Sequence)?.is_none() {
+                break;
+            }
+        }
+        if let Some(store) = &self.store {
+            self.publish(store).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives places to one batch; returns the size of the log, or nothing if none waits or somebody else is at it.
+    ///
+    /// # Errors
+    /// Any database error, or an entry that can't be in a ledger.
+    pub async fn sequence(&self) -> Result<Option<u64>, DatabaseError> {
+        // Most of the time nothing waits: then this is all.
+        if !self.database.is_ledger_behind().await? {
+            return Ok(None);
+        }
+        let appended = self.database.sequence_ledger(BATCH, &self.signer).await?;
+        Ok(appended.map(|checkpoint| checkpoint.size))
+    }
+
+    /// Tells who verifies which key signs, once.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn announce_key(&self) -> Result<(), DatabaseError> {
+        self.database.use_ledger_key(&self.signer.verifier().to_string(), self.signer.label()).await
+    }
+}
+
+/// Runs it until the process stops.
+pub fn start(ledger: Ledger, bell: &Bell, driver: &Driver) {
+    let periodic = Periodic::every("ledger", INTERVAL).woken_by(bell);
+    driver.start(periodic, move |_| {
+        let ledger = ledger.clone();
+        async move { ledger.run().await }
+    });
+}

@@ -1,0 +1,212 @@
+//! Publication: what has its place goes into the ledger store, the checkpoint last.
+//!
+//! Everything below `log/` is written once: a name that is taken by other bytes stops the publication, for then somebody
+//! else publishes there or the store was altered (DEL-11). What the store says it has is believed only if one of our
+//! keys signed it and it is the beginning of our own log. Dying anywhere leaves work that is done again, and changes
+//! nothing.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use shared_database::DatabaseError;
+use shared_database::ledger::StoredCheckpoint;
+use shared_models::ledger::{
+    BundleId, Checkpoint, EntryError, NodeId, NoteError, TileError, TileId, TreeError, bundles_between, canonical,
+    leaf_hash, needed_for_root, read_checkpoint, root, tiles_between, write_bundle, write_tile,
+};
+use shared_stores::{LedgerStore, LedgerStoreError};
+
+use super::Ledger;
+use crate::figures;
+
+/// Entries that one checkpoint in the store is ahead of the one before, at most, if there are checkpoints between.
+const STRIDE: u64 = 25_600;
+/// Objects that are written at the same time.
+const AT_ONCE: usize = 8;
+/// A process that dies while it publishes keeps the others from it so long.
+const LEASE: Duration = Duration::from_secs(30);
+/// The lease is renewed after so many objects.
+const RENEWAL: usize = 64;
+
+/// What a publication came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The store has the log up to this size.
+    Upto(u64),
+    /// Another process is at it.
+    Another,
+}
+
+/// Why the ledger wasn't published. Nothing in the store was changed by it.
+#[derive(Debug, thiserror::Error)]
+pub enum PublicationError {
+    /// PostgreSQL.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] LedgerStoreError),
+    /// The store's checkpoint isn't signed by a key of ours.
+    #[error("the checkpoint in LEDGER_URL: {0}")]
+    Note(#[from] NoteError),
+    /// The store has a log that isn't ours.
+    #[error("LEDGER_URL has the ledger '{theirs}', and LEDGER_ORIGIN is '{ours}'")]
+    OtherOrigin {
+        /// In the store.
+        theirs: String,
+        /// In the settings.
+        ours: String,
+    },
+    /// The store has more entries than PostgreSQL: PostgreSQL lost its history, or another installation publishes there.
+    #[error("LEDGER_URL has {theirs} entries and PostgreSQL {ours}: nothing is published until that is settled")]
+    Behind {
+        /// In the store.
+        theirs: u64,
+        /// In PostgreSQL.
+        ours: u64,
+    },
+    /// The store's log isn't the beginning of ours.
+    #[error("the ledger in LEDGER_URL, of {theirs} entries, isn't the beginning of this one: nothing is published")]
+    Fork {
+        /// In the store.
+        theirs: u64,
+    },
+    /// An entry was altered in PostgreSQL since it got its place.
+    #[error("entry {0} isn't what it was when it got its place")]
+    Altered(u64),
+    /// What PostgreSQL has can't be written as a ledger.
+    #[error("the ledger in PostgreSQL: {0}")]
+    Unfit(String),
+    /// Another process has taken the lease over.
+    #[error("another process publishes")]
+    Overtaken,
+}
+
+impl From<TreeError> for PublicationError {
+    fn from(error: TreeError) -> Self {
+        Self::Unfit(error.to_string())
+    }
+}
+
+impl From<TileError> for PublicationError {
+    fn from(error: TileError) -> Self {
+        Self::Unfit(error.to_string())
+    }
+}
+
+impl From<EntryError> for PublicationError {
+    fn from(error: EntryError) -> Self {
+        Self::Unfit(error.to_string())
+    }
+}
+
+type Result<T> = std::result::Result<T, PublicationError>;
+
+impl Ledger {
+    /// Publishes what isn't in the store yet.
+    ///
+    /// # Errors
+    /// [`PublicationError`].
+    pub async fn publish(&self, store: &LedgerStore) -> Result<Published> {
+        let newest = self.database.newest_checkpoint(false).await?;
+        let Some(newest) = newest.filter(|newest| newest.published_at.is_none()) else {
+            return Ok(Published::Upto(0));
+        };
+        if !self.database.hold_publisher(self.publisher, LEASE).await? {
+            return Ok(Published::Another);
+        }
+        let published = self.publish_up_to(store, &newest).await;
+        self.database.drop_publisher(self.publisher).await?;
+        published.map(Published::Upto)
+    }
+
+    async fn publish_up_to(&self, store: &LedgerStore, newest: &StoredCheckpoint) -> Result<u64> {
+        let mut from = self.size_in(store, newest.size).await?;
+        while let Some(next) = self.database.checkpoint_after(from, STRIDE).await? {
+            self.write(store, from, &next).await?;
+            from = next.size;
+            figures::ledger_published(from);
+            tracing::info!(size = from, "ledger published");
+        }
+        // The store may have had it all, and the process that wrote it died before it said so.
+        self.database.mark_checkpoint_published(newest.size).await?;
+        Ok(from)
+    }
+
+    /// How much of our log the store has.
+    async fn size_in(&self, store: &LedgerStore, ours: u64) -> Result<u64> {
+        let Some(note) = store.get_checkpoint().await? else { return Ok(0) };
+        let Checkpoint { origin, size: theirs, root } = read_checkpoint(&note, &self.keys)?.checkpoint;
+        let our_origin = self.signer.verifier().origin();
+        if origin != *our_origin {
+            return Err(PublicationError::OtherOrigin { theirs: origin.to_string(), ours: our_origin.to_string() });
+        }
+        if theirs > ours {
+            return Err(PublicationError::Behind { theirs, ours });
+        }
+        if self.root_of(theirs).await? != root {
+            return Err(PublicationError::Fork { theirs });
+        }
+        Ok(theirs)
+    }
+
+    async fn root_of(&self, size: u64) -> Result<shared_models::ledger::Hash> {
+        let nodes = self.database.ledger_nodes(&needed_for_root(size)?).await?;
+        Ok(root(size, &nodes)?)
+    }
+
+    /// Entries, then tiles, then the checkpoint.
+    async fn write(&self, store: &LedgerStore, from: u64, next: &StoredCheckpoint) -> Result<()> {
+        let bundles: Vec<BundleId> = bundles_between(from, next.size).collect();
+        for some in bundles.chunks(RENEWAL) {
+            self.renew().await?;
+            let written = stream::iter(some).map(|id| self.write_bundle(store, *id)).buffer_unordered(AT_ONCE);
+            written.try_collect::<()>().await?;
+        }
+        let tiles: Vec<TileId> = tiles_between(from, next.size).collect();
+        for some in tiles.chunks(RENEWAL) {
+            self.renew().await?;
+            let written = stream::iter(some).map(|id| self.write_tile(store, *id)).buffer_unordered(AT_ONCE);
+            written.try_collect::<()>().await?;
+        }
+        let name = format!("log/checkpoints/{}", next.size);
+        store.put_if_absent(&name, Bytes::from(next.note.clone())).await?;
+        store.put_checkpoint(&next.note).await?;
+        self.database.mark_checkpoint_published(next.size).await?;
+        Ok(())
+    }
+
+    async fn renew(&self) -> Result<()> {
+        let is_held = self.database.hold_publisher(self.publisher, LEASE).await?;
+        if is_held { Ok(()) } else { Err(PublicationError::Overtaken) }
+    }
+
+    async fn write_bundle(&self, store: &LedgerStore, id: BundleId) -> Result<()> {
+        let first = id.index * 256;
+        let stored = self.database.ledger_entries(first, first + u64::from(id.width)).await?;
+        let mut entries = Vec::with_capacity(stored.len());
+        for entry in &stored {
+            let text = canonical(&entry.entry)?;
+            // What leaves the house must be what was promised.
+            if leaf_hash(&text) != entry.leaf_hash {
+                return Err(PublicationError::Altered(entry.index));
+            }
+            entries.push(text);
+        }
+        store.put_if_absent(&format!("log/{}", id.path()), write_bundle(&entries)?.into()).await?;
+        Ok(())
+    }
+
+    async fn write_tile(&self, store: &LedgerStore, id: TileId) -> Result<()> {
+        let first = id.index * 256;
+        let places: Vec<NodeId> =
+            (first..first + u64::from(id.width)).map(|index| NodeId { level: id.level, index }).collect();
+        let nodes: HashMap<_, _> = self.database.ledger_nodes(&places).await?;
+        let hashes: Option<Vec<_>> = places.iter().map(|place| nodes.get(place).copied()).collect();
+        let hashes = hashes.ok_or_else(|| PublicationError::Unfit(format!("{} isn't whole", id.path())))?;
+        store.put_if_absent(&format!("log/{}", id.path()), write_tile(&hashes)?.into()).await?;
+        Ok(())
+    }
+}
