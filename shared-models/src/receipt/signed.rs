@@ -36,8 +36,8 @@ pub struct SignedReceipt {
 pub struct ReceiptSignature {
     /// `Ed25519`.
     pub algorithm: String,
-    /// The beginning of the verifier key, `<origin>+<8 hexadecimal digits>`. In receipts before form 3 what the operator
-    /// called the key.
+    /// The beginning of the verifier key, `<origin>+<8 hexadecimal digits>`. In receipts before form 3 what the
+    /// operator called the key.
     pub key_id: String,
     /// In receipts before form 3 the public key, standard base64 of 32 bytes; absent since: a key must be known before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
