@@ -1,8 +1,8 @@
 //! Receipts: what a cleanup removed, when each target was verified empty, and what may remain out of reach.
 //!
 //! A receipt is signed ([`signed`]) and is in the ledger, so whoever holds the ledger's verifier key checks it offline
-//! ([`crate::ledger::verify_receipt`]); [`ReceiptFile`] is what its organization gets. Receipts are appended, never replaced.
-//! A receipt says "removed and verified absent", never "erased from disk" (DEL-7); what it lacks of that is a
+//! ([`crate::ledger::verify_receipt`]); [`ReceiptFile`] is what its organization gets. Receipts are appended, never
+//! replaced. A receipt says "removed and verified absent", never "erased from disk" (DEL-7); what it lacks of that is a
 //! [`Fault`], and neither signed nor believed.
 
 use std::collections::BTreeMap;
