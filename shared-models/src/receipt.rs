@@ -1,8 +1,8 @@
 //! Receipts: what a cleanup removed, when each target was verified empty, and what may remain out of reach.
 //!
 //! A receipt is signed ([`signed`]) and is in the ledger, so whoever holds the ledger's verifier key checks it offline
-//! ([`crate::ledger::verify_receipt`]); [`file`] is what its organization gets. Receipts are appended, never replaced.
-//! A receipt says "removed and verified absent", never "erased from disk" (DEL-7); what it lacks of that is a
+//! ([`crate::ledger::verify_receipt`]); [`ReceiptFile`] is what its organization gets. Receipts are appended, never
+//! replaced. A receipt says "removed and verified absent", never "erased from disk" (DEL-7); what it lacks of that is a
 //! [`Fault`], and neither signed nor believed.
 
 use std::collections::BTreeMap;
@@ -26,9 +26,10 @@ pub use signed::{ReceiptError, ReceiptSignature, SignedReceipt};
 
 /// The receipt form's version.
 ///
-/// 2 adds the blobs' key, and counts by type what was removed. 3 adds each verification with its time, the settle delay,
-/// the later check, the receipt that it follows, the caller's reference, and until when something may be out of reach;
-/// what is signed says what it is. What is of form 1 is read as if there had been no key: it says nothing of one.
+/// 2 adds the blobs' key, and counts by type what was removed. 3 adds each verification with its time, the settle
+/// delay, the later check, the receipt that it follows, the caller's reference, and until when something may be out of
+/// reach; what is signed says what it is. What is of form 1 is read as if there had been no key: it says nothing of
+/// one.
 pub const FORM: u32 = 3;
 
 /// The first form whose signature says what was signed, and by which key.

@@ -61,7 +61,8 @@ pub fn canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
 }
 
 fn check(value: &Value, depth: u8) -> Result<(), JsonError> {
-    if depth > MAX_DEPTH {
+    let is_nested = matches!(value, Value::Array(_) | Value::Object(_));
+    if is_nested && depth >= MAX_DEPTH {
         return Err(JsonError::Depth);
     }
     match value {
@@ -187,6 +188,7 @@ mod tests {
         assert!(read("{\"a\":".repeat(100_000).as_bytes(), 1_000_000).is_err());
         let deeper = (0..60).fold(deepest, |value, _| Value::Array(vec![value]));
         assert!(matches!(canonical(&deeper), Err(JsonError::Depth)));
+        assert!(matches!(canonical(&deeper[0][0]), Err(JsonError::Depth)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::ledger::keys::{TrustedKeys, VerifierKey};
 use crate::ledger::note::{NoteError, SignedCheckpoint, read_checkpoint};
 use crate::ledger::proof::check_inclusion;
 use crate::ledger::tree::TreeError;
-use crate::receipt::file::{LedgerProof, ReceiptFile};
+use crate::receipt::file::{FileError, LedgerProof, ReceiptFile};
 use crate::receipt::signed::ReceiptError;
 use crate::receipt::{Fault, Receipt};
 
@@ -120,6 +120,12 @@ pub enum Refusal {
     NoEntry(#[source] EntryError),
 }
 
+impl From<FileError> for Refusal {
+    fn from(error: FileError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
 impl From<ReceiptError> for Refusal {
     fn from(error: ReceiptError) -> Self {
         match error {
@@ -127,6 +133,7 @@ impl From<ReceiptError> for Refusal {
             ReceiptError::Mismatch => Self::Altered,
             ReceiptError::UnknownForm(form) => Self::UnknownForm(form),
             ReceiptError::Fault(fault) => fault.into(),
+            ReceiptError::NoEntry(error) => Self::NoEntry(error),
             ReceiptError::Canonical(_) | ReceiptError::Receipt(_) | ReceiptError::Malformed(_) => {
                 Self::Malformed(error.to_string())
             }

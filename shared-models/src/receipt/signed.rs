@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{FORM, FORM_OF_LEDGER, Fault, Receipt};
+use crate::ledger::entry::{Entry, EntryError};
 use crate::ledger::json::{self, JsonError};
 use crate::ledger::keys::{LedgerSigner, TrustedKeys, VerifierKey};
 
@@ -36,8 +37,8 @@ pub struct SignedReceipt {
 pub struct ReceiptSignature {
     /// `Ed25519`.
     pub algorithm: String,
-    /// The beginning of the verifier key, `<origin>+<8 hexadecimal digits>`. In receipts before form 3 what the operator
-    /// called the key.
+    /// The beginning of the verifier key, `<origin>+<8 hexadecimal digits>`. In receipts before form 3 what the
+    /// operator called the key.
     pub key_id: String,
     /// In receipts before form 3 the public key, standard base64 of 32 bytes; absent since: a key must be known before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +68,9 @@ pub enum ReceiptError {
     /// Receipt and signature don't belong together.
     #[error("the signature doesn't match the receipt")]
     Mismatch,
+    /// The ledger can't have it.
+    #[error("the receipt can't be an entry of the ledger: {0}")]
+    NoEntry(#[from] EntryError),
     /// There is nothing to certify.
     #[error("the receipt certifies nothing: {0}")]
     Fault(#[from] Fault),
@@ -76,13 +80,14 @@ impl LedgerSigner {
     /// Signs a receipt.
     ///
     /// # Errors
-    /// It isn't of the present form, or has a fault.
+    /// It isn't of the present form, has a fault, or is too large for the ledger.
     pub fn sign_receipt(&self, receipt: &Receipt) -> Result<SignedReceipt, ReceiptError> {
         if receipt.form != FORM {
             return Err(ReceiptError::UnknownForm(receipt.form.into()));
         }
         receipt.check()?;
         let receipt = serde_json::to_value(receipt)?;
+        Entry::of_receipt(receipt.clone()).canonical()?;
         let signature = self.sign(&text(&receipt, self.verifier())?);
         let signature = ReceiptSignature {
             algorithm: ALGORITHM.to_owned(),

@@ -141,6 +141,13 @@ fn what_certifies_nothing_is_not_signed() {
 }
 
 #[test]
+fn what_is_too_large_for_the_ledger_is_not_signed() {
+    let mut receipt = receipt();
+    receipt.out_of_reach.push("x".repeat(16 * 1024));
+    assert!(matches!(signer(7).sign_receipt(&receipt), Err(ReceiptError::NoEntry(_))));
+}
+
+#[test]
 fn a_file_that_readers_may_read_differently_is_refused() {
     let file = ReceiptFile::from(signer(7).sign_receipt(&receipt()).unwrap());
     let text = serde_json::to_string(&file).unwrap();

@@ -119,7 +119,7 @@ fn no_altered_checkpoint_is_trusted() {
     let example = Example::new();
     let mut chance = Chance(2);
     let whole = read_checkpoint(&example.checkpoint, &example.keys).unwrap();
-    for _ in 0..2_500 {
+    for _ in 0..3_000 {
         let altered = chance.altered(example.checkpoint.as_bytes());
         let Ok(altered) = String::from_utf8(altered) else { continue };
         match read_checkpoint(&altered, &example.keys) {
@@ -140,7 +140,7 @@ fn no_altered_proof_leads_to_the_root() {
         roots.add_entry(entry).unwrap();
         root_of.push(roots.root());
     }
-    for _ in 0..1_500 {
+    for _ in 0..1_800 {
         let index = u64::try_from(chance.below(SIZE)).unwrap();
         let leaf = example.nodes[&NodeId { level: 0, index }];
         let proof = inclusion_proof(index, size, &example.nodes).unwrap();
