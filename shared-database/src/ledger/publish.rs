@@ -76,6 +76,15 @@ struct EntryRow {
     leaf_hash: Vec<u8>,
 }
 
+impl TryFrom<EntryRow> for StoredEntry {
+    type Error = DatabaseError;
+
+    fn try_from(row: EntryRow) -> Result<Self> {
+        let (index, leaf_hash) = (unsigned(row.index)?, hash(&row.leaf_hash)?);
+        Ok(Self { index, organization_id: row.organization_id, entry: row.entry, leaf_hash })
+    }
+}
+
 impl Database {
     /// The newest checkpoint; the newest of those that were published if `published`.
     ///
@@ -89,6 +98,45 @@ impl Database {
         let newest = async |db: &mut Session| Ok(sql_query(text.as_str()).get_result(db).await.optional()?);
         let row: Option<CheckpointRow> = self.read(newest).await?;
         row.map(StoredCheckpoint::try_from).transpose()
+    }
+
+    /// The checkpoint of this size, if it was published.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn published_checkpoint(&self, size: u64) -> Result<Option<StoredCheckpoint>> {
+        // No ledger is so large: what isn't a number of PostgreSQL's isn't there.
+        let Ok(size) = signed(size) else { return Ok(None) };
+        let published = async |db: &mut Session| {
+            let published = "SELECT size, root, note, published_at FROM ledger_checkpoint
+                             WHERE size = $1 AND published_at IS NOT NULL";
+            Ok(sql_query(published).bind::<sql_types::BigInt, _>(size).get_result(db).await.optional()?)
+        };
+        let row: Option<CheckpointRow> = self.read(published).await?;
+        row.map(StoredCheckpoint::try_from).transpose()
+    }
+
+    /// Entries of one organization that have their place behind `after`, in their order, at most `limit` (DEL-9).
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn organization_entries(
+        &self,
+        organization: OrganizationId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<StoredEntry>> {
+        let entries = async |db: &mut Session| {
+            let entries = sql_query(
+                "SELECT i.index, e.organization_id, e.entry, i.leaf_hash
+                 FROM ledger_entry e JOIN ledger_index i ON i.entry_id = e.id
+                 WHERE e.organization_id = $1 AND i.index > $2 ORDER BY i.index LIMIT $3",
+            );
+            let entries = entries.bind::<sql_types::Uuid, _>(organization).bind::<sql_types::BigInt, _>(after);
+            Ok(entries.bind::<sql_types::BigInt, _>(limit).load(db).await?)
+        };
+        let rows: Vec<EntryRow> = self.read(entries).await?;
+        rows.into_iter().map(StoredEntry::try_from).collect()
     }
 
     /// The checkpoint to publish after one of `size` entries: the newest that covers at most `most` more, or the first
@@ -159,11 +207,7 @@ impl Database {
         if u64::try_from(rows.len()).ok() != to.checked_sub(from) {
             return Err(DatabaseError::Corrupt(format!("the ledger has not every entry from {from} to {to}")));
         }
-        let entry = |row: EntryRow| {
-            let (index, leaf_hash) = (unsigned(row.index)?, hash(&row.leaf_hash)?);
-            Ok(StoredEntry { index, organization_id: row.organization_id, entry: row.entry, leaf_hash })
-        };
-        rows.into_iter().map(entry).collect()
+        rows.into_iter().map(StoredEntry::try_from).collect()
     }
 
     /// Marks the checkpoint of this size as published.
