@@ -11,6 +11,7 @@
 
 pub mod arf;
 pub mod embedder;
+mod object_stores;
 mod tls;
 pub mod vespa;
 
