@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use shared_database::DatabaseError;
 use shared_database::ledger::StoredCheckpoint;
 use shared_models::ledger::{
@@ -162,16 +162,16 @@ impl Ledger {
         let bundles: Vec<BundleId> = bundles_between(from, next.size).collect();
         for some in bundles.chunks(RENEWAL) {
             self.renew().await?;
-            let written = stream::iter(some).map(|id| self.write_bundle(store, *id)).buffer_unordered(AT_ONCE);
-            written.try_collect::<()>().await?;
+            let writes: Vec<_> = some.iter().map(|id| self.write_bundle(store, *id).boxed()).collect();
+            stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         }
         let tiles: Vec<TileId> = tiles_between(from, next.size).collect();
         for some in tiles.chunks(RENEWAL) {
             self.renew().await?;
-            let written = stream::iter(some).map(|id| self.write_tile(store, *id)).buffer_unordered(AT_ONCE);
-            written.try_collect::<()>().await?;
+            let writes: Vec<_> = some.iter().map(|id| self.write_tile(store, *id).boxed()).collect();
+            stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         }
-        let name = format!("log/checkpoints/{}", next.size);
+        let name = format!("checkpoints/{}", next.size);
         store.put_if_absent(&name, Bytes::from(next.note.clone())).await?;
         store.put_checkpoint(&next.note).await?;
         self.database.mark_checkpoint_published(next.size).await?;
@@ -195,7 +195,7 @@ impl Ledger {
             }
             entries.push(text);
         }
-        store.put_if_absent(&format!("log/{}", id.path()), write_bundle(&entries)?.into()).await?;
+        store.put_if_absent(&id.path(), write_bundle(&entries)?.into()).await?;
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Ledger {
         let nodes: HashMap<_, _> = self.database.ledger_nodes(&places).await?;
         let hashes: Option<Vec<_>> = places.iter().map(|place| nodes.get(place).copied()).collect();
         let hashes = hashes.ok_or_else(|| PublicationError::Unfit(format!("{} isn't whole", id.path())))?;
-        store.put_if_absent(&format!("log/{}", id.path()), write_tile(&hashes)?.into()).await?;
+        store.put_if_absent(&id.path(), write_tile(&hashes)?.into()).await?;
         Ok(())
     }
 }
