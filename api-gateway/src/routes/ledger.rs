@@ -28,8 +28,8 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 
 /// List the ledger's keys
 ///
-/// Every key that signs or signed receipts and checkpoints. Keep them where nobody but you can change them: a receipt is
-/// evidence only by a key that you already have.
+/// Every key that signs or signed receipts and checkpoints. Keep them where nobody but you can change them: a receipt
+/// is evidence only by a key that you already have.
 #[utoipa::path(
     get, path = "/.well-known/unweave-ledger/keys", tag = tags::LEDGER, operation_id = "list_ledger_keys", security(()),
     responses((status = 200, description = "The keys, in the order of their first use.", body = Vec<LedgerKey>))

@@ -1,7 +1,7 @@
 //! Publication: what has its place goes into the ledger store, the checkpoint last.
 //!
-//! Everything below `log/` is written once: a name that is taken by other bytes stops the publication, for then somebody
-//! else publishes there or the store was altered (DEL-11). What the store says it has is believed only if one of our
+//! Everything below `log/` is written once: a name that is taken by other bytes stops the publication, for then
+//! somebody else publishes there or the store was altered (DEL-11). What the store says it has is believed only if one of our
 //! keys signed it and it is the beginning of our own log. Dying anywhere leaves work that is done again, and changes
 //! nothing.
 
@@ -59,7 +59,7 @@ pub enum PublicationError {
         /// In the settings.
         ours: String,
     },
-    /// The store has more entries than PostgreSQL: PostgreSQL lost its history, or another installation publishes there.
+    /// The store has more entries than PostgreSQL, which lost its history; or another installation publishes there.
     #[error("LEDGER_URL has {theirs} entries and PostgreSQL {ours}: nothing is published until that is settled")]
     Behind {
         /// In the store.

@@ -24,7 +24,8 @@ pub struct LedgerSettings {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the group documents itself, and a text here would become its help")]
     pub store: LedgerStoreSettings,
-    /// How long something stays where no purge reaches it, such as 'backups=30d,soft delete=7d': receipts say until when
+    /// How long something stays where no purge reaches it, such as 'backups=30d,soft delete=7d': receipts say until
+    /// when
     #[arg(
         long,
         env = "OUT_OF_REACH_FOR",
