@@ -39,8 +39,8 @@ clean-local: ## Remove the data of `make up`
 test: build-all compose-check run-tests ## Set everything up and run every test
 	@$(stack) not-run-here
 
-test-azure: need-cargo $(azurite) ## Run the tests of the ARF store on Azure against Azurite, from npm
-	AZURITE=$(CURDIR)/$(azurite) cargo test -p shared-stores --test main -- --ignored --test-threads 2 arf_azure::
+test-azure: need-cargo $(azurite) ## Run the tests of the object stores on Azure against Azurite, from npm
+	AZURITE=$(CURDIR)/$(azurite) cargo test -p shared-stores --test main -- --ignored --test-threads 2 _azure::
 
 # docs/fidelity.md says how such a server is set up.
 test-vespa: need-cargo ## Run the tests of Vespa's client against the real one at VESPA_URL

@@ -5,6 +5,7 @@
 
 mod groups;
 mod keys;
+mod ledger;
 mod load;
 mod misspelling;
 mod names;
@@ -19,6 +20,7 @@ pub use groups::{
     VespaSettings, secret,
 };
 pub use keys::{BadKey, KeyRing, NamedKey};
+pub use ledger::{LedgerEndpoint, LedgerStoreSettings};
 pub(crate) use load::{Started, load_service};
 pub use load::{Validate, load};
 pub use number::whole_number;

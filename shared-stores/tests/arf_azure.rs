@@ -18,7 +18,7 @@ const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 const START: Duration = Duration::from_secs(60);
 
-struct Azurite {
+pub struct Azurite {
     endpoint: String,
     process: Child,
     _folder: TempDir,
@@ -26,7 +26,7 @@ struct Azurite {
 
 impl Azurite {
     /// With a container, `blobs`.
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         install_tls();
         let program = std::env::var_os("AZURITE").expect("AZURITE names the program: run `make test-azure`");
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port().to_string());
@@ -49,14 +49,18 @@ impl Azurite {
         sent.is_ok_and(|answer| answer.status().is_success())
     }
 
-    fn open(&self, container: &str) -> ArfStore {
-        let settings = [
+    /// Settings of `object_store` with which its containers are opened.
+    pub fn settings(&self) -> [(&str, &str); 4] {
+        [
             ("azure_storage_endpoint", self.endpoint.as_str()),
             ("azure_storage_account_name", ACCOUNT),
             ("azure_storage_account_key", KEY),
             ("allow_http", "true"),
-        ];
-        ArfStore::from_url_with(&format!("az://{container}/team/unweave").parse().unwrap(), &settings).unwrap()
+        ]
+    }
+
+    fn open(&self, container: &str) -> ArfStore {
+        ArfStore::from_url_with(&format!("az://{container}/team/unweave").parse().unwrap(), &self.settings()).unwrap()
     }
 }
 

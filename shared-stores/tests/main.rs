@@ -15,6 +15,14 @@ mod canned;
 #[cfg(test)]
 mod embedder;
 #[cfg(test)]
+mod ledger_azure;
+#[cfg(test)]
+mod ledger_bucket;
+#[cfg(test)]
+mod ledger_bucket_faults;
+#[cfg(test)]
+mod ledger_folder;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod standin;

@@ -10,6 +10,7 @@ use shared_models::{CollectionId, DocumentId, DocumentType, EntityKey, SyncId, S
 use shared_stores::VespaClient;
 use shared_stores::arf::{ArfCensus, ArfError, ArfStore};
 use shared_stores::vespa::{Breadcrumb, Document};
+use tokio::task::JoinSet;
 use url::Url;
 
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,6 +78,16 @@ pub fn document(sync: SyncId, entity: &str, text: &str) -> Document {
         chunk_index: 0,
         dense_embedding: None,
     }
+}
+
+/// Does all of that at the same time; returns what came of it, in order.
+pub async fn at_once<T: Send + 'static>(work: impl IntoIterator<Item: Future<Output = T> + Send + 'static>) -> Vec<T> {
+    let mut tasks = JoinSet::new();
+    for (number, work) in work.into_iter().enumerate() {
+        tasks.spawn(async move { (number, work.await) });
+    }
+    let ends: BTreeMap<usize, T> = tasks.join_all().await.into_iter().collect();
+    ends.into_values().collect()
 }
 
 /// Which syncs have blobs: all pages.

@@ -33,7 +33,8 @@ pub use embedder::{TestEmbedder, meaning};
 pub use log_events::{Expectations, Fault, LogEvent, log_events};
 pub use rest::{Leftover, Rest};
 pub use s3::{
-    BucketRequests, ObjectVersion, S3_KEY_ID, S3_SECRET, TestBucket, TestS3, TestVersionedBucket, s3_settings,
+    BucketRequests, Conditions, ObjectVersion, S3_KEY_ID, S3_SECRET, TestBucket, TestS3, TestVersionedBucket,
+    s3_settings,
 };
 pub use service::{Service, free_port, service_binary};
 pub use standin::StandIn;

@@ -13,7 +13,7 @@ mod bucket;
 mod folder;
 mod versioned;
 
-pub use bucket::{BucketRequests, TestBucket};
+pub use bucket::{BucketRequests, Conditions, TestBucket};
 pub use folder::TestS3;
 pub use versioned::{ObjectVersion, TestVersionedBucket};
 

@@ -142,7 +142,7 @@ impl EmbedderSettings {
 pub struct ArfSettings {
     /// The ARF store: file:///directory, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix; may hold a
     /// secret
-    #[arg(long, env = "ARF_URL", value_name = "URL", hide_env_values = true, value_parser = arf_url)]
+    #[arg(long, env = "ARF_URL", value_name = "URL", hide_env_values = true, value_parser = object_store_url)]
     pub arf_url: Url,
 }
 
@@ -261,7 +261,8 @@ fn http_url(text: &str) -> Result<Url, &'static str> {
     }
 }
 
-fn arf_url(text: &str) -> Result<Url, &'static str> {
+/// Of ARF and the ledger.
+pub(super) fn object_store_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         // abfss://container@account.dfs.core.windows.net/prefix names the container there; a key would be ignored.
         Ok(url) if url.password().is_some() || !url.username().is_empty() && !url.scheme().starts_with("abfs") => {
@@ -304,23 +305,23 @@ mod tests {
     #[test]
     fn an_object_store_has_a_bucket() {
         for good in ["file:///var/arf", "s3://bucket", "gs://bucket/prefix", "az://container/prefix"] {
-            assert!(arf_url(good).is_ok(), "{good}");
+            assert!(object_store_url(good).is_ok(), "{good}");
         }
         for bad in ["s3://", "s3:///prefix", "gs:bucket", "http://bucket", "/var/arf"] {
-            assert!(arf_url(bad).is_err(), "{bad}");
+            assert!(object_store_url(bad).is_err(), "{bad}");
         }
-        assert!(arf_url("abfss://container@account.dfs.core.windows.net/prefix").is_ok());
+        assert!(object_store_url("abfss://container@account.dfs.core.windows.net/prefix").is_ok());
     }
 
     #[test]
     fn what_an_object_store_would_ignore_is_refused() {
         for keys in ["s3://user:hunter2@bucket/prefix", "s3://user@bucket", "abfss://container:hunter2@account/prefix"]
         {
-            let told = arf_url(keys).unwrap_err();
+            let told = object_store_url(keys).unwrap_err();
             assert!(told.contains("user and password") && !told.contains("hunter2"), "{keys}: {told}");
         }
         for more in ["s3://bucket/prefix?versionId=1", "file:///var/arf#1", "gs://bucket/?"] {
-            assert!(arf_url(more).unwrap_err().contains("without ? and #"), "{more}");
+            assert!(object_store_url(more).unwrap_err().contains("without ? and #"), "{more}");
         }
     }
 }

@@ -12,18 +12,17 @@ use shared_models::SyncId;
 use tokio::time::Instant;
 use url::Url;
 
-use super::error::is_blob_missing;
 use super::{ArfCensus, ArfError, BlobCounts, PurgeStep, name};
+use crate::object_stores::clients::{self, Clients, Use};
+use crate::object_stores::failure::is_blob_missing;
 use current::Current;
 use listing::Listing;
 use object::{Page, PageToken};
 use purge::Purge;
 
-mod client;
 mod current;
 mod listing;
 mod object;
-mod patience;
 mod purge;
 mod versions;
 
@@ -51,7 +50,9 @@ impl std::fmt::Debug for Bucket {
 impl Bucket {
     /// Opens the bucket that the URL names. Settings override the environment variables of the same names.
     pub(super) fn open(url: &Url, settings: &[(&str, &str)]) -> Result<Self> {
-        let client::Clients { writes, current, versions, root } = client::open(url, settings)?;
+        let opened = clients::open(url, settings, Use::Arf).map_err(ArfError::cannot_open)?;
+        let Clients { once: writes, patient, pages, s3, root } = opened;
+        let (current, versions) = (Current { store: patient, pages }, s3.and_then(versions::Versions::new));
         Ok(Self { writes, listing: Listing::Current(current.clone()), current, versions, root })
     }
 

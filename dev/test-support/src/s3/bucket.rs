@@ -16,6 +16,11 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::serve;
+use conditions::e_tag;
+
+mod conditions;
+
+pub use conditions::Conditions;
 
 /// Keys in an answer of a list, as Amazon has it.
 const PAGE: usize = 1_000;
@@ -46,6 +51,10 @@ struct Inner {
     refusals: u32,
     /// The bucket is gone after so many.
     answers_left: Option<u32>,
+    /// Puts that are applied and not answered.
+    unanswered: u32,
+    conditions: Conditions,
+    wants_checksums: bool,
     asked: BucketRequests,
 }
 
@@ -94,6 +103,27 @@ impl TestBucket {
     /// The bucket is there again, with what was in it.
     pub fn come_back(&self) {
         self.bucket.0.lock().answers_left = None;
+    }
+
+    /// Applies so many puts and never answers them.
+    pub fn leave_unanswered(&self, puts: u32) {
+        self.bucket.0.lock().unanswered = puts;
+    }
+
+    /// Treats conditions of puts so from now on.
+    pub fn treat_conditions(&self, conditions: Conditions) {
+        self.bucket.0.lock().conditions = conditions;
+    }
+
+    /// Refuses puts without a checksum, as Amazon does where objects are locked by default.
+    pub fn want_checksums(&self) {
+        self.bucket.0.lock().wants_checksums = true;
+    }
+
+    /// What an object holds.
+    #[must_use]
+    pub fn content(&self, key: &str) -> Option<Vec<u8>> {
+        self.bucket.0.lock().objects.get(key).cloned()
     }
 
     /// What it was asked since the last call.
@@ -158,6 +188,14 @@ impl Inner {
         }
     }
 
+    /// Whether an object may be put.
+    fn may_put(&self, input: &PutObjectInput) -> S3Result<()> {
+        if self.wants_checksums && input.checksum_sha256.is_none() {
+            return Err(s3_error!(InvalidRequest));
+        }
+        self.conditions.may_put(self.objects.get(&input.key).map(Vec::as_slice), input)
+    }
+
     /// Whether it is gone then.
     fn remove(&mut self, key: &str) -> bool {
         let is_held = self.locked.contains(key);
@@ -207,15 +245,26 @@ impl S3 for Shared {
     }
 
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        let chunks: Vec<_> = match req.input.body {
+        let mut input = req.input;
+        let chunks: Vec<_> = match input.body.take() {
             Some(body) => body.try_collect().await.map_err(|_| s3_error!(IncompleteBody))?,
             None => Vec::new(),
         };
-        let mut inner = self.0.lock();
-        inner.asked.others += 1;
-        inner.admit()?;
-        inner.objects.insert(req.input.key, chunks.concat());
-        Ok(S3Response::new(PutObjectOutput::default()))
+        let content = chunks.concat();
+        let is_answered = {
+            let mut inner = self.0.lock();
+            inner.asked.others += 1;
+            inner.admit()?;
+            inner.may_put(&input)?;
+            inner.objects.insert(input.key, content.clone());
+            let is_answered = inner.unanswered == 0;
+            inner.unanswered = inner.unanswered.saturating_sub(1);
+            is_answered
+        };
+        if !is_answered {
+            std::future::pending::<()>().await;
+        }
+        Ok(S3Response::new(PutObjectOutput { e_tag: Some(e_tag(&content)), ..PutObjectOutput::default() }))
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
@@ -226,7 +275,7 @@ impl S3 for Shared {
         Ok(S3Response::new(GetObjectOutput {
             content_length: i64::try_from(content.len()).ok(),
             last_modified: Some(Timestamp::from(std::time::UNIX_EPOCH)),
-            e_tag: Some(s3s::dto::ETag::Strong("e".to_owned())),
+            e_tag: Some(e_tag(&content)),
             body: Some(StreamingBlob::from(Body::from(content))),
             ..GetObjectOutput::default()
         }))

@@ -11,7 +11,7 @@ use object_store::{Error, ObjectStore};
 use super::Result;
 use super::object::{Object, Page, PageToken, Refusals, Removal};
 use crate::arf::ArfError;
-use crate::arf::error::{code_of_one, is_blob_missing, reason};
+use crate::object_stores::failure::{code_of_one, is_blob_missing, reason};
 
 /// A store's own listing and removal.
 #[derive(Clone)]

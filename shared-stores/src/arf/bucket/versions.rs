@@ -12,21 +12,20 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use md5::Md5;
-use object_store::ClientOptions;
 use object_store::aws::{AmazonS3, AwsAuthorizer};
-use object_store::client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpRequestBody, ReqwestConnector};
+use object_store::client::{HttpClient, HttpError, HttpRequest, HttpRequestBody};
 use object_store::path::Path;
 use object_store::signer::Signer as _;
-use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use shared_service::Backoff;
 use url::Url;
 
 use super::Result;
 use super::object::{Object, Page, PageToken, Refusals, Removal};
-use super::patience::{FIRST_PAUSE, LONGEST_PAUSE, RETRIES};
 use crate::arf::ArfError;
-use crate::arf::error::Reason;
+use crate::object_stores::clients::S3Client;
+use crate::object_stores::failure::Reason;
+use crate::object_stores::patience::{FIRST_PAUSE, LONGEST_PAUSE, RETRIES};
 
 mod xml;
 
@@ -43,26 +42,10 @@ pub(super) struct Versions {
     region: String,
 }
 
-/// Remembers the HTTP client that a store was given, with all of its options.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Connector {
-    made: Arc<Mutex<Option<HttpClient>>>,
-}
-
-impl HttpConnector for Connector {
-    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = ReqwestConnector::default().connect(options)?;
-        // Clients that fetch credentials are made before the store's own.
-        *self.made.lock() = Some(client.clone());
-        Ok(client)
-    }
-}
-
 impl Versions {
-    /// Of the store that was built with this connector.
-    pub(super) fn new(store: Arc<AmazonS3>, region: Option<String>, connector: &Connector) -> Option<Self> {
-        let http = connector.made.lock().clone()?;
-        Some(Self { store, http, region: region.unwrap_or_else(|| DEFAULT_REGION.to_owned()) })
+    pub(super) fn new(client: S3Client) -> Option<Self> {
+        let S3Client { store, http, region } = client;
+        Some(Self { store, http: http?, region: region.unwrap_or_else(|| DEFAULT_REGION.to_owned()) })
     }
 
     pub(super) async fn page(&self, prefix: &str, delimiter: Option<&str>, token: Option<PageToken>) -> Result<Page> {
