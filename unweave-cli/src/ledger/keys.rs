@@ -1,9 +1,10 @@
 //! `unweave ledger keys`: what an operator publishes, from the settings of the services.
 
 use clap::Args;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use shared_models::ledger::{LedgerSigner, Origin};
-use shared_service::settings::LedgerKeysSettings;
+use shared_service::settings::{BadKey, KeyRing};
 
 use crate::failure::Failure;
 use crate::output::Answer;
@@ -16,8 +17,9 @@ const EXAMPLES: &str = "Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Keys {
-    #[command(flatten)]
-    keys: LedgerKeysSettings,
+    /// The services' setting: name:base64-of-32-bytes[,name2:…]; a secret
+    #[arg(long, env = "LEDGER_KEYS", value_name = "NAME:KEY,…", hide_env_values = true)]
+    ledger_keys: SecretString,
     /// The ledger's name
     #[arg(long, env = "LEDGER_ORIGIN", value_name = "NAME")]
     ledger_origin: Origin,
@@ -26,7 +28,10 @@ pub struct Keys {
 impl Keys {
     pub(super) fn run(&self) -> Result<Answer, Failure> {
         let mut lines = Vec::new();
-        for (name, secret) in self.keys.ledger_keys.secrets() {
+        // Read here: what clap says of a value that it can't read quotes it.
+        let keys = self.ledger_keys.expose_secret().parse::<KeyRing>();
+        let keys = keys.map_err(|error: BadKey| Failure::Usage(format!("LEDGER_KEYS: {error}")))?;
+        for (name, secret) in keys.secrets() {
             let signer = signer(&self.ledger_origin, name, &secret)?;
             lines.push(format!("# {}", signer.label()));
             lines.push(signer.verifier().to_string());
