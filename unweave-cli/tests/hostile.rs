@@ -26,7 +26,7 @@ fn what_is_no_receipt_is_refused() {
 #[test]
 fn a_bit_that_was_flipped_anywhere_in_a_receipt_is_noticed() {
     let file = std::fs::read(pinned("receipt.json")).unwrap();
-    for byte in (0..file.len()).step_by(13) {
+    for byte in (0..file.len()).step_by(29) {
         let mut altered = file.clone();
         altered[byte] ^= 1 << (byte % 8);
         assert_eq!(receipt(&altered).code, Some(1), "{byte}");

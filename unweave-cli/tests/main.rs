@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that can't go on panics")]
 
 mod copies;
+mod documented;
 mod exports;
 mod hostile;
 mod keys;

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{pinned, pinned_keys, repository, text, unweave, write};
+use serde_json::json;
+use shared_models::ledger::SupersededReason;
+
+use crate::support::{pinned, pinned_keys, publish, repository, signer, text, unweave, write};
 
 /// The Python that has the tests' tools: `CLIENTS_PYTHON`, or the one that `make python-tools` installs.
 fn python() -> std::ffi::OsString {
@@ -44,4 +47,21 @@ fn both_verifiers_agree_about_an_export() {
     let file = Path::new(copy).join("log/tile/0/001.p/4");
     write(&file, &[0; 128]);
     agree(&["copy", copy], &["ledger", "verify", copy], 1);
+}
+
+#[test]
+fn both_verifiers_know_every_reason_why_a_receipt_no_longer_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = SupersededReason::NAMES.iter().map(|reason| {
+        let id = "00000000-0000-4000-8000-000000000001";
+        json!({
+            "form": 1, "kind": "superseded", "receipt_id": id, "cleanup_id": id, "organization_id": id,
+            "superseded_at": "2026-09-21T14:13:20.123456Z", "reason": reason,
+        })
+    });
+    publish(folder.path(), &ended.collect::<Vec<_>>(), &signer(7));
+    let copy = text(folder.path());
+    assert!(unweave(&["ledger", "verify", copy, "--keys", &pinned("keys.txt")]).well().contains("5 superseded"));
+    let (ended, said) = second(&["copy", copy]);
+    assert!(ended == Some(0) && said.contains("5 superseded"), "{said}");
 }
