@@ -149,7 +149,8 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").fullmatch
 HEX = re.compile(r"[0-9a-f]{64}").fullmatch
 ACTION = re.compile(r"[a-z_]+(\.[a-z_]+)*").fullmatch
 TEXT = {"id": ID, "time": TIME, "hex": HEX, "action": ACTION,
-        "writer": re.compile("acknowledged|lease").fullmatch, "reason": re.compile("reopened|restored").fullmatch}
+        "writer": re.compile("acknowledged|lease").fullmatch,
+        "reason": re.compile("late_write|later_check|found_again|reopened|restored").fullmatch}
 # What each kind of entry says, in form 1. A question mark: or null.
 FIELDS = {
     "deleted": {

@@ -6,14 +6,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::{Entry, EntryError, ReadEntry};
+use super::entry::EntryError;
 use super::frontier::{Frontier, Tile};
-use super::hash::{Hash, leaf_hash};
+use super::hash::Hash;
 use super::note::Checkpoint;
 use super::tile::{TileError, read_bundle};
 use super::tree::TreeError;
 use super::verify::SupersededReceipts;
 use crate::ids::ReceiptId;
+
+mod read;
+
+pub use read::EntriesOfBundle;
+use read::{CopiedEntry, Fact};
 
 /// Of what is found more often, only so much is kept.
 const MOST_FINDINGS: usize = 100;
@@ -124,36 +129,50 @@ impl LogCopy {
         Ok(full)
     }
 
+    /// Takes the next bundle, which was read before, as [`LogCopy::add_bundle`] does.
+    ///
+    /// # Errors
+    /// The copy would be larger than a ledger can be.
+    pub fn add(&mut self, bundle: EntriesOfBundle) -> Result<Vec<Tile>, CopyError> {
+        let mut full = Vec::new();
+        for entry in bundle.into_entries() {
+            full.extend(self.take(entry)?);
+        }
+        Ok(full)
+    }
+
     /// Takes the next entry.
     ///
     /// # Errors
     /// It is none.
     pub fn add_entry(&mut self, entry: &[u8]) -> Result<Vec<Tile>, CopyError> {
+        self.take(CopiedEntry::read(self.size(), entry)?)
+    }
+
+    fn take(&mut self, CopiedEntry { leaf, fact }: CopiedEntry) -> Result<Vec<Tile>, CopyError> {
         let index = self.size();
-        let read = Entry::read(entry).map_err(|error| CopyError::Entry { index, error })?;
-        let full = self.frontier.append(leaf_hash(entry))?;
-        self.count(index, read);
+        let full = self.frontier.append(leaf)?;
+        self.count(index, fact);
         self.note_root();
         Ok(full)
     }
 
-    fn count(&mut self, index: u64, entry: ReadEntry) {
-        let counted = match entry {
-            ReadEntry::Known(Entry::Deleted(_)) => &mut self.counts.deleted,
-            ReadEntry::Known(Entry::Audit(_)) => &mut self.counts.audit,
-            ReadEntry::Known(Entry::Superseded(superseded)) => {
+    fn count(&mut self, index: u64, fact: Fact) {
+        let counted = match fact {
+            Fact::Deleted => &mut self.counts.deleted,
+            Fact::Audit => &mut self.counts.audit,
+            Fact::Superseded(superseded) => {
                 self.superseded.entry(superseded.receipt_id).or_insert(superseded);
                 &mut self.counts.superseded
             }
-            ReadEntry::Known(Entry::Receipt(entry)) => {
-                let id = entry.receipt.get("receipt_id").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());
+            Fact::Receipt(id) => {
                 let is_new = id.is_none_or(|id| self.receipts.insert(id));
                 if let (Some(receipt_id), false, true) = (id, is_new, self.duplicates.len() < MOST_FINDINGS) {
                     self.duplicates.push(Duplicate { receipt_id, index });
                 }
                 &mut self.counts.receipt
             }
-            ReadEntry::Unknown { .. } => &mut self.counts.unknown,
+            Fact::Unknown => &mut self.counts.unknown,
         };
         *counted += 1;
     }

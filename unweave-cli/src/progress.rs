@@ -1,0 +1,29 @@
+//! A bar on the terminal of somebody who waits; nothing anywhere else.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Shown from the first step until it is dropped.
+#[derive(Debug)]
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// Of so many steps. `indicatif` draws nothing if standard error is no terminal.
+    pub fn new(what: &'static str, steps: u64) -> Self {
+        let bar = ProgressBar::new(steps).with_message(what);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {eta}") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// So many are done.
+    pub fn at(&self, done: u64) {
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

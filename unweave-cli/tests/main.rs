@@ -1,0 +1,13 @@
+//! The command `unweave`, run as people run it.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that can't go on panics")]
+
+mod copies;
+mod documented;
+mod exports;
+mod hostile;
+mod keys;
+mod receipts;
+mod second_verifier;
+mod status;
+mod support;
