@@ -15,6 +15,7 @@ pub mod machine;
 pub mod operation;
 pub mod orphan_sweep;
 mod pace;
+pub mod policy;
 pub mod receipt;
 pub mod schedule;
 pub mod settings;

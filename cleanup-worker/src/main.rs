@@ -58,7 +58,9 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     tracing::info!(key = signer.label(), verifier_key = %signer.verifier(), "receipts are signed with this key");
     let ledger_store = settings.ledger.open().context("open the ledger store")?;
     if ledger_store.is_none() {
-        tracing::warn!("LEDGER_URL is not set: receipts are signed, and the ledger that proves them is in PostgreSQL alone");
+        tracing::warn!(
+            "LEDGER_URL is not set: receipts are signed, and the ledger that proves them is in PostgreSQL alone"
+        );
     }
     let ledger = Ledger {
         database: database.clone(),

@@ -11,7 +11,7 @@ use shared_models::receipt::{
 };
 use shared_models::{PurgeTarget, ReceiptId, TargetsProgress, WriterEnd};
 
-use crate::work::Policy;
+use crate::policy::Policy;
 
 /// When the cleanup is verified once more: a while after the first `done`, if a writer ended by its lease.
 pub(crate) fn check_again_at(

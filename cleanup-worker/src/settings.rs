@@ -14,8 +14,8 @@ use shared_stores::{ArfError, ArfStore};
 
 use crate::heartbeat::ClaimTimes;
 use crate::orphan_sweep::SweepPolicy;
+use crate::policy::Policy;
 use crate::schedule::{Deadline, Windows, parse_allowed_hours, parse_deadline, parse_time_zone};
-use crate::work::Policy;
 
 mod ledger;
 

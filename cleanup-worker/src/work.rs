@@ -4,15 +4,13 @@
 //! new holder (DEL-6, DEL-7). Dying at any point repeats at most one slice.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use shared_database::Database;
-use shared_database::cleanups::PurgeSchedule;
 use shared_models::ledger::LedgerSigner;
 use shared_service::{Bell, Tasks};
 
-use crate::heartbeat::ClaimTimes;
 use crate::pace::Pace;
+use crate::policy::Policy;
 use crate::targets::Stores;
 
 mod error;
@@ -22,29 +20,6 @@ mod purge;
 pub use error::AttemptError;
 pub(crate) use held::Held;
 pub use purge::Purge;
-
-/// The times and limits that work keeps to.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// When and how fast purges may run.
-    pub schedule: PurgeSchedule,
-    /// How long verifications wait for others to be made with them.
-    pub collecting: Duration,
-    /// When to verify once more if a writer ended by its lease.
-    pub late_write_check: Duration,
-    /// Time of the claims.
-    pub claim: ClaimTimes,
-    /// How long something stays where no purge reaches it, as the operator says.
-    pub out_of_reach_for: Vec<(String, Duration)>,
-    /// Length of a slice.
-    pub slice: Duration,
-    /// How long a purge keeps its slot while other cleanups wait.
-    pub yield_after: Duration,
-    /// First delay after a failure.
-    pub retry_base: Duration,
-    /// Longest delay after failures.
-    pub retry_longest: Duration,
-}
 
 /// What all work of a process shares.
 pub struct Worker {

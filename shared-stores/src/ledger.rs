@@ -16,10 +16,12 @@ mod access_check;
 mod bucket;
 mod error;
 mod local;
+mod object;
 mod place;
 mod store;
 
 pub use error::LedgerStoreError;
-pub use store::{LedgerStore, MAX_CHECKPOINT_BYTES, MAX_OBJECT_BYTES, Put};
+pub use object::{MAX_CHECKPOINT_BYTES, MAX_OBJECT_BYTES, Put};
+pub use store::LedgerStore;
 
 type Result<T> = std::result::Result<T, LedgerStoreError>;

@@ -55,6 +55,13 @@ fn complete(operation: &mut Operation) {
     let is_open = operation.security.is_some() || operation.tags.iter().flatten().any(|tag| tag == tags::HEALTH);
     let responses = &mut operation.responses.responses;
     if is_open {
+        if operation.security.is_some() {
+            let any = ANY.iter().filter(|(status, ..)| matches!(*status, "500" | "503" | "504"));
+            for (status, name, _) in any.chain([&UNPROCESSABLE]) {
+                let shared = || RefOr::Ref(Ref::new(format!("#/components/responses/{name}")));
+                responses.entry((*status).to_owned()).or_insert_with(shared);
+            }
+        }
         operation.security = Some(Vec::new());
     } else {
         let parameters = operation.parameters.get_or_insert_default();

@@ -126,7 +126,7 @@ pub struct LastEvent {
 #[into_params(parameter_in = Path)]
 pub struct LedgerSize {
     /// Its number of entries.
-    #[param(minimum = 1, example = 1_000)]
+    #[param(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1_000)]
     size: u64,
 }
 
@@ -135,10 +135,10 @@ pub struct LedgerSize {
 #[into_params(parameter_in = Path)]
 pub struct LedgerSizes {
     /// Its number of entries then.
-    #[param(minimum = 1, example = 1_000)]
+    #[param(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1_000)]
     old_size: u64,
     /// Its number of entries later.
-    #[param(minimum = 1, example = 2_000)]
+    #[param(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 2_000)]
     new_size: u64,
 }
 
@@ -147,7 +147,7 @@ pub struct LedgerSizes {
 #[into_params(parameter_in = Query)]
 pub struct LedgerEntries {
     /// Only those behind this place in the ledger.
-    #[param(value_type = i64, required = false, default = -1, minimum = -1)]
+    #[param(value_type = i64, required = false, default = -1, minimum = -1, maximum = 9_007_199_254_740_991_i64)]
     after: i64,
     /// At most so many.
     #[param(value_type = i64, required = false, default = 100, minimum = 1, maximum = 1_000)]

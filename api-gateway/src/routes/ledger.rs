@@ -13,6 +13,9 @@ use crate::ledger;
 use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
 
+/// No ledger has more entries: the largest number that all readers of JSON agree about.
+const MOST: i64 = (1 << 53) - 1;
+
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(keys, checkpoint, checkpoint_of_size, consistency, entries))]
 pub(super) struct Document;
@@ -110,7 +113,7 @@ async fn consistency(state: State, sizes: Path<(String, String)>, request: HttpR
 async fn entries(state: State, caller: Caller, request: HttpRequest) -> Answer {
     let mut query = Query::of(&request);
     query.only(&["after", "limit"]);
-    let after = query.integer("after", -1, -1..=i64::MAX);
+    let after = query.integer("after", -1, -1..=MOST);
     let limit = query.integer("limit", 100, 1..=1_000);
     query.check()?;
     let entries = state.database.organization_entries(caller.organization, after, limit).await?;

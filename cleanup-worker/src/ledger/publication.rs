@@ -1,9 +1,9 @@
 //! Publication: what has its place goes into the ledger store, the checkpoint last.
 //!
 //! Everything below `log/` is written once: a name that is taken by other bytes stops the publication, for then
-//! somebody else publishes there or the store was altered (DEL-11). What the store says it has is believed only if one of our
-//! keys signed it and it is the beginning of our own log. Dying anywhere leaves work that is done again, and changes
-//! nothing.
+//! somebody else publishes there or the store was altered (DEL-11). What the store says it has is believed only if one
+//! of our keys signed it and it is the beginning of our own log. Dying anywhere leaves work that is done again, and
+//! changes nothing.
 
 use std::collections::HashMap;
 use std::time::Duration;

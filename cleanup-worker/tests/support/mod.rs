@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cleanup_worker::heartbeat::ClaimTimes;
-use cleanup_worker::work::Policy;
+use cleanup_worker::policy::Policy;
 use futures::StreamExt as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};

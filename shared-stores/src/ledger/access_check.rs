@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::object::{MAX_CHECKPOINT_BYTES, WRITTEN_ONCE};
 use super::place::Place;
-use super::store::MAX_CHECKPOINT_BYTES;
 use super::{LedgerStore, LedgerStoreError, Result};
-
-/// What lies at `log/check`. It must stay as it is for ever: in a locked bucket it can't be written again.
-pub(super) const WRITTEN_ONCE: Bytes = Bytes::from_static(b"The ledger can be written here.\n");
 
 /// What lies at `check`, in turn.
 const WRITTEN_IN_TURN: [Bytes; 2] =

@@ -12,9 +12,8 @@ use shared_service::Backoff;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::access_check::WRITTEN_ONCE;
+use super::object::{MAX_CHECKPOINT_BYTES, Put, WRITTEN_ONCE};
 use super::place::Place;
-use super::store::{MAX_CHECKPOINT_BYTES, Put};
 use super::{LedgerStoreError, Result};
 use crate::object_stores::clients::{self, Use};
 use crate::object_stores::failure::{is_said_missing, is_unsupported};

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use url::Url;
 
+use super::object::Put;
 use super::place::{LOG, Place};
-use super::store::Put;
 use super::{LedgerStoreError, Result};
 
 const STAGING: &str = "staging";

@@ -7,14 +7,9 @@ use url::Url;
 
 use super::bucket::Bucket;
 use super::local::Folder;
+use super::object::{MAX_CHECKPOINT_BYTES, MAX_OBJECT_BYTES, Put};
 use super::place::Place;
 use super::{LedgerStoreError, Result};
-
-/// Largest object, in bytes: a bundle of 256 entries of 16 KiB is half of it.
-pub const MAX_OBJECT_BYTES: u64 = 8 << 20;
-
-/// Largest checkpoint, in bytes.
-pub const MAX_CHECKPOINT_BYTES: u64 = 64 << 10;
 
 /// How long one call may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,15 +25,6 @@ pub struct LedgerStore {
 enum Backend {
     Local(Folder),
     Cloud(Box<Bucket>),
-}
-
-/// What became of an object that is written once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Put {
-    /// It wasn't there, and now is.
-    New,
-    /// It was there already, with the same bytes.
-    Same,
 }
 
 impl LedgerStore {
