@@ -138,7 +138,7 @@ MUTATIONS = [
              "shared-database/src/cleanups/moves.rs", "id = $1 AND claim = $2 AND", "id = $1 AND $2::bigint IS NOT NULL AND",
              "cleanup-worker", "a_claim_that_was_taken_over_can_do_nothing"),
     Mutation("DEL-7", "a bucket that is gone is taken for one without blobs",
-             "shared-stores/src/arf/error.rs", "object_store::Error::NotFound { .. }) && !is_bucket_missing(error)", "object_store::Error::NotFound { .. })",
+             "shared-stores/src/object_stores/failure.rs", "object_store::Error::NotFound { .. }) && !is_bucket_missing(error)", "object_store::Error::NotFound { .. })",
              "shared-stores", "a_bucket_that_is_gone_is_never_an_empty_one"),
     Mutation("DEL-7", "what a bucket refuses to remove is overlooked",
              "shared-stores/src/arf/bucket/purge.rs", ".filter(|_| reached_end || is_in_vain)", ".filter(|_| false)",

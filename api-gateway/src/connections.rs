@@ -20,13 +20,30 @@ use crate::problem::Problem;
 use crate::state::AppState;
 use crate::{cancel, present, schedule};
 
+/// What was found, or the 404: for the organization that deleted it with the way to its cleanup.
+///
+/// # Errors
+/// 404 if nothing was found.
+pub async fn or_missing<T>(
+    found: Option<T>,
+    state: &AppState,
+    caller: &Caller,
+    id: SourceConnectionId,
+) -> Result<T, Problem> {
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    let cleanup = state.database.cleanup_of_deleted(caller.organization, id).await?;
+    Err(cleanup.map_or(Problem::NoSourceConnection, Problem::SourceConnectionDeleted))
+}
+
 /// A connection, whole.
 ///
 /// # Errors
 /// 404 if there is none, or it is being deleted.
 pub async fn get(state: &AppState, caller: &Caller, id: SourceConnectionId) -> Result<SourceConnection, Problem> {
     let view = state.database.view_connection(caller.organization, id, Visibility::Live).await?;
-    Ok(present::connection(view.ok_or(Problem::NoSourceConnection)?))
+    Ok(present::connection(or_missing(view, state, caller, id).await?))
 }
 
 /// Creates a connection. Checked in this order: source, authentication method, credentials, config, the source's own
@@ -102,7 +119,7 @@ pub async fn update(
     match updated {
         UpdatedConnection::Updated(view) => Ok(present::connection(*view)),
         UpdatedConnection::BeingDeleted => Err(Problem::ConnectionBeingDeleted),
-        UpdatedConnection::NotFound => Err(Problem::NoSourceConnection),
+        UpdatedConnection::NotFound => or_missing(None, state, caller, id).await,
     }
 }
 
@@ -138,7 +155,8 @@ pub async fn cancel(
     id: SourceConnectionId,
     job: SyncJobId,
 ) -> Result<SourceConnectionJob, Problem> {
-    state.database.sync_of_connection(caller.organization, id).await?.ok_or(Problem::NoSourceConnection)?;
+    let sync = state.database.sync_of_connection(caller.organization, id).await?;
+    or_missing(sync, state, caller, id).await?;
     let cancelled = match state.database.cancel_job(id, job).await? {
         CancelJob::Cancelled(job) => job,
         CancelJob::NotCancellable(status) => return Err(Problem::NotCancellable(status)),
@@ -162,17 +180,18 @@ pub async fn delete(
 ) -> Result<(SourceConnection, Vec<CleanupId>), Problem> {
     // Before the deletion takes its lock: building it takes time.
     let view = state.database.view_connection(caller.organization, id, Visibility::UntilGone).await?;
-    let snapshot = present::connection(view.ok_or(Problem::NoSourceConnection)?);
+    let snapshot = present::connection(or_missing(view, state, caller, id).await?);
     let requester = caller.requester(reference);
     match state.deletions.delete(caller.organization, Subject::Connection(id), requester).await? {
         DeletionAnswer::Deleted { cleanups } => Ok((snapshot, cleanups)),
-        DeletionAnswer::NotFound | DeletionAnswer::AlreadyGone => Err(Problem::NoSourceConnection),
+        DeletionAnswer::NotFound | DeletionAnswer::AlreadyGone => or_missing(None, state, caller, id).await,
         DeletionAnswer::StillRunning => Err(Problem::ConnectionBeingDeleted),
     }
 }
 
 async fn found(state: &AppState, caller: &Caller, id: SourceConnectionId) -> Result<ConnectionRow, Problem> {
-    let row = state.database.find_connection(caller.organization, id).await?.ok_or(Problem::NoSourceConnection)?;
+    let row = state.database.find_connection(caller.organization, id).await?;
+    let row = or_missing(row, state, caller, id).await?;
     if row.is_being_deleted() { Err(Problem::ConnectionBeingDeleted) } else { Ok(row) }
 }
 

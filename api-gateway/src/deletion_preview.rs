@@ -13,6 +13,7 @@ use shared_models::{JobStatus, PurgeTarget, Shredding, SourceConnectionId, Verif
 use shared_service::clock;
 
 use crate::auth::Caller;
+use crate::connections::or_missing;
 use crate::present;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -23,7 +24,7 @@ use crate::state::AppState;
 /// 404 if there is none, or it is being deleted.
 pub async fn of(state: &AppState, caller: &Caller, id: SourceConnectionId) -> Result<DeletionPreview, Problem> {
     let view = state.database.view_connection(caller.organization, id, Visibility::Live).await?;
-    let view = view.ok_or(Problem::NoSourceConnection)?;
+    let view = or_missing(view, state, caller, id).await?;
     let footprint = state.database.footprint(view.sync_id).await?;
     let outlook = state.database.purge_outlook(caller.organization).await?;
     Ok(preview(view, footprint, outlook, state.deletions.longest_wait()))

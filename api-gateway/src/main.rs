@@ -19,6 +19,7 @@ mod figures;
 mod first_organization;
 mod input;
 mod keys;
+mod ledger;
 mod openapi;
 mod operation;
 mod present;

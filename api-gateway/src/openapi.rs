@@ -26,6 +26,8 @@ pub mod tags {
     pub const SOURCE_CONNECTIONS: &str = "source-connections";
     /// `/cleanups`.
     pub const CLEANUPS: &str = "cleanups";
+    /// `/ledger` and `/.well-known/unweave-ledger`.
+    pub const LEDGER: &str = "ledger";
     /// `/api-keys`.
     pub const API_KEYS: &str = "api-keys";
     /// `/health`.
@@ -52,6 +54,7 @@ pub mod tags {
         (name = tags::SEARCH, description = "Search in a collection."),
         (name = tags::SOURCE_CONNECTIONS, description = "Connections of sources to collections, their runs, and their deletion."),
         (name = tags::CLEANUPS, description = "How far the removal of deleted data is, and the receipts."),
+        (name = tags::LEDGER, description = "The deletion ledger: what receipts are verified by. Only the entries need a key."),
         (name = tags::API_KEYS, description = "The organization's API keys."),
         (name = tags::HEALTH, description = "Whether this server lives and serves. No key needed."),
     )

@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
+use actix_web::http::header::{LINK, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use shared_database::DatabaseError;
 use shared_models::wire::problem::{Detail, FieldProblem, Unprocessable};
-use shared_models::{JobStatus, OrganizationId};
+use shared_models::{CleanupId, JobStatus, OrganizationId, ReceiptId};
 use shared_sources::{InvalidFields, Source};
 use shared_stores::EmbedderError;
 use shared_stores::vespa::VespaError;
@@ -76,6 +76,15 @@ pub enum Problem {
     /// The cleanup has no receipt yet.
     #[error("Receipt not found: the cleanup isn't done yet")]
     NoReceipt,
+    /// The cleanup is open again: this was its last receipt.
+    #[error("Receipt {0} was superseded: the cleanup is open again, and has no receipt that holds until it is done")]
+    ReceiptSuperseded(ReceiptId),
+    /// The ledger has no such checkpoint, or not so many entries.
+    #[error("Checkpoint not found")]
+    NoCheckpoint,
+    /// The organization deleted the connection; this cleanup removes, or removed, its data.
+    #[error("SourceConnection not found")]
+    SourceConnectionDeleted(CleanupId),
     /// No such API key in this organization.
     #[error("API key not found")]
     NoApiKey,
@@ -176,6 +185,12 @@ fn unsupported(source: Source, given: bool) -> String {
     )
 }
 
+/// The `Link` to a cleanup.
+#[must_use]
+pub fn monitor(cleanup: CleanupId) -> String {
+    format!("</cleanups/{cleanup}>; rel=\"monitor\"")
+}
+
 const TRY_AGAIN_SECONDS: i64 = 2;
 
 impl Problem {
@@ -187,6 +202,8 @@ impl Problem {
             Self::RateLimited(_) | Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
             Self::NoRoute
             | Self::NoSourceConnection
+            | Self::SourceConnectionDeleted(_)
+            | Self::NoCheckpoint
             | Self::NoCollection
             | Self::NoCollectionToSearch(_)
             | Self::NoCollectionToSearchLegacy(_)
@@ -205,7 +222,9 @@ impl Problem {
             | Self::RejectedBySource(_)
             | Self::TooFrequent(_)
             | Self::TooFrequentChange(_) => StatusCode::BAD_REQUEST,
-            Self::ConnectionBeingDeleted | Self::CollectionBeingDeleted => StatusCode::CONFLICT,
+            Self::ConnectionBeingDeleted | Self::CollectionBeingDeleted | Self::ReceiptSuperseded(_) => {
+                StatusCode::CONFLICT
+            }
             Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TookTooLong(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -265,6 +284,9 @@ impl ResponseError for Problem {
         let mut response = HttpResponse::build(status);
         if let Self::Unprocessable(problems) = self {
             return response.json(Unprocessable::from(problems.clone()));
+        }
+        if let Self::SourceConnectionDeleted(cleanup) = self {
+            response.insert_header((LINK, monitor(*cleanup)));
         }
         if let Some(seconds) = self.retry_after() {
             response.insert_header((RETRY_AFTER, seconds));

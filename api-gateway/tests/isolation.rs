@@ -52,6 +52,12 @@ fn table() -> Vec<(&'static str, Vec<(Method, Must)>)> {
         ("/cleanups/{id}", vec![get(NotFind)]),
         ("/cleanups/{id}/events", vec![get(NotFind)]),
         ("/cleanups/{id}/receipt", vec![get(NotFind)]),
+        ("/cleanups/{id}/receipts", vec![get(NotFind)]),
+        ("/ledger/entries", vec![get(ShowNothing)]),
+        ("/.well-known/unweave-ledger/keys", vec![get(ShowNothing)]),
+        ("/.well-known/unweave-ledger/checkpoint", vec![get(ShowNothing)]),
+        ("/.well-known/unweave-ledger/checkpoints/{size}", vec![get(NotFind)]),
+        ("/.well-known/unweave-ledger/consistency/{old_size}/{new_size}", vec![get(NotFind)]),
     ]
 }
 
@@ -81,7 +87,9 @@ async fn del_9_another_organization_finds_nothing() {
     let deleted = text(&own.stub(&collection, json!({})).await, "id");
     let deleted = own.delete(&format!("/source-connections/{deleted}")).await;
     let cleanup = deleted.headers["x-cleanup-id"].to_str().unwrap().to_owned();
-    let receipt = "INSERT INTO receipt (id, cleanup_id, signed) SELECT gen_random_uuid(), id, '{}' FROM cleanup";
+    let receipt = "INSERT INTO receipt (id, cleanup_id, signed)
+                   SELECT gen_random_uuid(), id, '{\"receipt\": {}, \"signature\":
+                       {\"algorithm\": \"\", \"key_id\": \"\", \"value\": \"\"}}' FROM cleanup";
     gateway.database.execute(receipt).await;
     let connection = own.stub(&collection, json!({"sync_immediately": true})).await;
     let (id, job) = (text(&connection, "id"), text(&connection["sync"]["last_job"], "id"));

@@ -21,6 +21,7 @@ mod openapi;
 mod operations;
 mod preview;
 mod rate_limits;
+mod receipts;
 mod retrieval;
 mod round_trips;
 mod schedules;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared_database::Migrations;
 use shared_service::{ConnectionCheck, clock};
-use shared_stores::VespaClient;
+use shared_stores::{LedgerStore, VespaClient};
 
 use crate::settings::Settings;
 
@@ -18,10 +18,15 @@ pub fn of(settings: &Settings) -> Vec<ConnectionCheck> {
     let broker = shared_messaging::check(amqp_url, "cleanup-worker");
     let vespa = async move { VespaClient::new(&vespa_url)?.check_application(TIMEOUT).await };
     let arf = async move { blobs.open_existing()?.check_access(clock::utc_now(), TIMEOUT).await };
-    vec![
+    let mut checks = vec![
         ConnectionCheck::telling("PostgreSQL", database),
         ConnectionCheck::new("RabbitMQ", "it takes our exchanges and queues", broker),
         ConnectionCheck::new("Vespa", "it has our schemas and rank profiles", vespa),
         ConnectionCheck::new("object store", "a blob was written, read and removed", arf),
-    ]
+    ];
+    if let Some(url) = settings.ledger.store.ledger_url.clone() {
+        let ledger = async move { LedgerStore::open_existing(&url)?.check_access(TIMEOUT).await };
+        checks.push(ConnectionCheck::new("ledger store", "log/check was written once and read", ledger));
+    }
+    checks
 }

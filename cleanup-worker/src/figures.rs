@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shared_database::ledger::Pending;
 use shared_database::orphans::{OrphanCounts, Sorted};
 use shared_models::PurgeTarget;
 use shared_service::clock;
@@ -36,6 +37,14 @@ pub const DESCRIPTIONS: &[Description] = &[
         "Cleanups that were done and opened again, because a sweep found something of theirs",
     ),
     (Kind::Gauge, "unweave_sweep_completed_timestamp_seconds", "When the last sweep of this worker ended; 0 before it"),
+    (Kind::Gauge, "unweave_ledger_size", "Entries of the ledger that have their place, as this worker last saw it"),
+    (Kind::Gauge, "unweave_ledger_published_size", "Entries of the ledger that are in the ledger store"),
+    (Kind::Gauge, "unweave_ledger_pending", "Entries that wait for their place in the ledger"),
+    (
+        Kind::Gauge,
+        "unweave_ledger_lag_seconds",
+        "Age of the oldest entry that isn't in the ledger store; without LEDGER_URL, that has no place",
+    ),
     (Kind::Histogram, "unweave_cleanup_duration_seconds", "Time from the end of the rows to the first receipt"),
 ];
 
@@ -46,6 +55,10 @@ pub fn start_at_zero() {
     for name in ["unweave_orphans_purged_total", "unweave_orphans_refused_total", "unweave_sweep_reopened_total"] {
         metrics::counter!(name).increment(0);
     }
+    for name in ["unweave_ledger_size", "unweave_ledger_published_size", "unweave_ledger_pending"] {
+        metrics::gauge!(name).set(0.0);
+    }
+    metrics::gauge!("unweave_ledger_lag_seconds").set(0.0);
     for name in ["unweave_orphans", "unweave_orphans_unreadable", "unweave_sweep_completed_timestamp_seconds"] {
         metrics::gauge!(name).set(0.0);
     }
@@ -75,6 +88,22 @@ pub(crate) fn refused() {
 /// A cleanup got its first receipt.
 pub(crate) fn done_after(time: Duration) {
     metrics::histogram!("unweave_cleanup_duration_seconds").record(time);
+}
+
+/// The ledger store has the log up to this size.
+pub(crate) fn ledger_published(size: u64) {
+    show_size("unweave_ledger_published_size", size);
+}
+
+/// How much waits for the ledger.
+pub fn ledger_pending(pending: Pending) {
+    show_size("unweave_ledger_size", u64::try_from(pending.size).unwrap_or_default());
+    show_size("unweave_ledger_pending", u64::try_from(pending.entries).unwrap_or_default());
+    metrics::gauge!("unweave_ledger_lag_seconds").set(pending.oldest_seconds);
+}
+
+fn show_size(name: &'static str, size: u64) {
+    metrics::gauge!(name).set(count(size));
 }
 
 /// A sweep went through.

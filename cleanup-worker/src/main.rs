@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use cleanup_worker::bell::BellHandler;
 use cleanup_worker::connection_checks;
 use cleanup_worker::figures;
+use cleanup_worker::ledger::{self, Ledger};
 use cleanup_worker::operation;
 use cleanup_worker::orphan_sweep::{self, Sweep};
 use cleanup_worker::settings::Settings;
@@ -19,7 +20,7 @@ use cleanup_worker::work::Worker;
 use cleanup_worker::{looks, slots};
 use shared_database::Database;
 use shared_messaging::{Broker, Subscription, WorkQueue};
-use shared_models::receipt::ReceiptSigner;
+use shared_models::PublisherId;
 use shared_service::admin::Health;
 use shared_service::{About, Bell, Service, cleanup_figures};
 use shared_stores::VespaClient;
@@ -53,18 +54,29 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     if settings.blobs.arf_purge_versions {
         tracing::info!("earlier versions of blobs are purged, too");
     }
-    let key = &settings.receipt_key.receipt_signing_key;
-    let signer = ReceiptSigner::new(key.id().to_owned(), key.secret());
-    tracing::info!(key_id = key.id(), public_key = signer.public_key(), "receipts are signed with this key");
+    let (signer, keys) = settings.ledger.signer().map_err(anyhow::Error::msg)?;
+    tracing::info!(key = signer.label(), verifier_key = %signer.verifier(), "receipts are signed with this key");
+    let ledger_store = settings.ledger.open().context("open the ledger store")?;
+    if ledger_store.is_none() {
+        tracing::warn!("LEDGER_URL is not set: receipts are signed, and the ledger that proves them is in PostgreSQL alone");
+    }
+    let ledger = Ledger {
+        database: database.clone(),
+        signer: signer.clone(),
+        keys,
+        store: ledger_store,
+        publisher: PublisherId::random(),
+    };
+    let (bell, found, to_ledger) = (Bell::default(), Bell::default(), Bell::default());
     let worker = Arc::new(Worker {
         database: database.clone(),
         stores: Stores::new(vespa.clone(), arf.clone()),
         signer,
-        policy: settings.cleanup.policy(&settings.blobs),
+        policy: settings.cleanup.policy(&settings.blobs, &settings.ledger.out_of_reach_for),
         tasks: tasks.clone(),
+        to_ledger: to_ledger.clone(),
     });
 
-    let (bell, found) = (Bell::default(), Bell::default());
     let broker = Broker::new(&settings.broker.amqp_url, ABOUT.name, tasks.tracker(), tasks.shutdown())?;
     let publisher = broker.publisher();
     let requests = Subscription::Work { queue: WorkQueue::CleanupRequests, prefetch: 1 };
@@ -74,13 +86,24 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
         BellHandler { bell: bell.clone(), driver: service.driver.clone(), database: database.clone() },
     );
 
-    service.serve_admin(settings.admin.admin_listen, health(service.health(), &database, &worker))?;
+    let (read, is_published) = (database.clone(), ledger.store.is_some());
+    let health = health(service.health(), &database, &worker).collector(move || {
+        let database = read.clone();
+        async move {
+            match database.ledger_pending(is_published).await {
+                Ok(pending) => figures::ledger_pending(pending),
+                Err(error) => tracing::warn!(%error, "read the figures of the ledger"),
+            }
+        }
+    });
+    service.serve_admin(settings.admin.admin_listen, health)?;
 
     let (slots, poll) = (settings.cleanup.cleanup_slots, settings.cleanup.cleanup_poll_interval);
     if let Some(policy) = settings.orphans.policy() {
         let sweep = Sweep { database: database.clone(), vespa, arf };
         orphan_sweep::start(sweep, policy, &bell, &service.driver, &tasks);
     }
+    ledger::start(ledger, &to_ledger, &service.driver);
     looks::start(worker.clone(), poll, &bell, &found, &service.driver);
     slots::fill(worker, slots, poll, &found, &bell, &service.driver);
     service.until_shutdown().await;

@@ -85,7 +85,7 @@ pub fn issue(
         targets,
         issued_at: now,
     };
-    Ok(Some((receipt.receipt_id, signer.sign(&receipt)?)))
+    Ok(Some((receipt.receipt_id, signer.sign_receipt(&receipt)?)))
 }
 
 fn targets(required: &[PurgeTarget], progress: &TargetsProgress) -> Option<BTreeMap<PurgeTarget, TargetReceipt>> {

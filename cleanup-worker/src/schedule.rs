@@ -6,7 +6,7 @@ use shared_database::cleanups::DailyWindow;
 
 const DAY_SECONDS: u32 = 24 * 60 * 60;
 /// PostgreSQL knows no time that is much longer ago.
-const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// Not a list of daily windows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,8 +7,8 @@ use clap::{ArgAction, Parser};
 use humantime::format_duration;
 use shared_database::cleanups::{AllowedHours, PurgeSchedule};
 use shared_service::settings::{
-    AdminSettings, ArfSettings, BrokerSettings, DatabaseSettings, ReceiptKeySettings, RuntimeSettings,
-    TelemetrySettings, Validate, VespaSettings, whole_number,
+    AdminSettings, ArfSettings, BrokerSettings, DatabaseSettings, RuntimeSettings, TelemetrySettings, Validate,
+    VespaSettings, whole_number,
 };
 use shared_stores::{ArfError, ArfStore};
 
@@ -16,6 +16,10 @@ use crate::heartbeat::ClaimTimes;
 use crate::orphan_sweep::SweepPolicy;
 use crate::schedule::{Deadline, Windows, parse_allowed_hours, parse_deadline, parse_time_zone};
 use crate::work::Policy;
+
+mod ledger;
+
+pub use ledger::{LedgerSettings, OutOfReach};
 
 /// Removes the data of deleted syncs from Vespa and the ARF store, and signs a receipt for each.
 #[derive(Debug, Parser)]
@@ -35,7 +39,7 @@ pub struct Settings {
     #[command(flatten)]
     pub blobs: BlobSettings,
     #[command(flatten)]
-    pub receipt_key: ReceiptKeySettings,
+    pub ledger: LedgerSettings,
     #[command(flatten)]
     pub cleanup: CleanupSettings,
     #[command(flatten)]
@@ -185,12 +189,13 @@ const HURRIES_AFTER_QUARTERS: u32 = 3;
 impl CleanupSettings {
     /// The times and limits that work keeps to.
     #[must_use]
-    pub fn policy(&self, blobs: &BlobSettings) -> Policy {
+    pub fn policy(&self, blobs: &BlobSettings, out_of_reach: &OutOfReach) -> Policy {
         Policy {
             schedule: self.schedule(blobs.arf_purge_versions),
             collecting: (self.settle_delay / COLLECTING_PART).min(LONGEST_COLLECTING),
             late_write_check: self.late_write_check,
             claim: ClaimTimes { ttl: self.claim_ttl, renewal: self.claim_renewal },
+            out_of_reach_for: out_of_reach.0.clone(),
             slice: self.purge_slice,
             yield_after: self.purge_slice,
             retry_base: self.retry_base_delay,
@@ -252,6 +257,8 @@ impl Validate for CleanupSettings {
 impl Validate for Settings {
     fn validate(&self) -> Result<(), String> {
         self.blobs.validate()?;
+        self.ledger.validate()?;
+        self.ledger.store.stay_apart(&self.blobs.arf.arf_url)?;
         self.cleanup.validate()?;
         self.orphans.validate()?;
         // Each slot needs a connection for its heartbeat and one for its steps; the rest look for work.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use shared_database::Database;
 use shared_database::cleanups::PurgeSchedule;
 use shared_models::ledger::LedgerSigner;
-use shared_service::Tasks;
+use shared_service::{Bell, Tasks};
 
 use crate::heartbeat::ClaimTimes;
 use crate::pace::Pace;
@@ -56,6 +56,8 @@ pub struct Worker {
     pub signer: Arc<LedgerSigner>,
     /// Times and limits.
     pub policy: Policy,
+    /// Rung when there is a receipt for the ledger.
+    pub to_ledger: Bell,
     /// Where heartbeats run; its token stops the work at the end of a slice.
     pub tasks: Tasks,
 }

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use shared_database::cleanups::{Claim, ClaimError, ClaimedCleanup, Finished, PurgeSchedule};
-use shared_models::receipt::ReceiptSigner;
-use shared_models::{CleanupId, CleanupWork, PurgeTarget, SyncId, TargetProgress, TargetsProgress};
+use shared_models::{CleanupId, CleanupWork, PurgeTarget, SyncId, TargetProgress, TargetsProgress, VerifiedEmpty};
 
-use crate::support::Rows;
+use crate::support::{Rows, policy, signer};
 
 const TTL: Duration = Duration::from_secs(60);
 
@@ -19,10 +18,16 @@ async fn claim(rows: &Rows) -> ClaimedCleanup {
 /// What a holder that verified both targets would store.
 fn finished(cleanup: &ClaimedCleanup) -> Finished {
     let now = DateTime::<Utc>::from_timestamp(1_790_000_000, 0).unwrap();
-    let known = TargetProgress { rounds: 1, verified_empty_at: Some(now), ..TargetProgress::default() };
-    let progress: TargetsProgress = PurgeTarget::ALL.iter().map(|target| (*target, known.clone())).collect();
-    let signer = ReceiptSigner::new("test-key".to_owned(), &[7; 32]);
-    let issued = cleanup_worker::receipt::issue(cleanup, &progress, None, now, &signer).unwrap();
+    let known = |target: &PurgeTarget| TargetProgress {
+        rounds: 1,
+        verified_empty_at: Some(now),
+        verified_by: Some(target.verification()),
+        verifications: vec![VerifiedEmpty { at: now, by: target.verification() }],
+        ..TargetProgress::default()
+    };
+    let progress: TargetsProgress = PurgeTarget::ALL.iter().map(|target| (*target, known(target))).collect();
+    let policy = policy();
+    let issued = cleanup_worker::receipt::issue(cleanup, &progress, None, now, &policy, &signer()).unwrap();
     let (receipt_id, receipt) = issued.unwrap();
     Finished {
         organization_id: cleanup.organization_id,

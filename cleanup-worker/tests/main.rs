@@ -13,6 +13,7 @@ mod claims_ends;
 mod cost;
 mod failing;
 mod faults;
+mod ledger;
 mod limits;
 mod pauses;
 mod purge;

@@ -8,7 +8,7 @@ use shared_models::receipt::Receipt;
 use shared_models::{Facts as _, Invariant, Message, PurgeTarget, SyncId, WriterEnd};
 use test_support::{Fault, Leftover, wait_until};
 
-use crate::support::{SOON, World, fields, public_key};
+use crate::support::{SOON, World, fields, keys};
 
 /// A checksum over the sync's documents, and its blobs.
 async fn stored(world: &World, sync: SyncId) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
@@ -223,7 +223,7 @@ async fn after_a_writer_that_ended_by_its_lease_a_later_check_appends_a_receipt(
     wait_until("a second receipt", SOON, async || world.rows.receipts(id).await.len() == 2).await;
     assert_eq!((world.rows.state(id).await.as_str(), world.documents(sync).await), ("done", 0));
     let receipts = world.rows.receipts(id).await;
-    receipts[1].verify(Some(&public_key())).unwrap();
+    receipts[1].signed_by(&keys()).unwrap();
     let second: Receipt = serde_json::from_value(receipts[1].receipt.clone()).unwrap();
     assert_eq!(second.checked_again_at, first.checked_again_at);
     assert!(second.checked_again_at.unwrap() < second.issued_at, "this is that check's receipt");

@@ -13,7 +13,7 @@ fn check(settings: &[(&str, &str)], arguments: &[&str]) -> Output {
         ("AMQP_URL", "amqp://u:hidden@127.0.0.1/x"),
         ("VESPA_URL", "http://127.0.0.1:8081"),
         ("ARF_URL", "file:///tmp/nowhere"),
-        ("RECEIPT_SIGNING_KEY", SIGNING_KEY),
+        ("LEDGER_KEYS", SIGNING_KEY),
     ]);
     environment.extend(settings.iter().copied());
     Command::new(service_binary("cleanup-worker")).args(arguments).env_clear().envs(environment).output().unwrap()
@@ -48,7 +48,7 @@ fn contradictions_are_refused_in_one_line_that_names_them() {
         (vec![("RETRY_BASE_DELAY", "10m")], "RETRY_MAX_DELAY"),
         (vec![("PURGE_SLICE", "1m")], "PURGE_SLICE"),
         (vec![("CLEANUP_POLL_INTERVAL", "0s")], "CLEANUP_POLL_INTERVAL"),
-        (vec![("RECEIPT_SIGNING_KEY", "no-key")], "RECEIPT_SIGNING_KEY"),
+        (vec![("LEDGER_KEYS", "no-key")], "LEDGER_KEYS"),
         (vec![("ARF_PURGE_VERSIONS", "true")], "ARF_PURGE_VERSIONS needs an ARF_URL of S3, not of file"),
         (vec![("ARF_PURGE_VERSIONS", "true"), ("ARF_URL", "gs://b/p")], "ARF_PURGE_VERSIONS"),
         (vec![("ARF_PURGE_VERSIONS", "perhaps")], "ARF_PURGE_VERSIONS"),

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleanup_worker::end::End;
-use cleanup_worker::heartbeat::ClaimTimes;
 use cleanup_worker::machine::Step;
 use cleanup_worker::targets::{KNOWN, Stores};
-use cleanup_worker::work::{AttemptError, Policy, Purge, Worker};
+use cleanup_worker::work::{AttemptError, Purge, Worker};
 use shared_database::cleanups::{ClaimedCleanup, PurgeSchedule};
 use shared_models::invariant::facts::Idempotent;
-use shared_models::receipt::ReceiptSigner;
 use shared_models::{CleanupId, CleanupWork, Facts as _, PurgeTarget, SyncId};
-use shared_service::Tasks;
+use shared_service::{Bell, Tasks};
 use shared_stores::VespaClient;
 use test_support::wait_until;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,24 +19,15 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::support::{SOON, World};
+use crate::support::{SOON, World, policy, signer};
 
 fn worker(world: &World) -> Worker {
-    let second = Duration::from_secs(1);
     Worker {
         database: world.rows.database.clone(),
         stores: Stores::new(world.vespa.clone(), world.arf.clone()),
-        signer: ReceiptSigner::new("test-key".to_owned(), &[7; 32]),
-        policy: Policy {
-            schedule: PurgeSchedule { settle_delay: Duration::from_millis(1), ..PurgeSchedule::default() },
-            collecting: Duration::ZERO,
-            late_write_check: second,
-            claim: ClaimTimes { ttl: 60 * second, renewal: 15 * second },
-            slice: second,
-            yield_after: 60 * second,
-            retry_base: second,
-            retry_longest: second,
-        },
+        signer: signer(),
+        to_ledger: Bell::default(),
+        policy: policy(),
         tasks: Tasks::new(),
     }
 }

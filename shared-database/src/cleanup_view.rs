@@ -10,8 +10,8 @@ use diesel::sql_types::{Bool, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use shared_models::{
-    ApiKeyId, CleanupId, CleanupState, CleanupStatus, CleanupWork, CollectionId, DeletionReference, OrganizationId, PurgeTarget,
-    RequestId, SourceConnectionId, Standing, StandingFacts, SyncId, TargetsProgress, WriterEnd,
+    ApiKeyId, CleanupId, CleanupState, CleanupStatus, CleanupWork, CollectionId, DeletionReference, OrganizationId,
+    PurgeTarget, RequestId, SourceConnectionId, Standing, StandingFacts, SyncId, TargetsProgress, WriterEnd,
 };
 
 use crate::cleanups::{IS_PAUSED, is_allowed_as_stored, is_overdue_as_stored, standing};

@@ -7,6 +7,7 @@ pub mod cleanup;
 pub mod collection;
 pub mod deletion_preview;
 pub mod job;
+pub mod ledger;
 pub mod problem;
 pub mod requests;
 pub mod search;

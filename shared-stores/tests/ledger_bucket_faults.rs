@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shared_stores::ledger::{LedgerStoreError, Put};
-use test_support::{Conditions, TestBucket};
+use test_support::{Conditions, TestBucket, wait_until};
 
 use crate::ledger_bucket::{keeps_what_it_gets, open, open_with};
 use crate::support::{TIMEOUT, at_once};
@@ -62,6 +62,25 @@ async fn a_checkpoint_that_was_not_answered_is_settled_by_the_next_call() {
     assert_eq!(store.get_checkpoint().await.unwrap().as_deref(), Some("second"));
     store.put_checkpoint("third").await.unwrap();
     assert_eq!(store.get_checkpoint().await.unwrap().as_deref(), Some("third"));
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_lands_late_does_not_undo_a_later_one() {
+    let server = TestBucket::start().await;
+    let (store, other) = (open(&server.url), open(&server.url));
+    for before in [None, Some("first")] {
+        if let Some(before) = before {
+            store.put_checkpoint(before).await.unwrap();
+        }
+        server.hold_puts(1);
+        let (late, ()) = tokio::join!(store.put_checkpoint("late"), async {
+            wait_until("the put waits", TIMEOUT, async || server.holding() == 1).await;
+            other.put_checkpoint("later").await.unwrap();
+            server.let_go();
+        });
+        assert!(matches!(late, Err(LedgerStoreError::Contended { .. })), "{late:?}");
+        assert_eq!(store.get_checkpoint().await.unwrap().as_deref(), Some("later"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

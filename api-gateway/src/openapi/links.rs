@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     ("run_source_connection", "cancel_source_connection_job", &[("source_connection_id", CONNECTION), ("job_id", ID)]),
     ("delete_source_connection", "get_cleanup", &[("cleanup_id", "$response.header.X-Cleanup-Id")]),
     ("delete_source_connection", "get_cleanup_receipt", &[("cleanup_id", "$response.header.X-Cleanup-Id")]),
+    ("delete_source_connection", "list_cleanup_receipts", &[("cleanup_id", "$response.header.X-Cleanup-Id")]),
     ("delete_source_connection", "watch_cleanup", &[("cleanup_id", "$response.header.X-Cleanup-Id")]),
     ("delete_collection", "list_cleanups", &[("collection_id", ID)]),
     ("create_api_key", "get_api_key", &[("id", ID)]),

@@ -121,6 +121,39 @@ pub struct LastEvent {
     last_event_id: String,
 }
 
+/// How large a ledger.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct LedgerSize {
+    /// Its number of entries.
+    #[param(minimum = 1, example = 1_000)]
+    size: u64,
+}
+
+/// How large a ledger was, and is.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct LedgerSizes {
+    /// Its number of entries then.
+    #[param(minimum = 1, example = 1_000)]
+    old_size: u64,
+    /// Its number of entries later.
+    #[param(minimum = 1, example = 2_000)]
+    new_size: u64,
+}
+
+/// Which entries of the ledger.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LedgerEntries {
+    /// Only those behind this place in the ledger.
+    #[param(value_type = i64, required = false, default = -1, minimum = -1)]
+    after: i64,
+    /// At most so many.
+    #[param(value_type = i64, required = false, default = 100, minimum = 1, maximum = 1_000)]
+    limit: i64,
+}
+
 /// What the caller calls a deletion.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]

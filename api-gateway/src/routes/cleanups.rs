@@ -3,13 +3,15 @@
 use actix_web::web::{Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use shared_models::CleanupId;
-use shared_models::receipt::SignedReceipt;
+use shared_models::receipt::ReceiptFile;
 use shared_models::wire::cleanup::Cleanup;
+use shared_models::wire::ledger::CleanupReceipt;
 
 use super::{Answer, State, no_parameters, ok, resource};
 use crate::auth::Caller;
 use crate::cleanup_events::event_id;
 use crate::input::{self, Query};
+use crate::ledger;
 use crate::openapi::{parameters, tags};
 use crate::present;
 use crate::problem::Problem;
@@ -21,7 +23,7 @@ use paging::Asked;
 const LAST_EVENT_ID: &str = "last-event-id";
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(list, get, events, receipt))]
+#[openapi(paths(list, get, events, receipt, receipts))]
 pub(super) struct Document;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -29,7 +31,8 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(resource("/cleanups").get(list))
         .service(resource("/cleanups/{id}").get(get))
         .service(resource("/cleanups/{id}/events").get(events))
-        .service(resource("/cleanups/{id}/receipt").get(receipt));
+        .service(resource("/cleanups/{id}/receipt").get(receipt))
+        .service(resource("/cleanups/{id}/receipts").get(receipts));
 }
 
 /// List cleanups
@@ -99,21 +102,63 @@ async fn events(state: State, caller: Caller, id: Path<String>, request: HttpReq
 
 /// Get a cleanup's receipt
 ///
-/// What was removed, and when each store was verified empty; signed, so that anybody with the public key can verify it
-/// offline. The newest, if there are several.
+/// What was removed, and when each store was verified empty; signed, and in the ledger seconds later, so that anybody
+/// who has the ledger's key can verify it offline: the one that holds. A cleanup that is open again, because something
+/// may have come back, has none until it is done.
 #[utoipa::path(
     get, path = "/cleanups/{cleanup_id}/receipt", tag = tags::CLEANUPS, operation_id = "get_cleanup_receipt",
     params(parameters::CleanupPath),
     responses(
-        (status = 200, description = "The receipt with its signature.", body = SignedReceipt),
+        (status = 200, description = "The receipt with its signature and its place in the ledger.", body = ReceiptFile),
         (status = 404, description = "The organization has no such cleanup, or the cleanup isn't done yet."),
+        (status = 409, description = "The cleanup is open again, and its last receipt was superseded."),
     )
 )]
 async fn receipt(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
     let id = read(&id)?;
-    state.database.cleanup(caller.organization, id).await?.ok_or(Problem::NoCleanup)?;
-    ok(state.database.newest_receipt(caller.organization, id).await?.ok_or(Problem::NoReceipt)?)
+    let receipts = state.database.receipts(caller.organization, id).await?;
+    let newest = match receipts.first() {
+        Some(newest) => newest.id,
+        None if state.database.cleanup(caller.organization, id).await?.is_some() => return Err(Problem::NoReceipt),
+        None => return Err(Problem::NoCleanup),
+    };
+    let holds = receipts.into_iter().find(|receipt| receipt.superseded.is_none());
+    ok(ledger::file(&state.database, holds.ok_or(Problem::ReceiptSuperseded(newest))?).await?)
+}
+
+/// List a cleanup's receipts
+///
+/// The newest first, with which of them holds, and why the others don't. Receipts are appended, never replaced.
+#[utoipa::path(
+    get, path = "/cleanups/{cleanup_id}/receipts", tag = tags::CLEANUPS, operation_id = "list_cleanup_receipts",
+    params(parameters::CleanupPath),
+    responses(
+        (status = 200, description = "The receipts; none until the cleanup is done.", body = Vec<CleanupReceipt>),
+        (status = 404, description = "The organization has no such cleanup."),
+    )
+)]
+async fn receipts(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
+    let id = read(&id)?;
+    let stored = state.database.receipts(caller.organization, id).await?;
+    if stored.is_empty() {
+        state.database.cleanup(caller.organization, id).await?.ok_or(Problem::NoCleanup)?;
+    }
+    let published = state.database.newest_checkpoint(true).await?;
+    let mut receipts = Vec::with_capacity(stored.len());
+    for receipt in stored {
+        let (superseded_at, superseded_reason) = receipt.superseded.unzip();
+        receipts.push(CleanupReceipt {
+            receipt_id: receipt.id,
+            issued_at: receipt.issued_at,
+            holds: superseded_at.is_none(),
+            superseded_at,
+            superseded_reason,
+            file: ledger::file_in(&state.database, receipt, published.as_ref()).await?,
+        });
+    }
+    ok(receipts)
 }
 
 fn read(id: &str) -> Result<CleanupId, Problem> {

@@ -13,7 +13,7 @@ use crate::auth::Caller;
 use crate::input::{self, Query};
 use crate::openapi::answers::UnprocessableConnection;
 use crate::openapi::{parameters, tags};
-use crate::problem::Problem;
+use crate::problem::{Problem, monitor};
 use crate::submission::Submission;
 use crate::{connections, deletion_preview, present};
 
@@ -125,7 +125,7 @@ async fn delete(state: State, caller: Caller, id: Path<String>, request: HttpReq
     let (deleted, cleanups) = connections::delete(&state, &caller, read(&id)?, reference).await?;
     let mut response = HttpResponse::Ok();
     for cleanup in cleanups {
-        response.append_header(("Link", format!("</cleanups/{cleanup}>; rel=\"monitor\"")));
+        response.append_header(("Link", monitor(cleanup)));
         response.append_header(("X-Cleanup-Id", cleanup.to_string()));
     }
     Ok(response.json(deleted))
@@ -180,8 +180,9 @@ async fn run(state: State, submission: Submission, id: Path<String>, request: Ht
     )
 )]
 async fn sync_id(state: State, caller: Caller, id: Path<String>) -> Answer {
-    let sync = state.database.sync_of_connection(caller.organization, read(&id)?).await?;
-    ok(SyncIdAnswer { sync_id: sync.ok_or(Problem::NoSourceConnection)? })
+    let id = read(&id)?;
+    let sync = state.database.sync_of_connection(caller.organization, id).await?;
+    ok(SyncIdAnswer { sync_id: connections::or_missing(sync, &state, &caller, id).await? })
 }
 
 /// List a source connection's jobs
@@ -202,7 +203,7 @@ async fn jobs(state: State, caller: Caller, id: Path<String>, request: HttpReque
     let limit = query.limit();
     query.check()?;
     let jobs = state.database.connection_jobs(caller.organization, id, limit).await?;
-    let jobs = jobs.ok_or(Problem::NoSourceConnection)?;
+    let jobs = connections::or_missing(jobs, &state, &caller, id).await?;
     ok(jobs.into_iter().map(|job| present::job(job, id)).collect::<Vec<_>>())
 }
 

@@ -1,7 +1,7 @@
 //! Publication: what has its place goes into the ledger store, the checkpoint last.
 //!
-//! Everything below `log/` is written once: a name that is taken by other bytes stops the publication, for then somebody
-//! else publishes there or the store was altered (DEL-11). What the store says it has is believed only if one of our
+//! Everything below `log/` is written once: a name that is taken by other bytes stops the publication, for then
+//! somebody else publishes there or the store was altered (DEL-11). What the store says it has is believed only if one of our
 //! keys signed it and it is the beginning of our own log. Dying anywhere leaves work that is done again, and changes
 //! nothing.
 
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use shared_database::DatabaseError;
 use shared_database::ledger::StoredCheckpoint;
 use shared_models::ledger::{
@@ -59,7 +59,7 @@ pub enum PublicationError {
         /// In the settings.
         ours: String,
     },
-    /// The store has more entries than PostgreSQL: PostgreSQL lost its history, or another installation publishes there.
+    /// The store has more entries than PostgreSQL, which lost its history; or another installation publishes there.
     #[error("LEDGER_URL has {theirs} entries and PostgreSQL {ours}: nothing is published until that is settled")]
     Behind {
         /// In the store.
@@ -162,16 +162,16 @@ impl Ledger {
         let bundles: Vec<BundleId> = bundles_between(from, next.size).collect();
         for some in bundles.chunks(RENEWAL) {
             self.renew().await?;
-            let written = stream::iter(some).map(|id| self.write_bundle(store, *id)).buffer_unordered(AT_ONCE);
-            written.try_collect::<()>().await?;
+            let writes: Vec<_> = some.iter().map(|id| self.write_bundle(store, *id).boxed()).collect();
+            stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         }
         let tiles: Vec<TileId> = tiles_between(from, next.size).collect();
         for some in tiles.chunks(RENEWAL) {
             self.renew().await?;
-            let written = stream::iter(some).map(|id| self.write_tile(store, *id)).buffer_unordered(AT_ONCE);
-            written.try_collect::<()>().await?;
+            let writes: Vec<_> = some.iter().map(|id| self.write_tile(store, *id).boxed()).collect();
+            stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         }
-        let name = format!("log/checkpoints/{}", next.size);
+        let name = format!("checkpoints/{}", next.size);
         store.put_if_absent(&name, Bytes::from(next.note.clone())).await?;
         store.put_checkpoint(&next.note).await?;
         self.database.mark_checkpoint_published(next.size).await?;
@@ -195,7 +195,7 @@ impl Ledger {
             }
             entries.push(text);
         }
-        store.put_if_absent(&format!("log/{}", id.path()), write_bundle(&entries)?.into()).await?;
+        store.put_if_absent(&id.path(), write_bundle(&entries)?.into()).await?;
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Ledger {
         let nodes: HashMap<_, _> = self.database.ledger_nodes(&places).await?;
         let hashes: Option<Vec<_>> = places.iter().map(|place| nodes.get(place).copied()).collect();
         let hashes = hashes.ok_or_else(|| PublicationError::Unfit(format!("{} isn't whole", id.path())))?;
-        store.put_if_absent(&format!("log/{}", id.path()), write_tile(&hashes)?.into()).await?;
+        store.put_if_absent(&id.path(), write_tile(&hashes)?.into()).await?;
         Ok(())
     }
 }

@@ -158,6 +158,7 @@ impl<'a> Held<'a> {
             check_again_at,
         };
         self.worker.database.finish(cleanup.claim, &finished).await?;
+        self.worker.to_ledger.ring();
         if cleanup.completed_at.is_none() {
             figures::done_after((now - cleanup.rows_deleted_at).to_std().unwrap_or_default());
         }

@@ -1,13 +1,18 @@
 //! Rows to clean up, stores to clean up in, and workers that do it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cleanup_worker::heartbeat::ClaimTimes;
+use cleanup_worker::work::Policy;
 use futures::StreamExt as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared_database::Database;
+use shared_database::cleanups::PurgeSchedule;
+use shared_models::ledger::{LedgerSigner, TrustedKeys};
 use shared_models::receipt::{Receipt, SignedReceipt};
 use shared_models::{CleanupId, DocumentId, DocumentType, EntityKey, SyncId, purge_key};
 use shared_stores::arf::BlobForm;
@@ -19,7 +24,8 @@ use uuid::Uuid;
 
 pub const SOON: Duration = Duration::from_secs(60);
 const STORE: Duration = Duration::from_secs(5);
-/// The signing key of every test, and the public half that verifies.
+/// The ledger of every test, and the key that signs in it.
+pub const ORIGIN: &str = "unweave.test/ledger";
 pub const SIGNING_KEY: &str = "test-key:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 /// A database with rows that need a cleanup.
@@ -94,7 +100,7 @@ impl Rows {
     pub async fn receipt(&self, id: CleanupId) -> Receipt {
         let receipts = self.receipts(id).await;
         assert_eq!(receipts.len(), 1, "one receipt");
-        receipts[0].verify(Some(&public_key())).unwrap();
+        receipts[0].signed_by(&keys()).unwrap();
         serde_json::from_value(receipts[0].receipt.clone()).unwrap()
     }
 
@@ -104,8 +110,30 @@ impl Rows {
     }
 }
 
-pub fn public_key() -> String {
-    shared_models::receipt::ReceiptSigner::new("test-key".to_owned(), &[7; 32]).public_key()
+/// What signs in tests: as SIGNING_KEY and ORIGIN say.
+pub fn signer() -> Arc<LedgerSigner> {
+    Arc::new(LedgerSigner::new(ORIGIN.parse().unwrap(), "test-key".to_owned(), &[7; 32]).unwrap())
+}
+
+/// The one key that is believed.
+pub fn keys() -> TrustedKeys {
+    signer().verifier().clone().into()
+}
+
+/// Times of a worker in this process.
+pub fn policy() -> Policy {
+    let second = Duration::from_secs(1);
+    Policy {
+        schedule: PurgeSchedule { settle_delay: Duration::from_millis(1), ..PurgeSchedule::default() },
+        collecting: Duration::ZERO,
+        late_write_check: second,
+        claim: ClaimTimes { ttl: 60 * second, renewal: 15 * second },
+        out_of_reach_for: Vec::new(),
+        slice: second,
+        yield_after: 60 * second,
+        retry_base: second,
+        retry_longest: second,
+    }
 }
 
 /// Everything that a worker needs.
@@ -116,6 +144,7 @@ pub struct World {
     pub vespa: VespaClient,
     pub arf: ArfStore,
     pub arf_folder: TempDir,
+    pub ledger_folder: TempDir,
     /// Warnings and errors that the test expects of its workers.
     pub expects: Expectations,
     /// What the test leaves behind.
@@ -127,7 +156,7 @@ impl World {
         test_support::install_tls_provider();
         let (rows, broker, standin) = futures::join!(Rows::new(), TestBroker::create(), StandIn::spawn());
         let vespa = VespaClient::new(&Url::parse(&standin.url).unwrap()).unwrap();
-        let arf_folder = TempDir::new().unwrap();
+        let (arf_folder, ledger_folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let arf = ArfStore::from_url(&Url::from_file_path(arf_folder.path()).unwrap()).unwrap();
         let expects = Expectations::default();
         // Claims of 2 s, renewed every 500 ms, a busy machine may miss; then another worker takes over,
@@ -137,7 +166,7 @@ impl World {
         let rest = Rest::new(&rows.test.url, Some(&broker.amqp_url));
         // No gateway publishes anything here.
         rest.may_leave([Leftover::Outbox]);
-        Self { rows, broker, standin, vespa, arf, arf_folder, expects, rest }
+        Self { rows, broker, standin, vespa, arf, arf_folder, ledger_folder, expects, rest }
     }
 
     /// The settings of a worker: short times, then the given ones.
@@ -147,7 +176,9 @@ impl World {
             ("AMQP_URL", &self.broker.amqp_url),
             ("VESPA_URL", &self.standin.url),
             ("ARF_URL", Url::from_file_path(self.arf_folder.path()).unwrap().as_str()),
-            ("RECEIPT_SIGNING_KEY", SIGNING_KEY),
+            ("LEDGER_KEYS", SIGNING_KEY),
+            ("LEDGER_ORIGIN", ORIGIN),
+            ("LEDGER_URL", Url::from_file_path(self.ledger_folder.path()).unwrap().as_str()),
             ("ADMIN_LISTEN", "127.0.0.1:0"),
             ("LOG_LEVEL", "info,cleanup_worker=debug,shared_messaging=debug"),
             ("SETTLE_DELAY", "300ms"),

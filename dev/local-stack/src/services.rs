@@ -27,12 +27,16 @@ pub const CLEANUP_WORKER: &str = "cleanup-worker";
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8001";
 
+/// The ledger's name, on a machine of one person.
+const DEFAULT_ORIGIN: &str = "unweave.localhost/ledger";
+
 /// What each service is told. The rest of the caller's variables reach all of them.
 const GATEWAY_KNOWS: &[&str] =
     &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "CREDENTIALS_KEYS", "INITIAL_API_KEY", "FILES_ROOT_NAMES", "LISTEN"];
 const SYNC_WORKER_KNOWS: &[&str] =
     &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "ARF_URL", "CREDENTIALS_KEYS", "FILES_ROOTS"];
-const CLEANUP_WORKER_KNOWS: &[&str] = &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "ARF_URL", "RECEIPT_SIGNING_KEY"];
+const CLEANUP_WORKER_KNOWS: &[&str] =
+    &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "ARF_URL", "LEDGER_URL", "LEDGER_ORIGIN", "LEDGER_KEYS"];
 
 /// How long our services may take to become ready: the gateway runs the migrations first.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -220,6 +224,7 @@ impl Settings {
         let or_token = |name: &str, file: &str| caller(name).map_or_else(|| secrets.token(file), Ok);
         let or_key = |name: &str, file: &str| caller(name).map_or_else(|| secrets.key(file), Ok);
         let arf = caller("ARF_URL").map_or_else(|| folder_url(&options.layout.data.join("arf")), Ok)?;
+        let ledger = caller("LEDGER_URL").map_or_else(|| folder_url(&options.layout.data.join("ledger")), Ok)?;
         let roots = caller("FILES_ROOTS").unwrap_or_else(|| default_roots(options));
         Ok(Self(vec![
             ("DATABASE_URL", servers.database.to_owned()),
@@ -227,7 +232,9 @@ impl Settings {
             ("VESPA_URL", servers.vespa.to_owned()),
             ("ARF_URL", arf),
             ("CREDENTIALS_KEYS", or_key("CREDENTIALS_KEYS", "credentials-key")?),
-            ("RECEIPT_SIGNING_KEY", or_key("RECEIPT_SIGNING_KEY", "receipt-signing-key")?),
+            ("LEDGER_KEYS", or_key("LEDGER_KEYS", "ledger-key")?),
+            ("LEDGER_ORIGIN", caller("LEDGER_ORIGIN").unwrap_or_else(|| DEFAULT_ORIGIN.to_owned())),
+            ("LEDGER_URL", ledger),
             ("INITIAL_API_KEY", or_token("INITIAL_API_KEY", "api-key")?),
             ("FILES_ROOT_NAMES", caller("FILES_ROOT_NAMES").unwrap_or_else(|| root_names(&roots))),
             ("FILES_ROOTS", roots),

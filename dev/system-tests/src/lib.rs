@@ -19,4 +19,4 @@ pub use api::{Answer, Api};
 pub use checker::Checker;
 pub use facts::Holdings;
 pub use postgres::postgres_program;
-pub use system::{Gateway, System, Worker, fast_times, metric, metrics, write_file};
+pub use system::{Gateway, System, Worker, fast_times, metric, metrics, verified, write_file};

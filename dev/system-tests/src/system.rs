@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shared_models::CleanupId;
+use shared_models::ledger::{Expectation, LedgerSigner, TrustedKeys, Verified, verify_receipt};
+use shared_models::receipt::ReceiptFile;
 use tempfile::TempDir;
 use test_support::{
     Expectations, Leftover, Rest, Service, StandIn, TestBroker, TestDatabase, free_port, service_binary,
@@ -21,6 +23,8 @@ mod waits;
 use end::End;
 
 const KEY: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA";
+/// The ledger of every test.
+const ORIGIN: &str = "unweave.test/ledger";
 const SECRET: &str = "test:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 
 /// Times short enough for tests that wait them out; they fit together like the defaults.
@@ -59,6 +63,7 @@ pub struct System {
     /// Its stand-in.
     pub vespa: StandIn,
     arf: TempDir,
+    ledger: TempDir,
     /// A folder that the source `files` may read as root `test`.
     pub files: TempDir,
     /// Warnings and errors that the test expects of its services.
@@ -106,6 +111,7 @@ impl System {
     pub async fn on_broker(amqp_url: &str, settings: &[(&str, &str)]) -> Self {
         let (database, vespa) = (TestDatabase::create().await, StandIn::spawn().await);
         let (arf, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let ledger = tempfile::tempdir().unwrap();
         let mut all: BTreeMap<String, String> =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         for (name, value) in [
@@ -122,7 +128,19 @@ impl System {
             expects.event("PostgreSQL did not answer in time; trying again");
         }
         let (rest, deletes) = (Rest::new(&database.url, Some(amqp_url)), Deletes::default());
-        Self { database, broker: None, vespa, arf, files, expects, rest, deletes, end: End::Judged, settings: all }
+        Self {
+            database,
+            broker: None,
+            vespa,
+            arf,
+            ledger,
+            files,
+            expects,
+            rest,
+            deletes,
+            end: End::Judged,
+            settings: all,
+        }
     }
 
     /// Its virtual host.
@@ -198,7 +216,9 @@ impl System {
             ("ADMIN_LISTEN", admin.clone()),
             ("VESPA_URL", self.vespa.url.clone()),
             ("ARF_URL", self.arf_url()),
-            ("RECEIPT_SIGNING_KEY", SECRET.to_owned()),
+            ("LEDGER_KEYS", SECRET.to_owned()),
+            ("LEDGER_ORIGIN", ORIGIN.to_owned()),
+            ("LEDGER_URL", self.ledger_url()),
         ]);
         put_first(&mut environment, settings);
         self.worker("cleanup-worker", environment, &admin).await
@@ -209,6 +229,16 @@ impl System {
         let mut service = Service::spawn(name, environment).expecting(&self.expects).resting(&self.rest);
         service.wait_until_ready(&format!("{admin_url}/health/ready"), BOUND).await;
         Worker { service, admin_url }
+    }
+
+    /// The folder of the ledger store.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.ledger.path().to_owned()
+    }
+
+    fn ledger_url(&self) -> String {
+        url::Url::from_file_path(self.ledger.path()).unwrap().to_string()
     }
 
     fn arf_url(&self) -> String {
@@ -310,4 +340,21 @@ pub fn write_file(folder: &Path, path: &str, text: &str) {
     let file = folder.join(path);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, text).unwrap();
+}
+
+/// The receipt in a file, which must be signed by the key of the tests; and whether it is in the ledger.
+///
+/// # Panics
+/// If it isn't.
+#[must_use]
+pub fn verified(receipt: &serde_json::Value) -> Verified {
+    let file = ReceiptFile::read(receipt.to_string().as_bytes()).unwrap();
+    let keys = TrustedKeys::from(signer().verifier().clone());
+    verify_receipt(&file, &keys, Expectation::Anything, None).unwrap()
+}
+
+/// What signs in tests.
+fn signer() -> LedgerSigner {
+    let secret: Vec<u8> = (1..=32).collect();
+    LedgerSigner::new(ORIGIN.parse().unwrap(), "test".to_owned(), &secret.try_into().unwrap()).unwrap()
 }

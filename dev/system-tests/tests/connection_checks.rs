@@ -31,7 +31,7 @@ impl Servers {
             ("VESPA_URL", &self.vespa.url),
             ("ARF_URL", arf.as_str()),
             ("CREDENTIALS_KEYS", SECRET),
-            ("RECEIPT_SIGNING_KEY", SECRET),
+            ("LEDGER_KEYS", SECRET),
         ]);
         let Output { status, stdout, stderr } = command.envs(other.iter().copied()).output().unwrap();
         let text = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));

@@ -41,8 +41,8 @@ fn columns(claims: &[Claim]) -> (Vec<CleanupId>, Vec<i64>) {
     claims.iter().map(|claim| (claim.cleanup_id, claim.number)).unzip()
 }
 
-/// The receipt `$3` with its id `$1`, of the cleanup `$2`, and its entry in the ledger. One before it that nobody ended,
-/// as workers of earlier versions reopen cleanups, holds no longer.
+/// The receipt `$3` with its id `$1`, of the cleanup `$2`, and its entry in the ledger. One before it that nobody
+/// ended, as workers of earlier versions reopen cleanups, holds no longer.
 fn append_receipt() -> String {
     format!(
         "WITH reopened AS (SELECT id, organization_id FROM cleanup WHERE id = $2), {},
@@ -188,8 +188,8 @@ impl Database {
         self.update_held(claim, progress, moves::refuse()).await
     }
 
-    /// `settling → done`, the receipt, its entry in the ledger and the event, in one transaction. Refused by the row if it names a target that
-    /// wasn't verified, or if its sync is live.
+    /// `settling → done`, the receipt, its entry in the ledger and the event, in one transaction. Refused by the row if
+    /// it names a target that wasn't verified, or if its sync is live.
     ///
     /// # Errors
     /// [`ClaimLost`], or any database error; if the connection was lost, all of it may have happened.

@@ -18,23 +18,18 @@ impl Database {
     pub async fn ledger_nodes(&self, wanted: &[NodeId]) -> Result<LedgerNodes> {
         let levels: Vec<i16> = wanted.iter().map(|node| i16::from(node.level)).collect();
         let places: Vec<i64> = wanted.iter().map(|node| signed(node.index)).collect::<Result<_>>()?;
-        let rows: Vec<NodeRow> = self
-            .read(async |db| {
-                let rows = sql_query(
-                    "WITH wanted AS (SELECT * FROM unnest($1::smallint[], $2::bigint[]) AS wanted (level, place))
-                     SELECT 0::smallint AS level, i.index, i.leaf_hash AS hash
-                     FROM wanted JOIN ledger_index i ON i.index = place WHERE wanted.level = 0
-                     UNION ALL
-                     SELECT t.level, t.index, t.hash
-                     FROM wanted JOIN ledger_tile t ON t.level = wanted.level AND t.index = place",
-                )
-                .bind::<sql_types::Array<sql_types::SmallInt>, _>(&levels)
-                .bind::<sql_types::Array<sql_types::BigInt>, _>(&places)
-                .load(db)
-                .await?;
-                Ok(rows)
-            })
-            .await?;
+        let rows: Vec<NodeRow> = sql_query(
+            "WITH wanted AS (SELECT * FROM unnest($1::smallint[], $2::bigint[]) AS wanted (level, place))
+             SELECT 0::smallint AS level, i.index, i.leaf_hash AS hash
+             FROM wanted JOIN ledger_index i ON i.index = place WHERE wanted.level = 0
+             UNION ALL
+             SELECT t.level, t.index, t.hash
+             FROM wanted JOIN ledger_tile t ON t.level = wanted.level AND t.index = place",
+        )
+        .bind::<sql_types::Array<sql_types::SmallInt>, _>(levels)
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(places)
+        .load(&mut self.connection().await?)
+        .await?;
         nodes(rows)
     }
 

@@ -14,7 +14,6 @@ use shared_models::{OrganizationId, PublisherId};
 use super::{hash, signed, unsigned};
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
-use crate::session::Session;
 use crate::statement::sql_query;
 
 /// A root that was signed.
@@ -76,6 +75,15 @@ struct EntryRow {
     leaf_hash: Vec<u8>,
 }
 
+impl TryFrom<EntryRow> for StoredEntry {
+    type Error = DatabaseError;
+
+    fn try_from(row: EntryRow) -> Result<Self> {
+        let (index, leaf_hash) = (unsigned(row.index)?, hash(&row.leaf_hash)?);
+        Ok(Self { index, organization_id: row.organization_id, entry: row.entry, leaf_hash })
+    }
+}
+
 impl Database {
     /// The newest checkpoint; the newest of those that were published if `published`.
     ///
@@ -86,9 +94,44 @@ impl Database {
         let which = if published { "WHERE published_at IS NOT NULL" } else { "" };
         let text =
             format!("SELECT size, root, note, published_at FROM ledger_checkpoint {which} ORDER BY size DESC LIMIT 1");
-        let newest = async |db: &mut Session| Ok(sql_query(text.as_str()).get_result(db).await.optional()?);
-        let row: Option<CheckpointRow> = self.read(newest).await?;
+        let newest = sql_query(text).get_result(&mut self.connection().await?).await.optional()?;
+        let row: Option<CheckpointRow> = newest;
         row.map(StoredCheckpoint::try_from).transpose()
+    }
+
+    /// The checkpoint of this size, if it was published.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn published_checkpoint(&self, size: u64) -> Result<Option<StoredCheckpoint>> {
+        // No ledger is so large: what isn't a number of PostgreSQL's isn't there.
+        let Ok(size) = signed(size) else { return Ok(None) };
+        let published = "SELECT size, root, note, published_at FROM ledger_checkpoint
+                         WHERE size = $1 AND published_at IS NOT NULL";
+        let published = sql_query(published).bind::<sql_types::BigInt, _>(size);
+        let row: Option<CheckpointRow> = published.get_result(&mut self.connection().await?).await.optional()?;
+        row.map(StoredCheckpoint::try_from).transpose()
+    }
+
+    /// Entries of one organization that have their place behind `after`, in their order, at most `limit` (DEL-9).
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn organization_entries(
+        &self,
+        organization: OrganizationId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<StoredEntry>> {
+        let entries = sql_query(
+            "SELECT i.index, e.organization_id, e.entry, i.leaf_hash
+             FROM ledger_entry e JOIN ledger_index i ON i.entry_id = e.id
+             WHERE e.organization_id = $1 AND i.index > $2 ORDER BY i.index LIMIT $3",
+        );
+        let entries = entries.bind::<sql_types::Uuid, _>(organization).bind::<sql_types::BigInt, _>(after);
+        let entries = entries.bind::<sql_types::BigInt, _>(limit);
+        let rows: Vec<EntryRow> = entries.load(&mut self.connection().await?).await?;
+        rows.into_iter().map(StoredEntry::try_from).collect()
     }
 
     /// The checkpoint to publish after one of `size` entries: the newest that covers at most `most` more, or the first
@@ -98,18 +141,15 @@ impl Database {
     /// Any database error.
     pub async fn checkpoint_after(&self, size: u64, most: u64) -> Result<Option<StoredCheckpoint>> {
         let (size, most) = (signed(size)?, signed(most)?);
-        let next = async |db: &mut Session| {
-            let next = sql_query(
-                "(SELECT size, root, note, published_at FROM ledger_checkpoint
-                  WHERE size > $1 AND size <= $1 + $2 ORDER BY size DESC LIMIT 1)
-                 UNION ALL
-                 (SELECT size, root, note, published_at FROM ledger_checkpoint WHERE size > $1 ORDER BY size LIMIT 1)
-                 LIMIT 1",
-            );
-            let next = next.bind::<sql_types::BigInt, _>(size).bind::<sql_types::BigInt, _>(most);
-            Ok(next.get_result(db).await.optional()?)
-        };
-        let row: Option<CheckpointRow> = self.read(next).await?;
+        let next = sql_query(
+            "(SELECT size, root, note, published_at FROM ledger_checkpoint
+              WHERE size > $1 AND size <= $1 + $2 ORDER BY size DESC LIMIT 1)
+             UNION ALL
+             (SELECT size, root, note, published_at FROM ledger_checkpoint WHERE size > $1 ORDER BY size LIMIT 1)
+             LIMIT 1",
+        );
+        let next = next.bind::<sql_types::BigInt, _>(size).bind::<sql_types::BigInt, _>(most);
+        let row: Option<CheckpointRow> = next.get_result(&mut self.connection().await?).await.optional()?;
         row.map(StoredCheckpoint::try_from).transpose()
     }
 
@@ -159,11 +199,7 @@ impl Database {
         if u64::try_from(rows.len()).ok() != to.checked_sub(from) {
             return Err(DatabaseError::Corrupt(format!("the ledger has not every entry from {from} to {to}")));
         }
-        let entry = |row: EntryRow| {
-            let (index, leaf_hash) = (unsigned(row.index)?, hash(&row.leaf_hash)?);
-            Ok(StoredEntry { index, organization_id: row.organization_id, entry: row.entry, leaf_hash })
-        };
-        rows.into_iter().map(entry).collect()
+        rows.into_iter().map(StoredEntry::try_from).collect()
     }
 
     /// Marks the checkpoint of this size as published.

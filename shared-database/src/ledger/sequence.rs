@@ -18,16 +18,18 @@ use crate::statement::sql_query;
 /// Advisory lock of whoever sequences. ASCII "ledger".
 const SEQUENCER_LOCK: i64 = 0x6c_65_64_67_65_72;
 
-/// How much waits for an index.
+/// How much waits for the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, QueryableByName)]
 pub struct Pending {
-    /// Entries.
+    /// Entries with a place.
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub size: i64,
+    /// Entries without one.
     #[diesel(sql_type = sql_types::BigInt)]
     pub entries: i64,
-    /// Age in seconds of the oldest that isn't in the ledger store yet, whether it has an index or not; 0 if there is
-    /// none.
+    /// Age in seconds of the oldest that isn't where it is to be; 0 if there is none.
     #[diesel(sql_type = sql_types::Double)]
-    pub oldest_unpublished_seconds: f64,
+    pub oldest_seconds: f64,
 }
 
 #[derive(QueryableByName)]
@@ -60,22 +62,25 @@ impl Database {
             waits: bool,
         }
         let waits = "SELECT EXISTS (SELECT 1 FROM ledger_pending) AS waits";
-        let waits: Waits = self.read(async |db| Ok(sql_query(waits).get_result(db).await?)).await?;
+        let waits: Waits = sql_query(waits).get_result(&mut self.connection().await?).await?;
         Ok(waits.waits)
     }
 
-    /// How much waits for the ledger, and how long.
+    /// How much waits for the ledger, and how long: for its place, and if there is a ledger store, for being there.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn ledger_pending(&self) -> Result<Pending> {
-        let pending = "SELECT (SELECT count(*) FROM ledger_pending) AS entries,
+    pub async fn ledger_pending(&self, is_published: bool) -> Result<Pending> {
+        let pending = "SELECT (SELECT coalesce(max(index) + 1, 0) FROM ledger_index) AS size,
+                (SELECT count(*) FROM ledger_pending) AS entries,
                 extract(epoch FROM coalesce(statement_timestamp() - least(
                     (SELECT min(since) FROM ledger_pending),
                     (SELECT e.created_at FROM ledger_index i JOIN ledger_entry e ON e.id = i.entry_id
-                     WHERE i.index = coalesce((SELECT max(size) FROM ledger_checkpoint WHERE published_at IS NOT NULL), 0))
-                ), interval '0'))::float8 AS oldest_unpublished_seconds";
-        Ok(sql_query(pending).get_result(&mut self.connection().await?).await?)
+                     WHERE $1 AND i.index = (SELECT coalesce(max(size), 0) FROM ledger_checkpoint
+                                             WHERE published_at IS NOT NULL))
+                ), interval '0'))::float8 AS oldest_seconds";
+        let pending = sql_query(pending).bind::<sql_types::Bool, _>(is_published);
+        Ok(pending.get_result(&mut self.connection().await?).await?)
     }
 }
 

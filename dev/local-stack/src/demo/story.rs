@@ -7,7 +7,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared_models::Facts as _;
 use shared_models::invariant::facts::{Bounded, Fenced};
-use shared_models::receipt::SignedReceipt;
+use shared_models::ledger::{Expectation, TrustedKeys, verify_receipt};
+use shared_models::receipt::ReceiptFile;
+use shared_models::wire::ledger::LedgerKey;
 
 use super::PATIENCE;
 use super::client::{Client, Connection, number, text};
@@ -16,6 +18,7 @@ use super::facts::{Facts, Holdings};
 use super::screen::{Claims, Screen};
 use crate::stack::Stack;
 
+const LEDGER_KEYS: &str = "/.well-known/unweave-ledger/keys";
 /// A word of the demo's files and of its table.
 const QUERY: &str = "serde crate";
 
@@ -235,6 +238,18 @@ impl Demo<'_> {
         Ok(())
     }
 
+    /// The receipt, once it is in the ledger.
+    async fn published_receipt(&self, cleanup: &str) -> Result<serde_json::Value> {
+        let began = Instant::now();
+        loop {
+            let receipt = self.client.get(&format!("/cleanups/{cleanup}/receipt")).await?;
+            if !receipt["ledger"].is_null() || began.elapsed() > PATIENCE {
+                return Ok(receipt);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     async fn look_at_the_end(
         &self,
         collection: &str,
@@ -244,12 +259,21 @@ impl Demo<'_> {
         cleanup: &str,
     ) -> Result<()> {
         self.screen.step("The receipt, and what is left");
-        let receipt = self.client.get(&format!("/cleanups/{cleanup}/receipt")).await?;
+        let receipt = self.published_receipt(cleanup).await?;
         for line in serde_json::to_string_pretty(&receipt)?.lines() {
             self.screen.detail(line);
         }
-        let signed: SignedReceipt = serde_json::from_value(receipt)?;
-        self.screen.claim(&self.claims, "the receipt's signature is valid", signed.verify(None).is_ok());
+        let keys: Vec<LedgerKey> = serde_json::from_value(self.client.get(LEDGER_KEYS).await?)?;
+        let keys: Result<TrustedKeys, _> = keys.iter().map(|key| key.verifier_key.parse()).collect();
+        let file: ReceiptFile = serde_json::from_value(receipt)?;
+        let verified = verify_receipt(&file, &keys?, Expectation::Cleanup(cleanup.parse()?), None);
+        let is_in_ledger = verified.as_ref().is_ok_and(|verified| verified.in_ledger.is_some());
+        self.screen.claim(
+            &self.claims,
+            "the receipt is signed by the ledger's key, and of this deletion",
+            verified.is_ok(),
+        );
+        self.screen.claim(&self.claims, "the ledger's signed root proves that the receipt is in it", is_in_ledger);
         let left = self.facts.holdings(&files.sync).await?;
         self.screen.note(&format!("Vespa holds {} documents of it, ARF {} blobs", left.documents, left.blobs));
         self.screen.claim(

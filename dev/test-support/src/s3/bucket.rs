@@ -1,17 +1,17 @@
 //! A bucket in memory that fails on demand and counts what it is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use futures::TryStreamExt as _;
 use parking_lot::Mutex;
 use s3s::dto::{
-    CommonPrefix, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error,
-    GetObjectInput, GetObjectOutput, ListObjectsV2Input, ListObjectsV2Output, Object, PutObjectInput, PutObjectOutput,
+    DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error,
+    GetObjectInput, GetObjectOutput, ListObjectsV2Input, ListObjectsV2Output, PutObjectInput, PutObjectOutput,
     StreamingBlob, Timestamp,
 };
 use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -19,11 +19,9 @@ use super::serve;
 use conditions::e_tag;
 
 mod conditions;
+mod listing;
 
 pub use conditions::Conditions;
-
-/// Keys in an answer of a list, as Amazon has it.
-const PAGE: usize = 1_000;
 
 /// One bucket, whatever its name, in memory.
 pub struct TestBucket {
@@ -53,6 +51,10 @@ struct Inner {
     answers_left: Option<u32>,
     /// Puts that are applied and not answered.
     unanswered: u32,
+    /// Puts that come and wait.
+    to_hold: u32,
+    holding: u32,
+    go_on: Arc<Notify>,
     conditions: Conditions,
     wants_checksums: bool,
     asked: BucketRequests,
@@ -110,6 +112,22 @@ impl TestBucket {
         self.bucket.0.lock().unanswered = puts;
     }
 
+    /// Lets so many puts wait before it looks at them, until one is let go.
+    pub fn hold_puts(&self, puts: u32) {
+        self.bucket.0.lock().to_hold = puts;
+    }
+
+    /// How many puts wait.
+    #[must_use]
+    pub fn holding(&self) -> u32 {
+        self.bucket.0.lock().holding
+    }
+
+    /// Lets one of them go on.
+    pub fn let_go(&self) {
+        self.bucket.0.lock().go_on.notify_one();
+    }
+
     /// Treats conditions of puts so from now on.
     pub fn treat_conditions(&self, conditions: Conditions) {
         self.bucket.0.lock().conditions = conditions;
@@ -149,43 +167,11 @@ impl Inner {
         }
     }
 
-    fn list(&self, input: &ListObjectsV2Input) -> ListObjectsV2Output {
-        let prefix = input.prefix.as_deref().unwrap_or_default();
-        let after = input.continuation_token.as_deref().or(input.start_after.as_deref()).unwrap_or_default();
-        let from = if after < prefix { Bound::Included(prefix) } else { Bound::Excluded(after) };
-        let below = self.objects.range::<str, _>((from, Bound::Unbounded));
-        let below = below.take_while(|(key, _)| key.starts_with(prefix));
-        let (mut contents, mut prefixes, mut last, mut is_truncated) = (Vec::new(), BTreeSet::new(), None, false);
-        for (key, content) in below {
-            let folder = input.delimiter.as_deref().and_then(|delimiter| {
-                let end = key[prefix.len()..].find(delimiter)?;
-                Some(key[..prefix.len() + end + delimiter.len()].to_owned())
-            });
-            let is_known = folder.as_ref().is_some_and(|folder| prefixes.contains(folder) || after.starts_with(folder));
-            if !is_known && contents.len() + prefixes.len() == PAGE {
-                is_truncated = true;
-                break;
-            }
-            last = Some(key.clone());
-            match folder {
-                Some(_) if is_known => {}
-                Some(folder) => drop(prefixes.insert(folder)),
-                None => contents.push(Object {
-                    key: Some(key.clone()),
-                    size: i64::try_from(content.len()).ok(),
-                    last_modified: Some(Timestamp::from(std::time::UNIX_EPOCH)),
-                    ..Object::default()
-                }),
-            }
-        }
-        let prefixes = prefixes.into_iter().map(|prefix| CommonPrefix { prefix: Some(prefix) });
-        ListObjectsV2Output {
-            contents: Some(contents),
-            common_prefixes: Some(prefixes.collect()),
-            is_truncated: Some(is_truncated),
-            next_continuation_token: last.filter(|_| is_truncated),
-            ..ListObjectsV2Output::default()
-        }
+    /// What the next put has to wait for, if it has to.
+    fn hold(&mut self) -> Option<Arc<Notify>> {
+        self.to_hold = self.to_hold.checked_sub(1)?;
+        self.holding += 1;
+        Some(Arc::clone(&self.go_on))
     }
 
     /// Whether an object may be put.
@@ -212,7 +198,7 @@ impl S3 for Shared {
         let mut inner = self.0.lock();
         inner.asked.lists += 1;
         inner.admit()?;
-        Ok(S3Response::new(inner.list(&req.input)))
+        Ok(S3Response::new(listing::list(&inner.objects, &req.input)))
     }
 
     async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
@@ -251,6 +237,11 @@ impl S3 for Shared {
             None => Vec::new(),
         };
         let content = chunks.concat();
+        let held = self.0.lock().hold();
+        if let Some(go_on) = held {
+            go_on.notified().await;
+            self.0.lock().holding -= 1;
+        }
         let is_answered = {
             let mut inner = self.0.lock();
             inner.asked.others += 1;
