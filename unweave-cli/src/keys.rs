@@ -12,7 +12,7 @@ use crate::input;
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = true)]
 pub struct Keys {
-    /// A verifier key that you trust, <origin>+<8 digits>+<base64>; may be given several times
+    /// A verifier key that you trust, `<origin>+<8 digits>+<base64>`; may be given several times
     #[arg(long, value_name = "VERIFIER_KEY")]
     key: Vec<VerifierKey>,
     /// A file of verifier keys that you trust, one a line; empty lines and lines that begin with # are left out

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{pinned, pinned_keys, unweave, unweave_given};
+use crate::support::{pinned, pinned_keys, unweave, unweave_given, unweave_with};
 
 const CONNECTION: &str = "00000000-0000-4000-8000-000000000003";
 const CLEANUP: &str = "00000000-0000-4000-8000-000000000005";
@@ -138,6 +138,13 @@ fn programs_get_json() {
 fn what_cant_be_checked_is_no_refusal() {
     assert!(verify("no-such-file", &[]).failed(3).starts_with("unweave: read "));
     verify("receipt.json", &["--ledger", &pinned("no-such-folder")]).failed(3);
+    // Nothing listens there.
+    let away = [("AWS_ENDPOINT", "http://127.0.0.1:9"), ("AWS_ALLOW_HTTP", "true"), ("AWS_REGION", "here")];
+    let secrets = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+    let arguments =
+        ["receipt", "verify", &pinned("receipt.json"), "--keys", &pinned("keys.txt"), "--ledger", "s3://a/b"];
+    let said = unweave_with(&[&away[..], &secrets].concat(), &arguments).failed(3);
+    assert!(said.contains("ledger store") && said.lines().count() == 1, "{said}");
     let arguments = ["receipt", "verify", &pinned("receipt.json"), "--keys", &pinned("no-such-file")];
     unweave(&arguments).failed(3);
 }

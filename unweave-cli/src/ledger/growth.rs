@@ -10,11 +10,12 @@ use crate::failure::Failure;
 /// They are of two logs, or the later one is of a smaller log, or of another one of the same size.
 pub fn check(before: &Checkpoint, now: &Checkpoint) -> Result<(), Failure> {
     if before.origin != now.origin {
-        let text = format!("the ledger is '{}', the kept checkpoint one of '{}'", now.origin, before.origin);
+        let text = format!("the ledger is '{}', the earlier checkpoint one of '{}'", now.origin, before.origin);
         return Err(Failure::refused("other_log", text));
     }
     if now.size < before.size {
-        let text = format!("the ledger has {} entries, the kept checkpoint {}", now.size, before.size);
+        let text =
+            format!("the ledger has {} entries, and a checkpoint of {} was signed before", now.size, before.size);
         return Err(Failure::refused("shrunk", text));
     }
     if now.size == before.size && now.root != before.root {
