@@ -187,7 +187,8 @@ async fn how_a_cleanup_stands_against_its_deadline_is_shown_and_found() {
 async fn what_is_no_filter_is_refused_and_never_passed_over() {
     let gateway = Gateway::start().await;
     let api = &gateway.api;
-    let known = "'status', 'state', 'is_overdue', 'source_connection_id', 'collection_id', 'since', 'until', 'skip', 'limit' or 'cursor'";
+    let known = "'status', 'state', 'is_overdue', 'source_connection_id', 'collection_id', 'deletion_reference', 'since', \
+                 'until', 'skip', 'limit' or 'cursor'";
     let unknown = format!("Unknown parameter: it is one of {known}");
     api.get("/cleanups?source_connection=1").await.faults("query.source_connection", &unknown);
     let states = "Input should be 'scheduled', 'purging', 'settling', 'done' or 'refused'";
