@@ -259,7 +259,7 @@ async fn a_deletion_is_found_by_its_reference_and_by_the_404_of_its_connection()
         (Method::GET, format!("{path}/jobs")),
         (Method::GET, format!("{path}/deletion-preview")),
     ] {
-        let body = (method == Method::PATCH || method == Method::POST).then(|| json!({"name": "x"}));
+        let body = (method == Method::PATCH || method == Method::POST).then(|| json!({"name": "another name"}));
         let gone = api.send(method.clone(), &path, body).await;
         gone.refuses(404, "SourceConnection not found");
         assert_eq!(gone.headers["link"], link, "{method} {path}");
