@@ -7,9 +7,9 @@ use std::sync::Arc;
 use futures::TryStreamExt as _;
 use parking_lot::Mutex;
 use s3s::dto::{
-    CommonPrefix, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error,
-    GetObjectInput, GetObjectOutput, ListObjectsV2Input, ListObjectsV2Output, Object, PutObjectInput, PutObjectOutput,
-    StreamingBlob, Timestamp,
+    CommonPrefix, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,
+    EncodingType, Error, GetObjectInput, GetObjectOutput, ListObjectsV2Input, ListObjectsV2Output, Object,
+    PutObjectInput, PutObjectOutput, StreamingBlob, Timestamp,
 };
 use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 use tokio::task::JoinSet;
@@ -46,6 +46,7 @@ struct Inner {
     refusals: u32,
     /// The bucket is gone after so many.
     answers_left: Option<u32>,
+    brings_back: bool,
     asked: BucketRequests,
 }
 
@@ -96,6 +97,11 @@ impl TestBucket {
         self.bucket.0.lock().answers_left = None;
     }
 
+    /// Whether whatever it removes from now on is there again at once.
+    pub fn bring_back(&self, brings_back: bool) {
+        self.bucket.0.lock().brings_back = brings_back;
+    }
+
     /// What it was asked since the last call.
     #[must_use]
     pub fn asked(&self) -> BucketRequests {
@@ -126,6 +132,8 @@ impl Inner {
         let below = self.objects.range::<str, _>((from, Bound::Unbounded));
         let below = below.take_while(|(key, _)| key.starts_with(prefix));
         let (mut contents, mut prefixes, mut last, mut is_truncated) = (Vec::new(), BTreeSet::new(), None, false);
+        let is_encoded = input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == EncodingType::URL);
+        let written = |key: &str| if is_encoded { encoded(key) } else { key.to_owned() };
         for (key, content) in below {
             let folder = input.delimiter.as_deref().and_then(|delimiter| {
                 let end = key[prefix.len()..].find(delimiter)?;
@@ -141,18 +149,20 @@ impl Inner {
                 Some(_) if is_known => {}
                 Some(folder) => drop(prefixes.insert(folder)),
                 None => contents.push(Object {
-                    key: Some(key.clone()),
+                    key: Some(written(key)),
                     size: i64::try_from(content.len()).ok(),
                     last_modified: Some(Timestamp::from(std::time::UNIX_EPOCH)),
                     ..Object::default()
                 }),
             }
         }
-        let prefixes = prefixes.into_iter().map(|prefix| CommonPrefix { prefix: Some(prefix) });
+        let prefixes = prefixes.into_iter().map(|prefix| CommonPrefix { prefix: Some(written(&prefix)) });
         ListObjectsV2Output {
             contents: Some(contents),
             common_prefixes: Some(prefixes.collect()),
             is_truncated: Some(is_truncated),
+            encoding_type: input.encoding_type.clone(),
+            prefix: Some(written(prefix)),
             next_continuation_token: last.filter(|_| is_truncated),
             ..ListObjectsV2Output::default()
         }
@@ -161,11 +171,16 @@ impl Inner {
     /// Whether it is gone then.
     fn remove(&mut self, key: &str) -> bool {
         let is_held = self.locked.contains(key);
-        if !is_held {
+        if !is_held && !self.brings_back {
             self.objects.remove(key);
         }
         !is_held
     }
+}
+
+/// As Amazon writes keys when it is asked to: as in forms, but for the slashes.
+fn encoded(key: &str) -> String {
+    url::form_urlencoded::byte_serialize(key.as_bytes()).collect::<String>().replace("%2F", "/")
 }
 
 #[async_trait::async_trait]
