@@ -142,14 +142,21 @@ impl Worker {
         if let Some(refused) = held.refuse_if(held.cleanup().is_live).await? {
             return Ok(Some(refused));
         }
-        let mut failure = None;
+        let (mut failure, mut stuck) = (None, None);
         for target in held.machine().to_look_at() {
             let looked = self.look_at_store(target, held.cleanup().sync_id, documents);
             match self.tasks.shutdown().run_until_cancelled(looked).await {
-                Some(Ok(holding)) => held.observe(self.observed(target, holding, held.cleanup()))?,
+                Some(Ok(holding)) => {
+                    let observed = held.observe(self.observed(target, holding, held.cleanup()));
+                    stuck = stuck.or(observed.err());
+                }
                 Some(Err(error)) => failure = failure.or(Some(error)),
                 None => return held.release("shutdown").await.map(Some),
             }
+        }
+        // The round of what doesn't go is open, and the other store's, too: the next attempt purges both.
+        if let Some(stuck) = stuck {
+            return Err(stuck.into());
         }
         // What one store holds is removed though the other is away.
         match failure {

@@ -19,6 +19,7 @@ mod held;
 mod purge;
 
 pub use error::AttemptError;
+pub(crate) use error::TargetFailure;
 pub(crate) use held::Held;
 pub use purge::Purge;
 

@@ -14,6 +14,7 @@ mod cost;
 mod failing;
 mod faults;
 mod limits;
+mod other_store;
 mod pauses;
 mod purge;
 mod runtime;

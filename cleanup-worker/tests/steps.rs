@@ -244,3 +244,17 @@ async fn a_zero_that_cannot_be_trusted_never_ends_a_cleanup() {
     }
     assert_eq!((world.rows.state(id).await.as_str(), world.rows.receipts(id).await.len()), ("scheduled", 0));
 }
+
+#[tokio::test]
+async fn a_look_asks_the_other_store_too_where_one_gets_nowhere() {
+    let (world, sync, id) = world_with_a_cleanup().await;
+    world.rows.set(id, r#"progress = '{"vespa": {"found": 200, "round": {"ended_in_vain": true}}}'"#).await;
+    let mut worker = worker(&world);
+    worker.policy.retry_base = Duration::from_millis(1);
+    assert_eq!(work(&worker, claim(&world).await).await, End::Failed);
+    let known = "error_code || ' ' || (progress->'arf'->>'found') || ' ' || (progress->'arf'->>'round_open')";
+    assert_eq!(world.rows.column(id, known).await, "vespa_no_headway 20 true");
+    assert_eq!(work(&worker, claim(&world).await).await, End::Found);
+    assert_eq!(work(&worker, claim(&world).await).await, End::Emptied);
+    assert_eq!((world.documents(sync).await, world.blobs(sync).await), (0, 0));
+}

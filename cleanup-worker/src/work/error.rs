@@ -33,6 +33,15 @@ pub enum AttemptError {
     Lost,
 }
 
+/// Why work on one target stopped. Cheap to clone: one answer may be that of many cleanups.
+#[derive(Debug, Clone)]
+pub(crate) enum TargetFailure {
+    /// The store failed, or its answer can't be trusted.
+    Store(Arc<StoreError>),
+    /// Going on would be a loop.
+    NoHeadway(NoHeadway),
+}
+
 impl AttemptError {
     pub(super) fn code(&self) -> &'static str {
         match self {
@@ -61,6 +70,27 @@ impl AttemptError {
 impl From<StoreError> for AttemptError {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))
+    }
+}
+
+impl From<StoreError> for TargetFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl From<NoHeadway> for TargetFailure {
+    fn from(stuck: NoHeadway) -> Self {
+        Self::NoHeadway(stuck)
+    }
+}
+
+impl From<TargetFailure> for AttemptError {
+    fn from(failure: TargetFailure) -> Self {
+        match failure {
+            TargetFailure::Store(error) => Self::Store(error),
+            TargetFailure::NoHeadway(stuck) => Self::NoHeadway(stuck),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{AttemptError, Worker};
 use crate::end::End;
-use crate::machine::{Machine, Observed, Step};
+use crate::machine::{Machine, NoHeadway, Observed, Step};
 use crate::{figures, receipt};
 
 /// Pause between attempts to give a claim back while PostgreSQL is down.
@@ -21,7 +21,7 @@ pub(crate) struct Held<'a> {
     worker: &'a Worker,
     cleanup: &'a ClaimedCleanup,
     machine: Machine,
-    /// Failures in a row before this claim; a removal begins a new row.
+    /// Failures in a row before this claim; a removal begins a new row, unless round after round finds no less.
     failures: u32,
 }
 
@@ -45,14 +45,19 @@ impl<'a> Held<'a> {
     /// Takes in what a step brought to light.
     ///
     /// # Errors
-    /// [`AttemptError::NoHeadway`].
-    pub(crate) fn observe(&mut self, observed: Observed) -> Result<(), AttemptError> {
-        if let Observed::Sliced(_, slice) = &observed
-            && slice.total() > 0
+    /// [`NoHeadway`].
+    pub(crate) fn observe(&mut self, observed: Observed) -> Result<(), NoHeadway> {
+        if let Observed::Sliced(target, slice) = &observed
+            && self.machine.is_headway(*target, slice.total())
         {
             self.failures = 0;
         }
-        Ok(self.machine.observe(observed)?)
+        self.machine.observe(observed)
+    }
+
+    /// Takes in that nothing more is purged from this target under the claim.
+    pub(super) fn fail(&mut self, target: PurgeTarget) {
+        self.machine.fail(target);
     }
 
     /// The span of its work in the log.
@@ -125,7 +130,7 @@ impl<'a> Held<'a> {
     /// [`AttemptError`].
     pub(crate) async fn conclude(&self) -> Result<End, AttemptError> {
         match self.machine.next() {
-            Step::Count(_) | Step::Purge(_) => self.hand_over(false).await,
+            Step::Count(_) | Step::Purge(_) | Step::GiveBack => self.hand_over(false).await,
             Step::Settle => self.settle().await,
             Step::Finish => self.finish(self.cleanup.claimed_at).await,
             Step::Look(_) | Step::Nothing => self.release("nothing to conclude").await,
