@@ -15,6 +15,7 @@ mod failing;
 mod faults;
 mod limits;
 mod other_store;
+mod panics;
 mod pauses;
 mod purge;
 mod runtime;

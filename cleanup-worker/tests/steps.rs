@@ -23,7 +23,7 @@ use url::Url;
 
 use crate::support::{SOON, World};
 
-fn worker(world: &World) -> Worker {
+pub fn worker(world: &World) -> Worker {
     let second = Duration::from_secs(1);
     Worker {
         database: world.rows.database.clone(),
@@ -45,10 +45,10 @@ fn worker(world: &World) -> Worker {
 
 /// What a worker claimed.
 #[derive(Clone)]
-struct Claimed(CleanupWork, ClaimedCleanup);
+pub struct Claimed(pub CleanupWork, pub ClaimedCleanup);
 
 /// Claims what is due, whatever work it needs.
-async fn claim(world: &World) -> Claimed {
+pub async fn claim(world: &World) -> Claimed {
     let (ttl, always) = (Duration::from_secs(60), PurgeSchedule::default());
     let mut claimed = None;
     wait_until("a row is due", SOON, async || {
@@ -65,7 +65,7 @@ async fn claim(world: &World) -> Claimed {
 }
 
 /// The work of one claim, whole.
-async fn work(worker: &Worker, Claimed(work, cleanup): Claimed) -> End {
+pub async fn work(worker: &Worker, Claimed(work, cleanup): Claimed) -> End {
     match work {
         CleanupWork::Look => worker.look(vec![cleanup], Instant::now()).await.remove(0),
         CleanupWork::Purge => worker.purge(cleanup, Instant::now()).await,
@@ -248,7 +248,13 @@ async fn a_zero_that_cannot_be_trusted_never_ends_a_cleanup() {
 #[tokio::test]
 async fn a_look_asks_the_other_store_too_where_one_gets_nowhere() {
     let (world, sync, id) = world_with_a_cleanup().await;
-    world.rows.set(id, r#"progress = '{"vespa": {"found": 200, "round": {"ended_in_vain": true}}}'"#).await;
+    world
+        .rows
+        .set(
+            id,
+            r#"progress = '{"vespa": {"found": 200, "removed": 0, "rounds": 1, "round": {"ended_in_vain": true}}}'"#,
+        )
+        .await;
     let mut worker = worker(&world);
     worker.policy.retry_base = Duration::from_millis(1);
     assert_eq!(work(&worker, claim(&world).await).await, End::Failed);

@@ -28,6 +28,9 @@ pub enum AttemptError {
     /// The row names a target that was never looked at.
     #[error("a target was never verified")]
     Unverified,
+    /// It panicked: a fault of ours, which the log tells.
+    #[error("the worker has a fault: its log says which")]
+    Internal,
     /// The claim is somebody else's.
     #[error("claim on the cleanup is lost")]
     Lost,
@@ -40,6 +43,8 @@ pub(crate) enum TargetFailure {
     Store(Arc<StoreError>),
     /// Going on would be a loop.
     NoHeadway(NoHeadway),
+    /// It panicked.
+    Internal,
 }
 
 impl AttemptError {
@@ -51,6 +56,7 @@ impl AttemptError {
             Self::Database(_) => "database",
             Self::Receipt(_) => "receipt",
             Self::Unverified => "unverified",
+            Self::Internal => "internal",
             Self::Lost => "claim_lost",
         }
     }
@@ -62,7 +68,9 @@ impl AttemptError {
         match self {
             Self::Database(_) => "PostgreSQL failed".to_owned(),
             Self::Store(error) if matches!(**error, StoreError::Pace(_)) => "PostgreSQL failed".to_owned(),
-            Self::Store(_) | Self::NoHeadway(_) | Self::Receipt(_) | Self::Unverified | Self::Lost => self.to_string(),
+            Self::Store(_) | Self::NoHeadway(_) | Self::Receipt(_) | Self::Unverified | Self::Internal | Self::Lost => {
+                self.to_string()
+            }
         }
     }
 }
@@ -90,6 +98,7 @@ impl From<TargetFailure> for AttemptError {
         match failure {
             TargetFailure::Store(error) => Self::Store(error),
             TargetFailure::NoHeadway(stuck) => Self::NoHeadway(stuck),
+            TargetFailure::Internal => Self::Internal,
         }
     }
 }

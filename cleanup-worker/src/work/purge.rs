@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::{AttemptError, Held, TargetFailure, Worker};
+use super::{AttemptError, Held, TargetFailure, Worker, caught};
 use crate::end::End;
 use crate::figures;
 use crate::heartbeat;
@@ -64,7 +64,7 @@ impl<'a> Purge<'a> {
     }
 
     async fn until_its_end(&mut self) -> End {
-        let outcome = self.run().await;
+        let outcome = caught("purge", self.run()).await.unwrap_or(Err(AttemptError::Internal));
         self.held.end(outcome).await
     }
 
