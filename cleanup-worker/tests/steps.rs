@@ -264,3 +264,25 @@ async fn a_look_asks_the_other_store_too_where_one_gets_nowhere() {
     assert_eq!(work(&worker, claim(&world).await).await, End::Emptied);
     assert_eq!((world.documents(sync).await, world.blobs(sync).await), (0, 0));
 }
+
+#[tokio::test]
+async fn times_of_100_years_overflow_nothing() {
+    let world = World::new().await;
+    let id = world.rows.cleanup_of(SyncId::random()).await;
+    world.rows.set(id, "writer_end = 'lease'").await;
+    let (mut worker, longest) = (worker(&world), shared_service::settings::LONGEST_TIME);
+    worker.policy.claim = ClaimTimes { ttl: longest, renewal: longest / 3 };
+    (worker.policy.retry_base, worker.policy.retry_longest) = (longest, longest);
+    (worker.policy.schedule.settle_delay, worker.policy.late_write_check) = (longest, Duration::MAX);
+    assert_eq!(work(&worker, claim(&world).await).await, End::Settled);
+    let in_time = async |column| world.rows.column(id, &format!("{column} > now() + interval '99 years'")).await;
+    assert_eq!(in_time("next_attempt_at").await, "true");
+    world.rows.set(id, "next_attempt_at = clock_timestamp()").await;
+    assert_eq!(work(&worker, claim(&world).await).await, End::Done);
+    assert_eq!(in_time("check_again_at").await, "true");
+
+    let failing = world.rows.cleanup_of(SyncId::random()).await;
+    worker.stores = Stores::new(vespa_that_answers(&worker.tasks, "{}").await, world.arf.clone());
+    assert_eq!(work(&worker, claim(&world).await).await, End::Failed);
+    assert!(!world.rows.column(failing, "failing_since").await.is_empty());
+}

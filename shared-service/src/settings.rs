@@ -10,8 +10,10 @@ mod misspelling;
 mod names;
 mod number;
 mod one_line;
+mod store_url;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub use groups::{
     AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderEndpoint,
@@ -22,3 +24,4 @@ pub use keys::{BadKey, KeyRing, NamedKey};
 pub(crate) use load::{Started, load_service};
 pub use load::{Validate, load};
 pub use number::whole_number;
+pub use time::{LONGEST_TIME, NoSuchTime, time};

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use shared_database::cleanups::{ClaimError, ClaimedCleanup, Finished};
 use shared_models::invariant::facts::{Complete, Exact, Honest, Progress, Work};
 use shared_models::{CleanupState, CleanupWork, PurgeTarget};
+use shared_service::settings::LONGEST_TIME;
 use shared_service::{Backoff, invariants};
 use std::time::Duration;
 
@@ -149,7 +150,8 @@ impl<'a> Held<'a> {
         let (required, verified) = (PurgeTarget::required(&cleanup.targets), self.machine.verified());
         let is_settled = self.machine.state() == CleanupState::Settling;
         invariants::judge(&Honest { required: &required, verified: &verified, is_settled });
-        let late = chrono::TimeDelta::from_std(self.worker.policy.late_write_check).unwrap_or(chrono::TimeDelta::MAX);
+        let late = self.worker.policy.late_write_check.min(LONGEST_TIME);
+        let late = chrono::TimeDelta::from_std(late).unwrap_or(chrono::TimeDelta::zero());
         let check_again_at = receipt::check_again_at(cleanup, now, late);
         let issued = receipt::issue(cleanup, progress, check_again_at, now, &self.worker.signer)?;
         let (receipt_id, receipt) = issued.ok_or(AttemptError::Unverified)?;
