@@ -142,7 +142,7 @@ impl Worker {
                     Err(error) => Err(error),
                 }
             };
-            let outcome = caught(LOOK, looked).await.unwrap_or(Err(AttemptError::Internal));
+            let outcome = Box::pin(caught(LOOK, looked)).await.unwrap_or(Err(AttemptError::Internal));
             held.end(outcome).await
         };
         work.instrument(span).await

@@ -1,7 +1,8 @@
 //! What the work on cleanups has in common: the times and limits that it keeps to, and what a claim may end in.
 //!
 //! Whatever is stored is stored under the claim; a claim that is lost ends the work at once and leaves the row to its
-//! new holder (DEL-6, DEL-7). Dying at any point repeats at most one slice. A panic is a failure of the cleanup that was worked on, and of no other (DEL-5).
+//! new holder (DEL-6, DEL-7). Dying at any point repeats at most one slice. A panic is a failure of the cleanup that
+//! was worked on, and of no other (DEL-5).
 
 use std::time::Duration;
 

@@ -7,6 +7,8 @@ use shared_models::{CleanupId, PurgeTarget, SyncId, Verification};
 use shared_stores::ArfStore;
 use test_support::{Leftover, Service, TestBucket, TestVersionedBucket, s3_settings, wait_until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::support::{SOON, World};
@@ -167,26 +169,25 @@ async fn a_bucket_that_brings_back_what_was_removed_shows_as_failing_until_it_st
     assert!(arf.removed >= arf.found && arf.found > 5, "each time it was there it counts: {arf:?}");
 }
 
-/// A server that answers 200 with one body to whatever it is asked.
-async fn always(body: &'static str) -> Url {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+/// A server that answers 200 with one body to whatever it is asked, until its tasks are dropped.
+async fn always(body: &'static str) -> (Url, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    tokio::spawn(async move {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let (mut seen, mut buffer) = (Vec::new(), [0; 4_096]);
-                while !seen.windows(4).any(|window| window == b"\r\n\r\n") {
-                    match stream.read(&mut buffer).await {
-                        Ok(0) | Err(_) => return,
-                        Ok(count) => seen.extend_from_slice(&buffer[..count]),
-                    }
+            let (mut seen, mut buffer) = (Vec::new(), [0; 4_096]);
+            while !seen.windows(4).any(|window| window == b"\r\n\r\n") {
+                match stream.read(&mut buffer).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(count) => seen.extend_from_slice(&buffer[..count]),
                 }
-                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-                let _closed = stream.write_all(format!("{head}{body}").as_bytes()).await;
-            });
+            }
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _closed = stream.write_all(format!("{head}{body}").as_bytes()).await;
         }
     });
-    url
+    (url, tasks)
 }
 
 #[tokio::test]
@@ -204,7 +205,8 @@ async fn del_7_what_answers_instead_of_a_store_is_no_empty_store() {
         world.expects.event("attempt failed, to be retried");
         world.rest.may_leave([Leftover::Cleanups, Leftover::Messages]);
         let id = world.rows.cleanup_of(SyncId::random()).await;
-        let _worker = worker(&world, &always(body).await, &[]);
+        let (url, _tasks) = always(body).await;
+        let _worker = worker(&world, &url, &[]);
         error_of(&world, id, "arf_store", text).await;
     }
 }

@@ -132,10 +132,8 @@ async fn del_7_an_answer_that_names_no_key_is_no_removal() {
         ("<Deleted/>".to_owned(), "remove blobs failed in the object store: the answer is unreadable"),
         ("<Error><Key>k</Key></Error>".to_owned(), "remove blobs failed in the object store: the answer is unreadable"),
     ] {
-        let server = CannedServer::start(vec![list(&[key.clone()]), answer(&inner)]).await;
-        let store = open(&server.url);
-        // In a task, for one that panics.
-        let step = tokio::spawn(async move { store.purge(sync, SLICE).await }).await.unwrap();
+        let server = CannedServer::start(vec![list(std::slice::from_ref(&key)), answer(&inner)]).await;
+        let step = open(&server.url).purge(sync, SLICE).await;
         assert_eq!(step.removed.total(), 0, "{inner}");
         assert_eq!(step.is_exhausted().unwrap_err().to_string(), told, "{inner}");
     }

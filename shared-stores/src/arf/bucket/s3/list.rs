@@ -1,7 +1,7 @@
 //! What S3 answers to a list of objects, or of their versions.
 //!
-//! An answer of something else would look like an empty store (DEL-7), so an answer has to be of the kind that was asked
-//! for, say whether it is all, and hold nothing that might be an object and isn't read.
+//! An answer of something else would look like an empty store (DEL-7), so an answer has to be of the kind that was
+//! asked for, say whether it is all, and hold nothing that might be an object and isn't read.
 
 use percent_encoding::percent_decode_str;
 
