@@ -22,8 +22,8 @@ use tracing::Instrument as _;
 
 use crate::end::End;
 use crate::machine::Observed;
-use crate::targets::{Holding, KNOWN, MOST_LOOKS, StoreError};
-use crate::work::{AttemptError, Held, Worker};
+use crate::targets::{Holding, KNOWN, MOST_LOOKS};
+use crate::work::{AttemptError, Held, TargetFailure, Worker, caught};
 use crate::{figures, heartbeat};
 
 mod collecting;
@@ -38,6 +38,8 @@ const LONGEST_CLAIMING: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 8;
 /// The periodic task.
 pub(crate) const TASK: &str = "look at cleanups";
+/// What panics are counted as.
+const LOOK: &str = "look";
 
 /// Looks at what is due until shutdown. `bell` makes it look now; it looks every `poll` at the latest. `found` is rung
 /// when something is to be purged.
@@ -115,10 +117,16 @@ impl Worker {
         let asks = |held: &&Held<'_>| held.machine().to_look_at().contains(&PurgeTarget::Vespa);
         let syncs: Vec<SyncId> = held.iter().filter(asks).map(|held| held.cleanup().sync_id).collect();
         // A look changes nothing: at shutdown it is dropped, and the claims are given back.
-        let looked = self.tasks.shutdown().run_until_cancelled(self.stores.look_at_documents(&syncs)).await;
-        let Some(looked) = looked else { return self.release_all(claimed).await };
-        let documents: Documents = looked.map_err(Arc::new);
-        tracing::debug!(cleanups = claimed.len(), asked = syncs.len(), failed = documents.is_err(), "looked");
+        let looked = caught(LOOK, async {
+            let looked = self.stores.look_at_documents(&syncs).await;
+            tracing::debug!(cleanups = claimed.len(), asked = syncs.len(), failed = looked.is_err(), "looked");
+            looked
+        });
+        let Some(looked) = self.tasks.shutdown().run_until_cancelled(looked).await else {
+            return self.release_all(claimed).await;
+        };
+        let documents: Documents =
+            looked.map_or(Err(TargetFailure::Internal), |looked| looked.map_err(TargetFailure::from));
         let ends: Vec<_> = held.into_iter().map(|held| self.look_at_one(held, &documents).boxed()).collect();
         futures::stream::iter(ends).buffered(AT_ONCE).collect().await
     }
@@ -127,12 +135,14 @@ impl Worker {
     async fn look_at_one(&self, mut held: Held<'_>, documents: &Documents) -> End {
         let span = Held::span(held.cleanup(), CleanupWork::Look);
         let work = async {
-            let looked = self.look_at_stores(&mut held, documents).await;
-            let outcome = match looked {
-                Ok(None) => held.conclude().await,
-                Ok(Some(end)) => Ok(end),
-                Err(error) => Err(error),
+            let looked = async {
+                match self.look_at_stores(&mut held, documents).await {
+                    Ok(None) => held.conclude().await,
+                    Ok(Some(end)) => Ok(end),
+                    Err(error) => Err(error),
+                }
             };
+            let outcome = Box::pin(caught(LOOK, looked)).await.unwrap_or(Err(AttemptError::Internal));
             held.end(outcome).await
         };
         work.instrument(span).await
@@ -142,14 +152,22 @@ impl Worker {
         if let Some(refused) = held.refuse_if(held.cleanup().is_live).await? {
             return Ok(Some(refused));
         }
-        let mut failure = None;
+        let (mut failure, mut stuck) = (None, None);
         for target in held.machine().to_look_at() {
             let looked = self.look_at_store(target, held.cleanup().sync_id, documents);
             match self.tasks.shutdown().run_until_cancelled(looked).await {
-                Some(Ok(holding)) => held.observe(self.observed(target, holding, held.cleanup()))?,
+                Some(Ok(holding)) => {
+                    tracing::debug!(store = target.as_str(), ?holding, "looked at a store");
+                    let observed = held.observe(self.observed(target, holding, held.cleanup()));
+                    stuck = stuck.or(observed.err());
+                }
                 Some(Err(error)) => failure = failure.or(Some(error)),
                 None => return held.release("shutdown").await.map(Some),
             }
+        }
+        // The round of what doesn't go is open, and the other store's, too: the next attempt purges both.
+        if let Some(stuck) = stuck {
+            return Err(stuck.into());
         }
         // What one store holds is removed though the other is away.
         match failure {
@@ -166,7 +184,8 @@ impl Worker {
     ) -> Result<Holding, AttemptError> {
         match target {
             PurgeTarget::Vespa => {
-                documents.as_ref().map_err(Arc::clone)?.get(&sync).copied().ok_or(AttemptError::Unverified)
+                let documents = documents.as_ref().map_err(TargetFailure::clone)?;
+                documents.get(&sync).copied().ok_or(AttemptError::Unverified)
             }
             PurgeTarget::Arf => Ok(self.stores.look_at_blobs(sync).await?),
         }
@@ -195,4 +214,4 @@ impl Worker {
 }
 
 /// What Vespa says of all syncs that were asked about, or why it says nothing.
-type Documents = Result<BTreeMap<SyncId, Holding>, Arc<StoreError>>;
+type Documents = Result<BTreeMap<SyncId, Holding>, TargetFailure>;

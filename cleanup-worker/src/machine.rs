@@ -27,6 +27,8 @@ pub enum Step {
     Settle,
     /// `→ done`, with a receipt.
     Finish,
+    /// What is left to purge failed under this claim: it is given back.
+    GiveBack,
     /// The row is closed: nothing to do.
     Nothing,
 }
@@ -36,7 +38,7 @@ impl Step {
     #[must_use]
     pub const fn work(self) -> CleanupWork {
         match self {
-            Self::Count(_) | Self::Purge(_) => CleanupWork::Purge,
+            Self::Count(_) | Self::Purge(_) | Self::GiveBack => CleanupWork::Purge,
             Self::Look(_) | Self::Settle | Self::Finish | Self::Nothing => CleanupWork::Look,
         }
     }
@@ -106,17 +108,19 @@ pub(crate) struct Machine {
     progress: TargetsProgress,
     /// Verified empty under this claim and in this state.
     verified: BTreeSet<PurgeTarget>,
+    /// What failed under this claim: nothing more is purged from it before the next.
+    failed: BTreeSet<PurgeTarget>,
     /// Removed under this claim in the rounds that are open.
     removed_in_round: BTreeMap<PurgeTarget, u64>,
-    /// Slices in a row that ran to their end and got nowhere.
+    /// Slices in a row that ran to their end and got nowhere, of the target whose turn it is.
     idle_slices: u32,
 }
 
 impl Machine {
     /// A machine for a row that has just been claimed.
     pub(crate) fn new(state: CleanupState, targets: Vec<PurgeTarget>, progress: TargetsProgress) -> Self {
-        let (verified, removed_in_round) = (BTreeSet::new(), BTreeMap::new());
-        Self { state, targets, progress, verified, removed_in_round, idle_slices: 0 }
+        let (verified, failed, removed_in_round) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        Self { state, targets, progress, verified, failed, removed_in_round, idle_slices: 0 }
     }
 
     /// What is known so far, as it is stored.
@@ -145,20 +149,35 @@ impl Machine {
         self.targets.iter().copied().filter(is_to_look_at).collect()
     }
 
-    /// The next step. What was found is removed before anything else is looked at.
+    /// The next step. What was found is removed before anything else is looked at; where one target fails, the other
+    /// one's turn comes.
     pub(crate) fn next(&self) -> Step {
         if !self.state.is_open() {
             return Step::Nothing;
         }
-        let open = self.targets.iter().copied().find(|target| self.of(*target).round_open);
-        if let Some(target) = open {
+        let mut open = self.targets.iter().copied().filter(|target| self.of(*target).round_open);
+        if let Some(target) = open.clone().find(|target| !self.failed.contains(target)) {
             return if self.of(target).round.is_uncounted { Step::Count(target) } else { Step::Purge(target) };
+        }
+        if open.next().is_some() {
+            return Step::GiveBack;
         }
         match (self.to_look_at().first(), self.state) {
             (Some(target), _) => Step::Look(*target),
             (None, CleanupState::Settling) => Step::Finish,
             (None, _) => Step::Settle,
         }
+    }
+
+    /// Takes in that a target failed, or got nowhere.
+    pub(crate) fn fail(&mut self, target: PurgeTarget) {
+        self.failed.insert(target);
+        self.idle_slices = 0;
+    }
+
+    /// Whether so many removals are a reason to hope: not where round after round finds no less.
+    pub(crate) fn is_headway(&self, target: PurgeTarget, removed: u64) -> bool {
+        removed > 0 && self.of(target).round.without_decline < MAX_ROUNDS_WITHOUT_DECLINE
     }
 
     /// Takes in what a step brought to light.

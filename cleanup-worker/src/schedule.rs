@@ -3,15 +3,31 @@
 use std::time::Duration;
 
 use shared_database::cleanups::DailyWindow;
+use shared_service::settings::{NoSuchTime, time};
 
 const DAY_SECONDS: u32 = 24 * 60 * 60;
-/// PostgreSQL knows no time that is much longer ago.
-pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
-/// Not a list of daily windows.
+/// Not a list of daily windows: which of them isn't one, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is neither 'always' nor windows such as '22:00-06:00,12:00-13:00'")]
-pub(crate) struct BadHours(String);
+pub(crate) enum BadHours {
+    /// Nothing stands between two commas, or at all.
+    #[error("a window is empty: windows are written as 22:00-06:00,12:00-13:00, and 'always' is no limit")]
+    Empty,
+    /// It has no two ends.
+    #[error("'{0}' is no window such as 22:00-06:00")]
+    NoWindow(String),
+    /// One of its ends is no time.
+    #[error("in the window '{window}' '{end}' is no time of the day such as 09:00, of two digits each")]
+    NoTime {
+        /// Which window.
+        window: String,
+        /// Which end.
+        end: String,
+    },
+    /// It begins when it ends.
+    #[error("the window '{0}' ends when it begins: 00:00-24:00, or 'always', is the whole day")]
+    Nothing(String),
+}
 
 /// Windows of the day; none means always.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +41,8 @@ pub(crate) fn parse_allowed_hours(text: &str) -> Result<Windows, BadHours> {
     if text.trim() == "always" {
         return Ok(Windows(Vec::new()));
     }
-    let windows: Option<Vec<DailyWindow>> = text.split(',').map(|window| parse_window(window.trim())).collect();
-    windows.map(Windows).ok_or_else(|| BadHours(text.to_owned()))
+    let windows: Result<Vec<DailyWindow>, BadHours> = text.split(',').map(|part| parse_window(part.trim())).collect();
+    windows.map(Windows)
 }
 
 /// Reads the name of a time zone of the IANA database, such as `Europe/Berlin`.
@@ -49,18 +65,25 @@ pub struct Deadline(pub Option<Duration>);
 pub(crate) fn parse_deadline(text: &str) -> Result<Deadline, String> {
     match text.trim() {
         "none" => Ok(Deadline(None)),
-        duration => match humantime::parse_duration(duration) {
-            Ok(age) if age <= LONGEST => Ok(Deadline(Some(age))),
-            Ok(_) => Err("longer than 100 years; 'none' is for ever".to_owned()),
-            Err(error) => Err(format!("neither 'none' nor a duration such as 24h: {error}")),
+        duration => match time(duration) {
+            Ok(age) => Ok(Deadline(Some(age))),
+            Err(error @ NoSuchTime::TooLong) => Err(format!("{error}; 'none' is for ever")),
+            Err(error @ NoSuchTime::NoTime) => Err(format!("{error}, nor 'none'")),
         },
     }
 }
 
-fn parse_window(text: &str) -> Option<DailyWindow> {
-    let (from, to) = text.split_once('-')?;
-    let window = DailyWindow { from: parse_time(from)?, to: parse_time(to)? };
-    (window.from != window.to).then_some(window)
+fn parse_window(text: &str) -> Result<DailyWindow, BadHours> {
+    if text.is_empty() {
+        return Err(BadHours::Empty);
+    }
+    let (from, to) = text.split_once('-').ok_or_else(|| BadHours::NoWindow(text.to_owned()))?;
+    let end = |end: &str| {
+        let (window, end) = (text.to_owned(), end.trim().to_owned());
+        parse_time(&end).ok_or(BadHours::NoTime { window, end })
+    };
+    let window = DailyWindow { from: end(from)?, to: end(to)? };
+    if window.from == window.to { Err(BadHours::Nothing(text.to_owned())) } else { Ok(window) }
 }
 
 /// Seconds since midnight; `24:00` is the end of the day.
@@ -88,6 +111,23 @@ mod tests {
         assert_eq!(two.0, expected.map(|(from, to)| DailyWindow { from, to }));
         for nonsense in ["", "never", "22:00", "22-06", "25:00-06:00", "10:60-11:00", "10:00-10:00", "+1:00-02:00"] {
             assert!(parse_allowed_hours(nonsense).is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn it_is_told_which_window_is_wrong_and_why() {
+        let time = |window: &str, end: &str| BadHours::NoTime { window: window.to_owned(), end: end.to_owned() };
+        for (text, why) in [
+            ("22:00-06:00,12:00-12:00", BadHours::Nothing("12:00-12:00".to_owned())),
+            ("9:00-17:00", time("9:00-17:00", "9:00")),
+            ("22:00-06:00, 12:00-1:00", time("12:00-1:00", "1:00")),
+            ("22:00-25:00", time("22:00-25:00", "25:00")),
+            ("22:00-06:00,", BadHours::Empty),
+            ("22:00-06:00,,12:00-13:00", BadHours::Empty),
+            ("", BadHours::Empty),
+            ("22:00-06:00,noon", BadHours::NoWindow("noon".to_owned())),
+        ] {
+            assert_eq!(parse_allowed_hours(text), Err(why), "{text}");
         }
     }
 }

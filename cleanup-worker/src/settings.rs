@@ -8,7 +8,7 @@ use humantime::format_duration;
 use shared_database::cleanups::{AllowedHours, PurgeSchedule};
 use shared_service::settings::{
     AdminSettings, ArfSettings, BrokerSettings, DatabaseSettings, RuntimeSettings, TelemetrySettings, Validate,
-    VespaSettings, whole_number,
+    VespaSettings, time, whole_number,
 };
 use shared_stores::{ArfError, ArfStore};
 
@@ -114,28 +114,28 @@ pub struct CleanupSettings {
     #[arg(long, env = "CLEANUP_DOCUMENTS_PER_SECOND", value_name = "COUNT", default_value_t = 0, value_parser = whole_number(0..=1_000_000_000_u32))]
     pub cleanup_documents_per_second: u32,
     /// How often to look for due cleanups without being asked to
-    #[arg(long, env = "CLEANUP_POLL_INTERVAL", value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "CLEANUP_POLL_INTERVAL", value_name = "DURATION", default_value = "5s", value_parser = time)]
     pub cleanup_poll_interval: Duration,
     /// How long after the first empty verification the one that counts is made
-    #[arg(long, env = "SETTLE_DELAY", value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SETTLE_DELAY", value_name = "DURATION", default_value = "60s", value_parser = time)]
     pub settle_delay: Duration,
     /// When to verify once more if a writer ended by its lease
-    #[arg(long, env = "LATE_WRITE_CHECK", value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "LATE_WRITE_CHECK", value_name = "DURATION", default_value = "1h", value_parser = time)]
     pub late_write_check: Duration,
     /// How long a claim lasts without renewal
-    #[arg(long, env = "CLAIM_TTL", value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "CLAIM_TTL", value_name = "DURATION", default_value = "60s", value_parser = time)]
     pub claim_ttl: Duration,
     /// How often a claim is renewed
-    #[arg(long, env = "CLAIM_RENEWAL", value_name = "DURATION", default_value = "15s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "CLAIM_RENEWAL", value_name = "DURATION", default_value = "15s", value_parser = time)]
     pub claim_renewal: Duration,
     /// How long a purge goes on before it stores its progress and asks whether it may go on
-    #[arg(long, env = "PURGE_SLICE", value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "PURGE_SLICE", value_name = "DURATION", default_value = "5s", value_parser = time)]
     pub purge_slice: Duration,
     /// Delay after a first failure; it doubles with each further one
-    #[arg(long, env = "RETRY_BASE_DELAY", value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RETRY_BASE_DELAY", value_name = "DURATION", default_value = "1s", value_parser = time)]
     pub retry_base_delay: Duration,
     /// Longest delay after failures
-    #[arg(long, env = "RETRY_MAX_DELAY", value_name = "DURATION", default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RETRY_MAX_DELAY", value_name = "DURATION", default_value = "5m", value_parser = time)]
     pub retry_max_delay: Duration,
 }
 
@@ -149,7 +149,7 @@ pub struct OrphanSettings {
     #[arg(long, env = "ORPHAN_PURGE", value_name = "BOOL", default_value = "false", action = ArgAction::Set)]
     pub orphan_purge: bool,
     /// How long ago the first of two sweeps must have found such data
-    #[arg(long, env = "ORPHAN_MIN_AGE", value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "ORPHAN_MIN_AGE", value_name = "DURATION", default_value = "24h", value_parser = time)]
     pub orphan_min_age: Duration,
     /// Whether another system has data in this Vespa or object store: then nothing of it is ever purged by itself
     #[arg(long, env = "STORES_SHARED", value_name = "BOOL", default_value = "false", action = ArgAction::Set)]

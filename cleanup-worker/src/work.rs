@@ -1,7 +1,8 @@
 //! What the work on cleanups has in common: the times and limits that it keeps to, and what a claim may end in.
 //!
 //! Whatever is stored is stored under the claim; a claim that is lost ends the work at once and leaves the row to its
-//! new holder (DEL-6, DEL-7). Dying at any point repeats at most one slice.
+//! new holder (DEL-6, DEL-7). Dying at any point repeats at most one slice. A panic is a failure of the cleanup that
+//! was worked on, and of no other (DEL-5).
 
 use std::sync::Arc;
 
@@ -13,11 +14,14 @@ use crate::pace::Pace;
 use crate::policy::Policy;
 use crate::targets::Stores;
 
+mod caught;
 mod error;
 mod held;
 mod purge;
 
+pub(crate) use caught::caught;
 pub use error::AttemptError;
+pub(crate) use error::TargetFailure;
 pub(crate) use held::Held;
 pub use purge::Purge;
 

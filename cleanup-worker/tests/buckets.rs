@@ -6,6 +6,9 @@ use shared_models::receipt::Receipt;
 use shared_models::{CleanupId, PurgeTarget, SyncId, Verification};
 use shared_stores::ArfStore;
 use test_support::{Leftover, Service, TestBucket, TestVersionedBucket, s3_settings, wait_until};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::support::{SOON, World};
@@ -137,4 +140,73 @@ async fn a_bucket_without_versions_is_no_reason_to_say_that_they_are_gone() {
     let text = "list versions failed in the object store: the store doesn't support it";
     error_of(&world, id, "arf_store", text).await;
     assert_eq!(bucket.keys().len(), 5);
+}
+
+#[tokio::test]
+async fn a_bucket_that_brings_back_what_was_removed_shows_as_failing_until_it_stops() {
+    let (world, bucket) = (World::new().await, TestBucket::start().await);
+    let sync = SyncId::random();
+    bucket.fill(blobs(sync, 3));
+    bucket.bring_back(true);
+    world.expects.event("attempt failed, to be retried");
+    world.expects.violation(shared_models::Invariant::Complete);
+    let id = world.rows.cleanup_of(sync).await;
+    let _worker = worker(&world, &bucket.url, &[]);
+    let attempts = async || world.rows.column(id, "attempts").await.parse::<u32>().unwrap();
+    wait_until("failures add up", SOON, async || attempts().await >= 2).await;
+    let since = world.rows.column(id, "failing_since").await;
+    wait_until("failures add up further", SOON, async || attempts().await >= 5).await;
+    assert_eq!(world.rows.column(id, "failing_since").await, since, "since the first");
+    assert_eq!(world.rows.column(id, "error_code").await, "arf_no_headway");
+    assert_eq!(world.rows.receipts(id).await.len(), 0);
+    let age = world.rows.database.cleanup_stats().await.unwrap().oldest_failing_age_seconds;
+    assert!(age > 0.0, "alarms ring");
+
+    bucket.bring_back(false);
+    world.rows.wait_for_state(id, "done").await;
+    assert_eq!(bucket.keys(), Vec::<String>::new());
+    let arf = world.rows.receipt(id).await.targets[&PurgeTarget::Arf].clone();
+    assert!(arf.removed >= arf.found && arf.found > 5, "each time it was there it counts: {arf:?}");
+}
+
+/// A server that answers 200 with one body to whatever it is asked, until its tasks are dropped.
+async fn always(body: &'static str) -> (Url, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (mut seen, mut buffer) = (Vec::new(), [0; 4_096]);
+            while !seen.windows(4).any(|window| window == b"\r\n\r\n") {
+                match stream.read(&mut buffer).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(count) => seen.extend_from_slice(&buffer[..count]),
+                }
+            }
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _closed = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        }
+    });
+    (url, tasks)
+}
+
+#[tokio::test]
+async fn del_7_what_answers_instead_of_a_store_is_no_empty_store() {
+    let unreadable = "list blobs failed in the object store: the answer is unreadable";
+    let told = "list blobs failed in the object store: it answered 200 OK InternalError";
+    for (body, text) in [
+        (
+            "<!DOCTYPE html><html><head><title>Console</title></head><body><p>Please log in</p></body></html>",
+            unreadable,
+        ),
+        ("<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>", told),
+    ] {
+        let world = World::new().await;
+        world.expects.event("attempt failed, to be retried");
+        world.rest.may_leave([Leftover::Cleanups, Leftover::Messages]);
+        let id = world.rows.cleanup_of(SyncId::random()).await;
+        let (url, _tasks) = always(body).await;
+        let _worker = worker(&world, &url, &[]);
+        error_of(&world, id, "arf_store", text).await;
+    }
 }

@@ -15,6 +15,8 @@ mod failing;
 mod faults;
 mod ledger;
 mod limits;
+mod other_store;
+mod panics;
 mod pauses;
 mod purge;
 mod runtime;

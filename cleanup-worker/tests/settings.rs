@@ -41,6 +41,7 @@ fn contradictions_are_refused_in_one_line_that_names_them() {
         (vec![("CLEANUP_SLOTS", "15")], "DATABASE_POOL_SIZE"),
         (vec![("TOKIO_WORKER_THREADS", "0")], "TOKIO_WORKER_THREADS"),
         (vec![("CLEANUP_ALLOWED_HOURS", "22-6")], "CLEANUP_ALLOWED_HOURS"),
+        (vec![("CLEANUP_ALLOWED_HOURS", "22:00-6:00")], "in the window '22:00-6:00' '6:00' is no time of the day"),
         (vec![("CLEANUP_TIME_ZONE", "Europe/Atlantis")], "CLEANUP_TIME_ZONE"),
         (vec![("CLEANUP_DEADLINE", "soon")], "CLEANUP_DEADLINE"),
         (vec![("CLEANUP_DEADLINE", "30s")], "SETTLE_DELAY"),
@@ -57,6 +58,53 @@ fn contradictions_are_refused_in_one_line_that_names_them() {
         let said = said(&output);
         assert_eq!(output.status.code(), Some(2), "{settings:?}: {said}");
         assert!(said.contains(names) && said.trim().lines().count() == 1, "{settings:?}: {said}");
+    }
+}
+
+#[test]
+fn no_time_is_longer_than_100_years() {
+    let times = [
+        "CLEANUP_POLL_INTERVAL",
+        "SETTLE_DELAY",
+        "LATE_WRITE_CHECK",
+        "CLAIM_TTL",
+        "CLAIM_RENEWAL",
+        "PURGE_SLICE",
+        "RETRY_BASE_DELAY",
+        "RETRY_MAX_DELAY",
+        "ORPHAN_MIN_AGE",
+        "ORPHAN_SWEEP_INTERVAL",
+        "CLEANUP_DEADLINE",
+    ];
+    for name in times {
+        for long in ["101y", "10000y", "18446744073709551615s", "99999999999999999999y"] {
+            let output = check(&[(name, long)], &["--check-config"]);
+            let said = said(&output);
+            assert_eq!(output.status.code(), Some(2), "{name} {long}: {said}");
+            assert!(said.contains(&format!("{name} is {long:?}: longer than 100 years")), "{said}");
+        }
+    }
+    let longest = times.into_iter().filter(|name| !matches!(*name, "PURGE_SLICE" | "CLEANUP_DEADLINE"));
+    let mut longest: Vec<_> = longest.map(|name| (name, "100y")).collect();
+    longest.extend([("CLEANUP_DEADLINE", "none"), ("CLAIM_RENEWAL", "40y")]);
+    let output = check(&longest, &["--check-config"]);
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
+fn a_store_that_no_start_would_open_is_refused_in_one_line_that_says_why() {
+    for (url, why) in [
+        ("s3://bucket/pre//", "its path has two slashes in a row, or at its end"),
+        ("s3://bucket//pre", "its path has two slashes in a row, or at its end"),
+        ("gs://bucket/%00", "its path has a control character"),
+        ("file://host/arf", "a directory is on no host"),
+        ("file:tmp/x", "the path of its directory begins with a slash"),
+        ("s3://bucket:9000/pre", "a bucket has no port"),
+    ] {
+        let output = check(&[("ARF_URL", url)], &["--check-config"]);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{url}: {said}");
+        assert!(said.contains(&format!("ARF_URL: {why}")) && said.trim().lines().count() == 1, "{url}: {said}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleanup_worker::end::End;
+use cleanup_worker::heartbeat::ClaimTimes;
 use cleanup_worker::machine::Step;
 use cleanup_worker::targets::{KNOWN, Stores};
 use cleanup_worker::work::{AttemptError, Purge, Worker};
@@ -21,7 +22,7 @@ use url::Url;
 
 use crate::support::{SOON, World, policy, signer};
 
-fn worker(world: &World) -> Worker {
+pub fn worker(world: &World) -> Worker {
     Worker {
         database: world.rows.database.clone(),
         stores: Stores::new(world.vespa.clone(), world.arf.clone()),
@@ -34,10 +35,10 @@ fn worker(world: &World) -> Worker {
 
 /// What a worker claimed.
 #[derive(Clone)]
-struct Claimed(CleanupWork, ClaimedCleanup);
+pub struct Claimed(pub CleanupWork, pub ClaimedCleanup);
 
 /// Claims what is due, whatever work it needs.
-async fn claim(world: &World) -> Claimed {
+pub async fn claim(world: &World) -> Claimed {
     let (ttl, always) = (Duration::from_secs(60), PurgeSchedule::default());
     let mut claimed = None;
     wait_until("a row is due", SOON, async || {
@@ -54,7 +55,7 @@ async fn claim(world: &World) -> Claimed {
 }
 
 /// The work of one claim, whole.
-async fn work(worker: &Worker, Claimed(work, cleanup): Claimed) -> End {
+pub async fn work(worker: &Worker, Claimed(work, cleanup): Claimed) -> End {
     match work {
         CleanupWork::Look => worker.look(vec![cleanup], Instant::now()).await.remove(0),
         CleanupWork::Purge => worker.purge(cleanup, Instant::now()).await,
@@ -232,4 +233,46 @@ async fn a_zero_that_cannot_be_trusted_never_ends_a_cleanup() {
         }
     }
     assert_eq!((world.rows.state(id).await.as_str(), world.rows.receipts(id).await.len()), ("scheduled", 0));
+}
+
+#[tokio::test]
+async fn a_look_asks_the_other_store_too_where_one_gets_nowhere() {
+    let (world, sync, id) = world_with_a_cleanup().await;
+    world
+        .rows
+        .set(
+            id,
+            r#"progress = '{"vespa": {"found": 200, "removed": 0, "rounds": 1, "round": {"ended_in_vain": true}}}'"#,
+        )
+        .await;
+    let mut worker = worker(&world);
+    worker.policy.retry_base = Duration::from_millis(1);
+    assert_eq!(work(&worker, claim(&world).await).await, End::Failed);
+    let known = "error_code || ' ' || (progress->'arf'->>'found') || ' ' || (progress->'arf'->>'round_open')";
+    assert_eq!(world.rows.column(id, known).await, "vespa_no_headway 20 true");
+    assert_eq!(work(&worker, claim(&world).await).await, End::Found);
+    assert_eq!(work(&worker, claim(&world).await).await, End::Emptied);
+    assert_eq!((world.documents(sync).await, world.blobs(sync).await), (0, 0));
+}
+
+#[tokio::test]
+async fn times_of_100_years_overflow_nothing() {
+    let world = World::new().await;
+    let id = world.rows.cleanup_of(SyncId::random()).await;
+    world.rows.set(id, "writer_end = 'lease'").await;
+    let (mut worker, longest) = (worker(&world), shared_service::settings::LONGEST_TIME);
+    worker.policy.claim = ClaimTimes { ttl: longest, renewal: longest / 3 };
+    (worker.policy.retry_base, worker.policy.retry_longest) = (longest, longest);
+    (worker.policy.schedule.settle_delay, worker.policy.late_write_check) = (longest, Duration::MAX);
+    assert_eq!(work(&worker, claim(&world).await).await, End::Settled);
+    let in_time = async |column| world.rows.column(id, &format!("{column} > now() + interval '99 years'")).await;
+    assert_eq!(in_time("next_attempt_at").await, "true");
+    world.rows.set(id, "next_attempt_at = clock_timestamp()").await;
+    assert_eq!(work(&worker, claim(&world).await).await, End::Done);
+    assert_eq!(in_time("check_again_at").await, "true");
+
+    let failing = world.rows.cleanup_of(SyncId::random()).await;
+    worker.stores = Stores::new(vespa_that_answers(&worker.tasks, "{}").await, world.arf.clone());
+    assert_eq!(work(&worker, claim(&world).await).await, End::Failed);
+    assert!(!world.rows.column(failing, "failing_since").await.is_empty());
 }

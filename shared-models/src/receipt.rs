@@ -41,10 +41,12 @@ pub(crate) const FORM_OF_LEDGER: u32 = 3;
 pub struct TargetReceipt {
     /// What the rounds found at their starts.
     pub found: u64,
-    /// What was removed: at least all that was found, since the target is empty now.
+    /// What was removed: at least all that was found, since the target is empty now. More if something came, or came
+    /// back, in the middle of a round.
     pub removed: u64,
-    /// The same, by document type or kind of blob, counted as they were removed. If a worker died meanwhile, at least
-    /// so many; receipts of form 1 say here what was found.
+    /// The same, by document type or kind of blob, counted as they were removed: lower bounds, for what a worker that
+    /// died had just removed is missing, and their sum is less than `removed` then. Receipts of form 1 say here what
+    /// was found.
     #[serde(alias = "found_by_type")]
     pub removed_by_type: BTreeMap<String, u64>,
     /// Rounds that were needed.

@@ -11,8 +11,10 @@ mod misspelling;
 mod names;
 mod number;
 mod one_line;
+mod store_url;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub use groups::{
     AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderEndpoint,
@@ -24,3 +26,4 @@ pub use ledger::{LedgerEndpoint, LedgerStoreSettings};
 pub(crate) use load::{Started, load_service};
 pub use load::{Validate, load};
 pub use number::whole_number;
+pub use time::{LONGEST_TIME, NoSuchTime, time};

@@ -9,6 +9,10 @@ mod arf_bucket;
 #[cfg(test)]
 mod arf_bucket_faults;
 #[cfg(test)]
+mod arf_listing;
+#[cfg(test)]
+mod arf_removal;
+#[cfg(test)]
 mod arf_versions;
 #[cfg(test)]
 mod canned;

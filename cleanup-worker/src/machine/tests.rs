@@ -116,6 +116,41 @@ fn each_state_and_observation_leads_to_its_step() {
 }
 
 #[test]
+fn where_one_target_fails_the_other_ones_turn_comes_and_then_the_claim_is_given_back() {
+    use PurgeTarget::{Arf, Vespa};
+    let mut machine = machine(CleanupState::Purging);
+    for target in BOTH {
+        machine.observe(Observed::Holds(target, Some(5))).unwrap();
+    }
+    machine.fail(Vespa);
+    assert_eq!(machine.next(), Step::Purge(Arf));
+    let mut both = machine.clone();
+    both.fail(Arf);
+    assert_eq!((both.next(), both.next().work()), (Step::GiveBack, CleanupWork::Purge));
+    machine.observe(sliced(Arf, 5, SliceEnd::Exhausted)).unwrap();
+    assert_eq!(machine.next(), Step::GiveBack, "nothing is verified before both are through");
+    let next = Machine::new(CleanupState::Purging, BOTH.to_vec(), machine.progress().clone());
+    assert_eq!(next.next(), Step::Purge(Vespa), "the next claim tries again");
+}
+
+#[test]
+fn removals_are_no_headway_where_round_after_round_finds_no_less() {
+    let target = PurgeTarget::Arf;
+    let mut progress = TargetsProgress::new();
+    let mut headway = Vec::new();
+    for count in [5, 5, 5, 5, 5, 4] {
+        let mut machine = Machine::new(CleanupState::Purging, BOTH.to_vec(), progress);
+        let _stuck = machine.observe(Observed::Holds(target, Some(count)));
+        assert!(!machine.is_headway(target, 0));
+        headway.push(machine.is_headway(target, count));
+        machine.observe(sliced(target, count, SliceEnd::Exhausted)).unwrap();
+        assert_eq!(headway.last(), Some(&machine.is_headway(target, count)), "whether asked before or after");
+        progress = machine.progress().clone();
+    }
+    assert_eq!(headway, [true, true, true, false, false, true]);
+}
+
+#[test]
 fn a_look_asks_what_it_does_not_know_yet() {
     let mut machine = machine(CleanupState::Purging);
     assert_eq!(machine.to_look_at(), BOTH);
@@ -286,9 +321,16 @@ impl World {
             *self.held.entry(*target).or_default() += count;
         }
         let step = self.machine.next();
-        if matches!(mood, Mood::Fails) && matches!(step, Step::Look(_) | Step::Count(_) | Step::Purge(_)) {
-            self.fail();
-            return false;
+        match (mood, step) {
+            (Mood::Fails, Step::Look(_)) | (_, Step::GiveBack) => {
+                self.fail();
+                return false;
+            }
+            (Mood::Fails, Step::Count(target) | Step::Purge(target)) => {
+                self.machine.fail(target);
+                return false;
+            }
+            _ => {}
         }
         let observed = match step {
             Step::Look(target) => match self.held.get(&target).copied().unwrap_or_default() {
@@ -321,7 +363,7 @@ impl World {
                 }
                 return true;
             }
-            Step::Nothing => panic!("an open row has a step"),
+            Step::GiveBack | Step::Nothing => panic!("an open row has a step"),
         };
         if matches!(mood, Mood::Dies) {
             self.claim();

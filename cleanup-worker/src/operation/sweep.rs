@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use chrono::SecondsFormat;
 use clap::Args;
 use shared_database::orphans::{Orphan, OrphanCounts};
-use shared_service::settings::{DatabaseSettings, Validate as _, VespaSettings};
+use shared_service::settings::{DatabaseSettings, Validate as _, VespaSettings, time};
 use shared_stores::VespaClient;
 
 use super::connect;
@@ -23,7 +23,7 @@ pub(super) struct SweepNow {
     #[arg(long)]
     purge: bool,
     /// How long ago the first sweep must have found them
-    #[arg(long, env = "ORPHAN_MIN_AGE", value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "ORPHAN_MIN_AGE", value_name = "DURATION", default_value = "24h", value_parser = time)]
     min_age: Duration,
     /// Don't ask before purging
     #[arg(long, requires = "purge")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared_models::ledger::{LedgerSigner, Origin, TrustedKeys};
-use shared_service::settings::{LedgerKeysSettings, LedgerStoreSettings, Validate};
+use shared_service::settings::{LedgerKeysSettings, LedgerStoreSettings, Validate, time};
 use shared_stores::{LedgerStore, LedgerStoreError};
 
 /// What a ledger without a name is called: receipts are signed with a name even where no ledger is published.
@@ -57,16 +57,13 @@ impl FromStr for OutOfReach {
 }
 
 fn read_one(text: &str) -> Result<(String, Duration), String> {
-    let (name, time) = text.split_once('=').ok_or_else(|| format!("'{text}' isn't of the form name=duration"))?;
+    let (name, given) = text.split_once('=').ok_or_else(|| format!("'{text}' isn't of the form name=duration"))?;
     let name = name.trim();
     let is_visible = name.chars().all(|letter| letter.is_ascii_graphic() || letter == ' ');
     if name.is_empty() || name.len() > LONGEST_NAME || !is_visible {
         return Err(format!("'{name}' isn't 1 to {LONGEST_NAME} visible ASCII characters"));
     }
-    let time = humantime::parse_duration(time.trim()).map_err(|error| format!("'{text}': {error}"))?;
-    if time > crate::schedule::LONGEST {
-        return Err(format!("'{text}': longer than 100 years"));
-    }
+    let time = time(given).map_err(|error| format!("'{text}': {error}"))?;
     Ok((name.to_owned(), time))
 }
 

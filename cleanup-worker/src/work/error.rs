@@ -28,9 +28,23 @@ pub enum AttemptError {
     /// The row names a target that was never looked at.
     #[error("a target was never verified")]
     Unverified,
+    /// It panicked: a fault of ours, which the log tells.
+    #[error("the worker has a fault: its log says which")]
+    Internal,
     /// The claim is somebody else's.
     #[error("claim on the cleanup is lost")]
     Lost,
+}
+
+/// Why work on one target stopped. Cheap to clone: one answer may be that of many cleanups.
+#[derive(Debug, Clone)]
+pub(crate) enum TargetFailure {
+    /// The store failed, or its answer can't be trusted.
+    Store(Arc<StoreError>),
+    /// Going on would be a loop.
+    NoHeadway(NoHeadway),
+    /// It panicked.
+    Internal,
 }
 
 impl AttemptError {
@@ -42,6 +56,7 @@ impl AttemptError {
             Self::Database(_) => "database",
             Self::Receipt(_) => "receipt",
             Self::Unverified => "unverified",
+            Self::Internal => "internal",
             Self::Lost => "claim_lost",
         }
     }
@@ -53,7 +68,9 @@ impl AttemptError {
         match self {
             Self::Database(_) => "PostgreSQL failed".to_owned(),
             Self::Store(error) if matches!(**error, StoreError::Pace(_)) => "PostgreSQL failed".to_owned(),
-            Self::Store(_) | Self::NoHeadway(_) | Self::Receipt(_) | Self::Unverified | Self::Lost => self.to_string(),
+            Self::Store(_) | Self::NoHeadway(_) | Self::Receipt(_) | Self::Unverified | Self::Internal | Self::Lost => {
+                self.to_string()
+            }
         }
     }
 }
@@ -61,6 +78,28 @@ impl AttemptError {
 impl From<StoreError> for AttemptError {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))
+    }
+}
+
+impl From<StoreError> for TargetFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl From<NoHeadway> for TargetFailure {
+    fn from(stuck: NoHeadway) -> Self {
+        Self::NoHeadway(stuck)
+    }
+}
+
+impl From<TargetFailure> for AttemptError {
+    fn from(failure: TargetFailure) -> Self {
+        match failure {
+            TargetFailure::Store(error) => Self::Store(error),
+            TargetFailure::NoHeadway(stuck) => Self::NoHeadway(stuck),
+            TargetFailure::Internal => Self::Internal,
+        }
     }
 }
 

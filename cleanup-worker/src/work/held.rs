@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use shared_database::cleanups::{ClaimError, ClaimedCleanup, Finished};
 use shared_models::invariant::facts::{Complete, Exact, Honest, Progress, Work};
 use shared_models::{CleanupState, CleanupWork, PurgeTarget};
+use shared_service::settings::LONGEST_TIME;
 use shared_service::{Backoff, invariants};
 use std::time::Duration;
 
 use super::{AttemptError, Worker};
 use crate::end::End;
-use crate::machine::{Machine, Observed, Step};
+use crate::machine::{Machine, NoHeadway, Observed, Step};
 use crate::{figures, receipt};
 
 /// Pause between attempts to give a claim back while PostgreSQL is down.
@@ -21,7 +22,7 @@ pub(crate) struct Held<'a> {
     worker: &'a Worker,
     cleanup: &'a ClaimedCleanup,
     machine: Machine,
-    /// Failures in a row before this claim; a removal begins a new row.
+    /// Failures in a row before this claim; a removal begins a new row, unless round after round finds no less.
     failures: u32,
 }
 
@@ -45,14 +46,19 @@ impl<'a> Held<'a> {
     /// Takes in what a step brought to light.
     ///
     /// # Errors
-    /// [`AttemptError::NoHeadway`].
-    pub(crate) fn observe(&mut self, observed: Observed) -> Result<(), AttemptError> {
-        if let Observed::Sliced(_, slice) = &observed
-            && slice.total() > 0
+    /// [`NoHeadway`].
+    pub(crate) fn observe(&mut self, observed: Observed) -> Result<(), NoHeadway> {
+        if let Observed::Sliced(target, slice) = &observed
+            && self.machine.is_headway(*target, slice.total())
         {
             self.failures = 0;
         }
-        Ok(self.machine.observe(observed)?)
+        self.machine.observe(observed)
+    }
+
+    /// Takes in that nothing more is purged from this target under the claim.
+    pub(super) fn fail(&mut self, target: PurgeTarget) {
+        self.machine.fail(target);
     }
 
     /// The span of its work in the log.
@@ -125,7 +131,7 @@ impl<'a> Held<'a> {
     /// [`AttemptError`].
     pub(crate) async fn conclude(&self) -> Result<End, AttemptError> {
         match self.machine.next() {
-            Step::Count(_) | Step::Purge(_) => self.hand_over(false).await,
+            Step::Count(_) | Step::Purge(_) | Step::GiveBack => self.hand_over(false).await,
             Step::Settle => self.settle().await,
             Step::Finish => self.finish(self.cleanup.claimed_at).await,
             Step::Look(_) | Step::Nothing => self.release("nothing to conclude").await,
@@ -144,7 +150,8 @@ impl<'a> Held<'a> {
         let (required, verified) = (PurgeTarget::required(&cleanup.targets), self.machine.verified());
         let is_settled = self.machine.state() == CleanupState::Settling;
         invariants::judge(&Honest { required: &required, verified: &verified, is_settled });
-        let late = chrono::TimeDelta::from_std(self.worker.policy.late_write_check).unwrap_or(chrono::TimeDelta::MAX);
+        let late = self.worker.policy.late_write_check.min(LONGEST_TIME);
+        let late = chrono::TimeDelta::from_std(late).unwrap_or(chrono::TimeDelta::zero());
         let check_again_at = receipt::check_again_at(cleanup, now, late);
         let issued = receipt::issue(cleanup, progress, check_again_at, now, &self.worker.policy, &self.worker.signer)?;
         let (receipt_id, receipt) = issued.ok_or(AttemptError::Unverified)?;

@@ -2,7 +2,8 @@
 //! light.
 //!
 //! The guard is asked before every slice (DEL-4). While others wait a purge gives its slot to them between two slices,
-//! and goes on later from where it was.
+//! and goes on later from where it was. A target that fails keeps nothing of the other one in place: that one is purged
+//! under the same claim, and the failure is told when it is given back.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::{AttemptError, Held, Worker};
+use super::{AttemptError, Held, TargetFailure, Worker, caught};
 use crate::end::End;
 use crate::figures;
 use crate::heartbeat;
@@ -31,6 +32,8 @@ pub struct Purge<'a> {
     began: Instant,
     /// Documents removed from Vespa, and the time that it took.
     removed: (u64, Duration),
+    /// The first failure of a target.
+    failure: Option<TargetFailure>,
 }
 
 impl Worker {
@@ -57,11 +60,11 @@ impl<'a> Purge<'a> {
     /// At its beginning.
     #[must_use]
     pub fn new(worker: &'a Worker, cleanup: &'a ClaimedCleanup, began: Instant) -> Self {
-        Self { worker, held: Held::new(worker, cleanup), began, removed: (0, Duration::ZERO) }
+        Self { worker, held: Held::new(worker, cleanup), began, removed: (0, Duration::ZERO), failure: None }
     }
 
     async fn until_its_end(&mut self) -> End {
-        let outcome = self.run().await;
+        let outcome = caught("purge", self.run()).await.unwrap_or(Err(AttemptError::Internal));
         self.held.end(outcome).await
     }
 
@@ -90,13 +93,23 @@ impl<'a> Purge<'a> {
             return Ok(Some(refused));
         }
         if let Some(reason) = self.reason_to_stop(guard) {
+            // Without the failure the next claim would come at once.
+            self.tell_failure()?;
             return self.held.release(reason).await.map(Some);
         }
         match self.next() {
             Step::Count(target) => self.count(target).await,
             Step::Purge(target) => self.slice(target, guard.hurries).await,
-            Step::Look(_) | Step::Settle | Step::Finish | Step::Nothing => self.held.hand_over(false).await.map(Some),
+            Step::GiveBack | Step::Look(_) | Step::Settle | Step::Finish | Step::Nothing => {
+                self.tell_failure()?;
+                self.held.hand_over(false).await.map(Some)
+            }
         }
+    }
+
+    /// The first failure of a target under this claim, if there was one.
+    fn tell_failure(&mut self) -> Result<(), AttemptError> {
+        self.failure.take().map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     fn reason_to_stop(&self, guard: Guard) -> Option<&'static str> {
@@ -126,8 +139,9 @@ impl<'a> Purge<'a> {
         let count = self.worker.stores.count(target, self.held.cleanup().sync_id);
         // Counting changes nothing: at shutdown it is dropped, and the next step gives the claim back.
         let Some(count) = self.worker.tasks.shutdown().run_until_cancelled(count).await else { return Ok(None) };
-        self.held.observe(Observed::Counted(target, count?))?;
-        self.held.save(false).await.map(|()| None)
+        let counted = count.map_err(TargetFailure::from);
+        let counted = counted.and_then(|count| Ok(self.held.observe(Observed::Counted(target, count))?));
+        self.go_on(target, counted, false).await
     }
 
     async fn slice(&mut self, target: PurgeTarget, hurries: bool) -> Result<Option<End>, AttemptError> {
@@ -148,17 +162,32 @@ impl<'a> Purge<'a> {
         }
         figures::purged(target, removed);
         tracing::debug!(store = target.as_str(), removed, end = ?slice.done.end, "slice done");
+        let has_headway = self.held.machine().is_headway(target, removed);
         // Removals before a failure count too: whoever gives the claim back stores them.
-        let observed = self.held.observe(Observed::Sliced(target, slice.done));
-        if let Some(error) = slice.error {
-            return Err(error.into());
+        let observed = self.held.observe(Observed::Sliced(target, slice.done)).map_err(TargetFailure::from);
+        self.go_on(target, slice.error.map_or(observed, |error| Err(error.into())), has_headway).await
+    }
+
+    /// Stores what is known and goes on, or gives the claim back if nothing is left to purge under it.
+    async fn go_on(
+        &mut self,
+        target: PurgeTarget,
+        outcome: Result<(), TargetFailure>,
+        has_headway: bool,
+    ) -> Result<Option<End>, AttemptError> {
+        if let Err(failure) = outcome {
+            self.held.fail(target);
+            tracing::debug!(store = target.as_str(), ?failure, "the target failed");
+            self.failure.get_or_insert(failure);
         }
-        observed?;
-        if self.next().work() == CleanupWork::Look {
-            self.record_rate().await?;
-            return self.held.hand_over(removed > 0).await.map(Some);
+        match self.next() {
+            Step::Count(_) | Step::Purge(_) => self.held.save(has_headway).await.map(|()| None),
+            Step::GiveBack | Step::Look(_) | Step::Settle | Step::Finish | Step::Nothing => {
+                self.record_rate().await?;
+                self.tell_failure()?;
+                self.held.hand_over(has_headway).await.map(Some)
+            }
         }
-        self.held.save(removed > 0).await.map(|()| None)
     }
 }
 

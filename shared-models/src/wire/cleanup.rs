@@ -84,10 +84,12 @@ pub struct Cleanup {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CleanupTarget {
-    /// Sum over all rounds of what a round found at its start.
+    /// Sum over all rounds of what a round found at its start. A round that begins with more than a look counts adds to
+    /// it once that is counted: until then it is what the rounds before found.
     pub found: u64,
     /// Removals that the store acknowledged. If a worker dies, those of its last few seconds are missing until the
-    /// store is verified empty: what was found and isn't there any more was removed.
+    /// store is verified empty: what was found and isn't there any more was removed. More than was found if something
+    /// came, or came back, in the middle of a round.
     pub removed: u64,
     /// The same, by document type or kind of blob, counted as they were removed: after a crash at least so many.
     pub removed_by_type: BTreeMap<String, u64>,

@@ -14,6 +14,8 @@ use url::Url;
 use super::keys::KeyRing;
 use super::load::Validate;
 use super::number::whole_number;
+use super::store_url;
+use super::time::time;
 
 /// A clap value parser for secrets; pair it with `hide_env_values = true`.
 ///
@@ -46,19 +48,19 @@ pub struct BrokerSettings {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct ProtocolSettings {
     /// How long a write lease lasts without renewal
-    #[arg(long, env = "LEASE_TTL", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "LEASE_TTL", value_name = "DURATION", default_value = "10s", value_parser = time)]
     pub lease_ttl: Duration,
     /// How often a write lease is renewed
-    #[arg(long, env = "LEASE_RENEWAL", value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "LEASE_RENEWAL", value_name = "DURATION", default_value = "3s", value_parser = time)]
     pub lease_renewal: Duration,
     /// Longest time that one store request may take
-    #[arg(long, env = "STORE_TIMEOUT", value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "STORE_TIMEOUT", value_name = "DURATION", default_value = "3s", value_parser = time)]
     pub store_timeout: Duration,
     /// How long after a lease's end nobody assumes yet that the writer is silent
-    #[arg(long, env = "LEASE_GUARD", value_name = "DURATION", default_value = "4s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "LEASE_GUARD", value_name = "DURATION", default_value = "4s", value_parser = time)]
     pub lease_guard: Duration,
     /// Longest time that DELETE waits for a writer to stop
-    #[arg(long, env = "CANCEL_WAIT", value_name = "DURATION", default_value = "15s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "CANCEL_WAIT", value_name = "DURATION", default_value = "15s", value_parser = time)]
     pub cancel_wait: Duration,
 }
 
@@ -269,8 +271,10 @@ pub(super) fn object_store_url(text: &str) -> Result<Url, &'static str> {
             Err("user and password have no place in it: keys come from the environment, such as AWS_ACCESS_KEY_ID")
         }
         Ok(url) if url.query().is_some() || url.fragment().is_some() => Err("it ends with its path, without ? and #"),
-        Ok(url) if url.scheme() == "file" => Ok(url),
-        Ok(url) if matches!(url.scheme(), "s3" | "gs" | "az" | "abfs" | "abfss") && url.has_host() => Ok(url),
+        Ok(url) if url.scheme() == "file" => store_url::of_folder(text, url),
+        Ok(url) if matches!(url.scheme(), "s3" | "gs" | "az" | "abfs" | "abfss") && url.has_host() => {
+            store_url::of_bucket(url)
+        }
         _ => Err(
             "not a URL of the form file:///directory, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix",
         ),

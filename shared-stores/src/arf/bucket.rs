@@ -2,12 +2,13 @@
 //!
 //! A write is one request: repeated by its client it would be a new write outside its lease (DEL-2). Listings and
 //! purges change nothing that they aren't to change, so their client repeats what the store refuses for the moment.
+//! S3 is listed and purged by requests of our own, the others by those of `object_store`.
 
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, StreamExt as _};
 use object_store::path::{DELIMITER, Path};
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme};
 use shared_models::SyncId;
 use tokio::time::Instant;
 use url::Url;
@@ -17,14 +18,21 @@ use crate::object_stores::clients::{self, Clients, Use};
 use crate::object_stores::failure::is_blob_missing;
 use current::Current;
 use listing::Listing;
-use object::{Page, PageToken};
+use object::Page;
+use objects::Objects;
 use purge::Purge;
+use s3::{Options, S3};
+use versions::Versions;
+use walk::Walk;
 
 mod current;
 mod listing;
 mod object;
+mod objects;
 mod purge;
+mod s3;
 mod versions;
+mod walk;
 
 type Result<T> = std::result::Result<T, ArfError>;
 
@@ -35,9 +43,9 @@ pub(super) struct Bucket {
     writes: Arc<dyn ObjectStore>,
     listing: Listing,
     /// What a bucket shows without versions.
-    current: Current,
+    plain: Listing,
     /// The other way to list, if the store has one.
-    versions: Option<versions::Versions>,
+    versions: Option<Versions>,
     root: Path,
 }
 
@@ -50,10 +58,20 @@ impl std::fmt::Debug for Bucket {
 impl Bucket {
     /// Opens the bucket that the URL names. Settings override the environment variables of the same names.
     pub(super) fn open(url: &Url, settings: &[(&str, &str)]) -> Result<Self> {
+        let is_s3 = matches!(ObjectStoreScheme::parse(url), Ok((ObjectStoreScheme::AmazonS3, _)));
+        let options = if is_s3 { Some(Options::read(url, settings)?) } else { None };
         let opened = clients::open(url, settings, Use::Arf).map_err(ArfError::cannot_open)?;
         let Clients { once: writes, patient, pages, s3, root } = opened;
-        let (current, versions) = (Current { store: patient, pages }, s3.and_then(versions::Versions::new));
-        Ok(Self { writes, listing: Listing::Current(current.clone()), current, versions, root })
+        let (plain, versions) = match (options, s3.and_then(S3::of)) {
+            (Some(options), Some(s3)) => {
+                let s3 = s3.with(options);
+                (Listing::Objects(Objects(s3.clone())), Some(Versions(s3)))
+            }
+            // Never by what looks less closely at the answers.
+            (Some(_), None) => return Err(ArfError::Setup("there is no client for lists and removals".to_owned())),
+            (None, _) => (Listing::Current(Current { store: patient, pages }), None),
+        };
+        Ok(Self { writes, listing: plain.clone(), plain, versions, root })
     }
 
     /// The same bucket, whose objects are all versions of them, and delete markers.
@@ -72,7 +90,7 @@ impl Bucket {
     }
 
     pub(super) async fn check(&self) -> Result<()> {
-        self.listing.page(&format!("{}/", self.at(name::RAW)?), None, None).await.map(drop)
+        self.listing.page(&self.raw()?, None, None).await.map(drop)
     }
 
     pub(super) async fn put(&self, sync: SyncId, relative: &str, content: bytes::Bytes) -> Result<()> {
@@ -103,66 +121,48 @@ impl Bucket {
     pub(super) async fn counts(&self, sync: SyncId) -> Result<BlobCounts> {
         let prefix = self.prefix(sync)?;
         let mut counts = BlobCounts::default();
-        self.each_page(&prefix, |page| {
+        let mut pages = Walk::new(self.listing.clone(), prefix.clone(), None);
+        while let Some(page) = pages.next().await? {
             page.objects.iter().for_each(|object| counts.add(object.below(&prefix)));
-            true
-        })
-        .await?;
+        }
         Ok(counts)
     }
 
     /// How many blobs the sync has, if these are at most `most`.
     pub(super) async fn count_up_to(&self, sync: SyncId, most: u64) -> Result<Option<u64>> {
-        let mut count = 0;
-        self.each_page(&self.prefix(sync)?, |page| {
-            count += count_of(page);
-            count <= most
-        })
-        .await?;
+        let mut count = self.count_in(&self.listing, sync, most).await?;
         if count == 0 && self.has_all_versions() {
             // Never "nothing" by a list of versions alone: not every store that answers such a request knows versions.
-            count = count_of(&self.current.page(&self.prefix(sync)?, None, None).await?);
+            count = self.count_in(&self.plain, sync, most).await?;
         }
         Ok((count <= most).then_some(count))
+    }
+
+    /// How many there are; more than `most` may be any number.
+    async fn count_in(&self, listing: &Listing, sync: SyncId, most: u64) -> Result<u64> {
+        let (mut pages, mut count) = (Walk::new(listing.clone(), self.prefix(sync)?, None), 0);
+        while count <= most {
+            let Some(page) = pages.next().await? else { break };
+            count += count_of(&page);
+        }
+        Ok(count)
     }
 
     pub(super) async fn is_empty(&self, sync: SyncId) -> Result<bool> {
         Ok(self.count_up_to(sync, 0).await?.is_some())
     }
 
-    /// Lists pages until `show` says no.
-    async fn each_page(&self, prefix: &str, mut show: impl FnMut(&Page) -> bool) -> Result<()> {
-        let mut token = None;
-        loop {
-            let page = self.listing.page(prefix, None, token).await?;
-            if !show(&page) || page.next.is_none() {
-                return Ok(());
-            }
-            token = page.next;
-        }
-    }
-
     /// The syncs that have blobs, page by page.
     pub(super) fn census(self) -> BoxStream<'static, Result<ArfCensus>> {
-        let pages = stream::try_unfold((self, Some(None)), |(bucket, place)| async {
-            let Some(token) = place else { return Ok(None) };
-            let (census, next) = bucket.census_page(token).await?;
-            Ok(Some((census, (bucket, next.map(Some)))))
+        let raw = match self.raw() {
+            Ok(raw) => raw,
+            Err(error) => return stream::once(async { Err(error) }).boxed(),
+        };
+        let pages = Walk::new(self.listing, raw.clone(), Some(DELIMITER));
+        let censuses = stream::try_unfold((pages, raw), |(mut pages, raw)| async {
+            Ok(pages.next().await?.map(|page| (census_of(&page, &raw), (pages, raw))))
         });
-        pages.boxed()
-    }
-
-    async fn census_page(&self, token: Option<PageToken>) -> Result<(ArfCensus, Option<PageToken>)> {
-        let raw = format!("{}/", self.at(name::RAW)?);
-        let page = self.listing.page(&raw, Some(DELIMITER), token).await?;
-        let mut census = ArfCensus { unreadable: count_of(&page), ..ArfCensus::default() };
-        for prefix in &page.prefixes {
-            match prefix.rsplit(DELIMITER).next().and_then(name::sync_of) {
-                Some(sync) => drop(census.syncs.insert(sync)),
-                None => census.unreadable += 1,
-            }
-        }
-        Ok((census, page.next))
+        censuses.boxed()
     }
 
     /// Removes blobs until all are gone or the time is over; the manifest goes last.
@@ -171,6 +171,11 @@ impl Bucket {
             Ok(prefix) => Purge::new(&self.listing, prefix, deadline).run().await,
             Err(error) => PurgeStep::failed(error),
         }
+    }
+
+    /// What the names of all blobs begin with.
+    fn raw(&self) -> Result<String> {
+        Ok(format!("{}/", self.at(name::RAW)?))
     }
 
     /// What the names of all blobs of the sync begin with.
@@ -187,6 +192,20 @@ impl Bucket {
         Path::parse(if root.as_ref().is_empty() { relative.to_owned() } else { format!("{root}/{relative}") })
             .map_err(|_| ArfError::Setup("the prefix in the ARF store URL is unusable".to_owned()))
     }
+}
+
+/// What a page of the folder of all syncs shows.
+fn census_of(page: &Page, raw: &str) -> ArfCensus {
+    // Some programs put an empty object for the folder itself.
+    let loose = page.objects.iter().filter(|object| object.key != raw).count();
+    let mut census = ArfCensus { unreadable: u64::try_from(loose).unwrap_or(u64::MAX), ..ArfCensus::default() };
+    for prefix in &page.prefixes {
+        match prefix.strip_prefix(raw).and_then(name::sync_of) {
+            Some(sync) => drop(census.syncs.insert(sync)),
+            None => census.unreadable += 1,
+        }
+    }
+    census
 }
 
 fn count_of(page: &Page) -> u64 {

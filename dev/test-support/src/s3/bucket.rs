@@ -57,6 +57,7 @@ struct Inner {
     go_on: Arc<Notify>,
     conditions: Conditions,
     wants_checksums: bool,
+    brings_back: bool,
     asked: BucketRequests,
 }
 
@@ -144,6 +145,11 @@ impl TestBucket {
         self.bucket.0.lock().objects.get(key).cloned()
     }
 
+    /// Whether whatever it removes from now on is there again at once.
+    pub fn bring_back(&self, brings_back: bool) {
+        self.bucket.0.lock().brings_back = brings_back;
+    }
+
     /// What it was asked since the last call.
     #[must_use]
     pub fn asked(&self) -> BucketRequests {
@@ -185,7 +191,7 @@ impl Inner {
     /// Whether it is gone then.
     fn remove(&mut self, key: &str) -> bool {
         let is_held = self.locked.contains(key);
-        if !is_held {
+        if !is_held && !self.brings_back {
             self.objects.remove(key);
         }
         !is_held

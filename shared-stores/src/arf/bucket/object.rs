@@ -1,6 +1,10 @@
 //! Objects of a bucket, pages of them, and what becomes of them.
 
 use crate::arf::ArfError;
+use crate::object_stores::failure::Reason;
+
+/// Why a page is an error that names what isn't below the prefix.
+pub(super) const NOT_ASKED_FOR: &str = "it lists what wasn't asked for";
 
 /// An object, or a version of one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,8 +30,18 @@ pub(super) struct Page {
     pub(super) next: Option<PageToken>,
 }
 
+impl Page {
+    /// Whether all that it names begins with this, and, with a delimiter, ends before the next one.
+    pub(super) fn is_below(&self, prefix: &str, delimiter: Option<&str>) -> bool {
+        let is_one = |below: &str| delimiter.is_none_or(|delimiter| !below.contains(delimiter));
+        let is_below = |name: &str| name.strip_prefix(prefix).is_some_and(is_one);
+        let keys = self.objects.iter().map(|object| object.key.as_str());
+        keys.chain(self.prefixes.iter().map(String::as_str)).all(is_below)
+    }
+}
+
 /// Where a page begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct PageToken {
     pub(super) token: String,
     /// Of which version of that object on.
@@ -41,6 +55,18 @@ pub(super) struct Removal {
     pub(super) refusals: Refusals,
     /// Why nothing is known of the others.
     pub(super) failure: Option<ArfError>,
+}
+
+impl Removal {
+    pub(super) fn failed(failure: ArfError) -> Self {
+        Self { failure: Some(failure), ..Self::default() }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.removed.extend(other.removed);
+        self.refusals.add(other.refusals);
+        self.failure = self.failure.take().or(other.failure);
+    }
 }
 
 /// Objects that the store answered for, one by one, and didn't remove.
@@ -60,4 +86,9 @@ impl Refusals {
     pub(super) fn one(reason: String) -> Self {
         Self { count: 1, reason: Some(reason) }
     }
+}
+
+/// An answer can't be used, for a reason of ours.
+pub(super) fn failure(action: &'static str, reason: &'static str) -> ArfError {
+    ArfError::store(action)(object_store::Error::Generic { store: "bucket", source: Reason(reason).into() })
 }

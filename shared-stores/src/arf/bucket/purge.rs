@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::Result;
 use super::listing::Listing;
 use super::object::{Page, Refusals, Removal};
+use super::walk::Walk;
 use crate::arf::{ArfError, BlobCounts, PurgeEnd, PurgeStep, name};
 
 /// Pages that are removed at the same time. S3 takes 3 500 removals a second below a prefix.
@@ -54,7 +55,8 @@ impl<'a> Purge<'a> {
     async fn remove_all_but(&mut self, kept: Option<&str>) -> Result<bool> {
         let (listing, prefix, deadline, is_over) =
             (self.listing, self.prefix.clone(), self.deadline, AtomicBool::new(false));
-        let removals = pages(listing, &prefix, deadline, &is_over)
+        let walk = Walk::new(listing.clone(), prefix.clone(), None);
+        let removals = pages(walk, deadline, &is_over)
             .map(|page| remove_page(listing, page, kept))
             .buffer_unordered(PAGES_AT_ONCE);
         let mut removals = std::pin::pin!(removals);
@@ -72,23 +74,15 @@ impl<'a> Purge<'a> {
 }
 
 /// All pages, one after the other, until `is_over`; after the deadline, which sets that, none is begun but the first.
-fn pages<'a>(
-    listing: &'a Listing,
-    prefix: &'a str,
-    deadline: Instant,
-    is_over: &'a AtomicBool,
-) -> impl Stream<Item = Result<Page>> + 'a {
-    stream::unfold(Some(None), move |place| async move {
-        let token = place?;
-        if token.is_some() && Instant::now() >= deadline {
+fn pages(walk: Walk, deadline: Instant, is_over: &AtomicBool) -> impl Stream<Item = Result<Page>> + '_ {
+    stream::unfold(walk, move |mut walk| async move {
+        if !walk.is_at_its_beginning() && Instant::now() >= deadline && !walk.is_at_its_end() {
             is_over.store(true, Ordering::Relaxed);
         }
         if is_over.load(Ordering::Relaxed) {
             return None;
         }
-        let mut page = listing.page(prefix, None, token).await;
-        let next = page.as_mut().ok().and_then(|page| page.next.take());
-        Some((page, next.map(Some)))
+        Some((walk.next().await.transpose()?, walk))
     })
 }
 
@@ -98,6 +92,6 @@ async fn remove_page(listing: &Listing, page: Result<Page>, kept: Option<&str>) 
             let objects = page.objects.into_iter().filter(|object| kept != Some(object.key.as_str())).collect();
             listing.remove(objects).await
         }
-        Err(failure) => Removal { failure: Some(failure), ..Removal::default() },
+        Err(failure) => Removal::failed(failure),
     }
 }
