@@ -79,16 +79,10 @@ impl Ledger {
         if !self.database.is_ledger_behind().await? {
             return Ok(None);
         }
+        // Before the first signature, so that whoever has one finds its key.
+        self.database.use_ledger_key(&self.signer.verifier().to_string(), self.signer.label()).await?;
         let appended = self.database.sequence_ledger(BATCH, &self.signer).await?;
         Ok(appended.map(|checkpoint| checkpoint.size))
-    }
-
-    /// Tells who verifies which key signs, once.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn announce_key(&self) -> Result<(), DatabaseError> {
-        self.database.use_ledger_key(&self.signer.verifier().to_string(), self.signer.label()).await
     }
 }
 

@@ -209,22 +209,20 @@ async fn settled(folder: &Path) -> Vec<(String, Vec<u8>)> {
 async fn workers_at_once_publish_one_log() {
     let world = Log::new().await;
     world.facts(2_000).await;
-    let workers: Vec<_> = (0..4)
-        .map(|_| {
-            let ledger = world.ledger();
-            tokio::spawn(async move {
-                for _ in 0..20 {
-                    ledger.run().await.unwrap();
-                }
-            })
-        })
-        .collect();
-    for _ in 0..10 {
-        world.facts(11).await;
-    }
-    for worker in workers {
-        worker.await.unwrap();
-    }
+    let workers = (0..4).map(|_| {
+        let ledger = world.ledger();
+        async move {
+            for _ in 0..20 {
+                ledger.run().await.unwrap();
+            }
+        }
+    });
+    let telling = async {
+        for _ in 0..10 {
+            world.facts(11).await;
+        }
+    };
+    futures::future::join(futures::future::join_all(workers), telling).await;
     world.ledger().run().await.unwrap();
     assert_eq!(checked(world.folder.path(), &keys()).0.size, 2_110);
     assert_eq!(world.count("ledger_publisher WHERE owner IS NULL").await, 1);
@@ -325,6 +323,8 @@ async fn a_new_key_signs_on_and_verifiers_need_the_old_one_for_what_was_before()
     let both: TrustedKeys = [new.verifier().clone(), signer().verifier().clone()].into_iter().collect();
     world.facts(2).await;
     world.ledger_of(new.clone(), both).run().await.unwrap();
+    let told = world.rows.database.ledger_keys().await.unwrap().into_iter().map(|key| key.verifier_key);
+    assert_eq!(told.collect::<Vec<_>>(), [signer().verifier().to_string(), new.verifier().to_string()]);
     let only_new = TrustedKeys::from(new.verifier().clone());
     assert_eq!(checked(world.folder.path(), &only_new).0.size, 4);
     assert!(read_checkpoint(&old, &only_new).is_err() && read_checkpoint(&old, &keys()).is_ok());

@@ -243,7 +243,7 @@ impl Demo<'_> {
         let began = Instant::now();
         loop {
             let receipt = self.client.get(&format!("/cleanups/{cleanup}/receipt")).await?;
-            if !receipt["ledger"].is_null() || began.elapsed() > PATIENCE {
+            if receipt.get("ledger").is_some_and(|proof| !proof.is_null()) || began.elapsed() > PATIENCE {
                 return Ok(receipt);
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
