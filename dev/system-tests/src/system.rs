@@ -281,14 +281,14 @@ impl System {
         self.sql().await.query_one(&format!("SELECT count(*) FROM {from}"), &[]).await.unwrap().get(0)
     }
 
-    /// Rows in every table, tombstones and messages excepted, that name one of `ids` anywhere.
+    /// Rows that name one of `ids` anywhere, in every table but those that may: cleanup, receipt, ledger, messages.
     pub async fn rows_naming(&self, ids: &[&str]) -> BTreeMap<String, i64> {
         let sql = self.sql().await;
         let tables = sql
             .query(
                 "SELECT table_name FROM information_schema.tables
                  WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
-                   AND table_name NOT IN ('cleanup', 'receipt', 'outbox')",
+                   AND table_name NOT IN ('cleanup', 'receipt', 'ledger_entry', 'outbox')",
                 &[],
             )
             .await
