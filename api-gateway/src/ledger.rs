@@ -25,7 +25,7 @@ pub async fn file(database: &Database, receipt: StoredReceipt) -> Result<Receipt
 /// The same of several, under one checkpoint.
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file()`].
 pub async fn file_in(
     database: &Database,
     receipt: StoredReceipt,
