@@ -97,7 +97,7 @@ async fn a_receipt_says_when_the_key_went_and_calls_unreadable_only_what_is() {
     for (id, is_unreadable) in cleanups {
         world.rows.wait_for_state(id, "done").await;
         let receipt = world.rows.receipt(id).await;
-        assert_eq!(receipt.form, 2);
+        assert_eq!(receipt.form, 3);
         let had_key = !world.rows.column(id, "blob_key_destroyed_at").await.is_empty();
         assert_eq!(receipt.blob_key_destroyed_at, had_key.then_some(receipt.rows_deleted_at));
         let out_of_reach = receipt.out_of_reach.join(" ");
