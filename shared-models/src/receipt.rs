@@ -58,6 +58,7 @@ pub struct TargetReceipt {
     /// Every verification that counts, the oldest first: the target was empty each time, and nothing was found between.
     /// The last is the one above. Empty in receipts before form 3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub verifications: Vec<VerifiedEmpty>,
 }
 

@@ -22,6 +22,9 @@ const ERRORS: [(&str, &str); 3] = [
 /// The body that must have at least one of its fields.
 const NOT_EMPTY: &str = "SourceConnectionUpdate";
 
+/// Fields that receipts of some forms have, and of others don't.
+const OF_SOME_FORMS: [(&str, &str); 2] = [("ReceiptSignature", "public_key"), ("TargetReceipt", "verifications")];
+
 /// Unions of which a value may have more than one form.
 const OVERLAPPING: [&str; 1] = ["LegacySearchAnswer"];
 
@@ -40,8 +43,10 @@ pub fn finish(document: &mut OpenApi) {
         if asked.contains(name) {
             lenient::accept_text(object);
         } else {
-            // Answers leave no field out: nulls are sent.
-            object.required = object.properties.keys().cloned().collect();
+            // Answers leave no field out: nulls are sent. What was signed stays as it was, without fields of other
+            // forms.
+            let is_of_all_forms = |field: &&String| !OF_SOME_FORMS.contains(&(name.as_str(), field.as_str()));
+            object.required = object.properties.keys().filter(is_of_all_forms).cloned().collect();
         }
         if name == NOT_EMPTY {
             require_one(object);

@@ -108,7 +108,7 @@ async fn random_requests_get_only_answers_that_the_openapi_document_allows() {
     command.arg("schemathesis.sh").args(["--report", "junit", "--report-junit-path"]).arg(&report);
     command.env("CLIENTS_PYTHON", python());
     command.env("UNWEAVE_URL", &gateway.api.url).env("UNWEAVE_API_KEY", &gateway.api.key);
-    run_to_report(command, folder.path(), 38).await;
+    run_to_report(command, folder.path(), 44).await;
     assert!(gateway.service.is_running());
     let log = gateway.service.log();
     let errors: Vec<&str> = log.lines().filter(|line| line.contains(r#""level":"ERROR""#)).collect();

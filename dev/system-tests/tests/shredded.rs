@@ -130,7 +130,7 @@ async fn after_a_delete_a_copy_of_the_blobs_is_unreadable_with_a_dump_and_every_
         assert_eq!(told["blob_key_destroyed_at"], told["rows_deleted_at"], "{told}");
         assert_eq!(told["has_plain_blobs"], false, "{told}");
     }
-    assert_eq!(receipt["form"], 2);
+    assert_eq!(receipt["form"], 3);
     let out_of_reach = receipt["out_of_reach"].to_string();
     assert!(out_of_reach.contains("unreadable since their key went"), "{out_of_reach}");
 }

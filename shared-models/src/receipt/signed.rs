@@ -42,6 +42,7 @@ pub struct ReceiptSignature {
     pub key_id: String,
     /// In receipts before form 3 the public key, standard base64 of 32 bytes; absent since: a key must be known before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(required = false, nullable = false))]
     pub public_key: Option<String>,
     /// The signature, standard base64 of 64 bytes.
     pub value: String,
