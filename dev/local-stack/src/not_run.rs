@@ -13,7 +13,11 @@ pub struct NotRun {
 
 /// All of them.
 pub const NOT_RUN: &[NotRun] = &[
-    NotRun { what: "the ARF store on Azure", reason: "needs Azurite, 190 MB from npm", target: "make test-azure" },
+    NotRun {
+        what: "the ARF and ledger stores on Azure",
+        reason: "needs Azurite, 190 MB from npm",
+        target: "make test-azure",
+    },
     NotRun {
         what: "the ARF store on Google Cloud Storage",
         reason: "has been compiled, and never run: there is no emulator to be had as a package",

@@ -191,9 +191,9 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/ledger/vectors")
 }
 
-/// Run it after a form was added: `cargo test -p shared-models write_vectors -- --ignored`.
+/// To be run after a form was added.
 #[test]
-#[ignore = "writes the pinned files anew"]
+#[ignore = "writes the pinned files anew: cargo test -p shared-models write_vectors -- --ignored"]
 fn write_vectors() {
     for (name, content) in Example::new().files() {
         let file = folder().join(name);
