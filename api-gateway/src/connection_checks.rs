@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared_database::Migrations;
 use shared_service::ConnectionCheck;
+use shared_stores::LedgerStore;
 
 use crate::settings::Settings;
 use crate::{embedder, vespa};
@@ -30,5 +31,9 @@ pub fn of(settings: &Settings) -> Vec<ConnectionCheck> {
         }
         Err(error) => checks.push(ConnectionCheck::new("embedder", "", async move { Err(error) })),
     }
+    checks.extend(settings.ledger.ledger_url.clone().map(|url| {
+        let reading = async move { LedgerStore::open_to_read(&url)?.check_read_access(TIMEOUT).await };
+        ConnectionCheck::new("ledger store", "it can be read", reading)
+    }));
     checks
 }

@@ -41,6 +41,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use shared_database::RowCipher;
 use shared_database::{Database, DatabaseError};
+use shared_ledger::Watch;
 use shared_messaging::Broker;
 use shared_service::settings::EmbedderEndpoint;
 use shared_service::{About, Service};
@@ -60,7 +61,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ABOUT: About<Settings> = About {
     name: "api-gateway",
-    figures: &[figures::DESCRIPTIONS, shared_service::cleanup_figures::DESCRIPTIONS],
+    figures: &[
+        figures::DESCRIPTIONS,
+        shared_service::cleanup_figures::DESCRIPTIONS,
+        shared_ledger::watch::DESCRIPTIONS,
+    ],
     start_at_zero: || {
         figures::start_at_zero();
         deletion::start_figures_at_zero();
@@ -90,7 +95,12 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     if prepared.context("prepare the database")?.is_none() {
         return Ok(());
     }
-    let state = assemble(&settings, &database, &service)?;
+    let watch = Watch::of(&settings.ledger, &database).map_err(anyhow::Error::msg).context("LEDGER_URL")?;
+    if let Some(watch) = &watch {
+        watch.begin().await;
+        watch.clone().start(&service.driver);
+    }
+    let state = assemble(&settings, &database, watch, &service)?;
     let (probed, collected) = (database.clone(), database);
     let health = service
         .health()
@@ -132,7 +142,12 @@ fn vespa(settings: &Settings, embedder: Option<&Embedder>) -> Result<VespaClient
 }
 
 /// Builds what handlers share, and starts what runs beside them.
-fn assemble(settings: &Settings, database: &Database, service: &Service) -> anyhow::Result<AppState> {
+fn assemble(
+    settings: &Settings,
+    database: &Database,
+    watch: Option<Watch>,
+    service: &Service,
+) -> anyhow::Result<AppState> {
     let (tasks, driver) = (&service.tasks, &service.driver);
     let cipher = RowCipher::new(settings.credentials.credentials_keys.secrets()).context("CREDENTIALS_KEYS")?;
     let embedder = embedder(settings)?;
@@ -159,6 +174,10 @@ fn assemble(settings: &Settings, database: &Database, service: &Service) -> anyh
         .probe("vespa", move || {
             let vespa = probed_vespa.clone();
             async move { vespa.ready(VESPA_PROBE_TIMEOUT).await.map_err(|_| "Vespa doesn't answer") }
+        })
+        .probe("ledger", move || {
+            let state = watch.as_ref().map_or(Ok(()), Watch::state);
+            async move { state }
         });
     Ok(AppState {
         database: database.clone(),

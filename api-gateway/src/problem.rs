@@ -193,6 +193,9 @@ pub fn monitor(cleanup: CleanupId) -> String {
 
 const TRY_AGAIN_SECONDS: i64 = 2;
 
+/// What a client is told while PostgreSQL's history is lost (DEL-10).
+const HISTORY_LOST: &str = "Search is paused: the database was restored, and what was deleted since is removed first";
+
 impl Problem {
     /// The status, and what the client is told.
     fn answer(&self) -> (StatusCode, String) {
@@ -233,6 +236,9 @@ impl Problem {
             }
             Self::NoLanguageModel | Self::Search(_) | Self::SearchBusy | Self::Embedder(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Database(DatabaseError::HistoryLost(_)) => {
+                return (StatusCode::SERVICE_UNAVAILABLE, HISTORY_LOST.to_owned());
             }
             Self::Database(error) if error.is_retryable() => {
                 return (StatusCode::SERVICE_UNAVAILABLE, "Service temporarily unavailable".to_owned());

@@ -6,8 +6,8 @@ use clap::{ArgAction, Parser};
 use secrecy::SecretString;
 use shared_database::rate_limits::RateLimits;
 use shared_service::settings::{
-    AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings, ProtocolSettings,
-    RuntimeSettings, TelemetrySettings, Validate, VespaSettings, secret,
+    AdminSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings, LedgerStoreSettings,
+    ProtocolSettings, RuntimeSettings, TelemetrySettings, Validate, VespaSettings, secret,
 };
 use shared_sources::GatewaySourceSettings;
 
@@ -61,6 +61,9 @@ pub struct Settings {
     /// What is known of the sources that sync-workers can reach.
     #[command(flatten)]
     pub sources: GatewaySourceSettings,
+    /// Where the deletion ledger is published, to be read.
+    #[command(flatten)]
+    pub ledger: LedgerStoreSettings,
     /// What credentials of sources are encrypted and decrypted with.
     #[command(flatten)]
     pub credentials: CredentialsKeysSettings,
@@ -89,6 +92,7 @@ impl Settings {
 impl Validate for Settings {
     fn validate(&self) -> Result<(), String> {
         self.protocol.validate()?;
+        self.ledger.validate()?;
         self.http.validate(self.protocol.cancel_wait)?;
         self.admin.stay_apart("LISTEN", self.http.listen)?;
         if !self.auth_enabled && !self.http.listen.ip().is_loopback() {

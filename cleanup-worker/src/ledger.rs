@@ -54,14 +54,21 @@ pub enum LedgerError {
 }
 
 impl Ledger {
-    /// Gives places to what waits, and publishes it.
+    /// Gives places to what waits, and publishes it. No place is given before the store was seen to have no more than
+    /// PostgreSQL: an index that was published isn't given again after a restore (DEL-10).
     ///
     /// # Errors
     /// What kept one of the two from its end. What has been done by then stays.
     pub async fn run(&self) -> Result<(), LedgerError> {
-        for _ in 0..BATCHES_IN_A_ROW {
-            if self.sequence().await.map_err(LedgerError::Sequence)?.is_none() {
-                break;
+        // Most of the time nothing waits: then this is all.
+        if self.database.does_ledger_wait().await.map_err(LedgerError::Sequence)? {
+            if let Some(store) = &self.store {
+                self.size_in(store).await?;
+            }
+            for _ in 0..BATCHES_IN_A_ROW {
+                if self.sequence().await.map_err(LedgerError::Sequence)?.is_none() {
+                    break;
+                }
             }
         }
         if let Some(store) = &self.store {
@@ -75,8 +82,7 @@ impl Ledger {
     /// # Errors
     /// Any database error, or an entry that can't be in a ledger.
     pub async fn sequence(&self) -> Result<Option<u64>, DatabaseError> {
-        // Most of the time nothing waits: then this is all.
-        if !self.database.is_ledger_behind().await? {
+        if !self.database.does_ledger_wait().await? {
             return Ok(None);
         }
         // Before the first signature, so that whoever has one finds its key.

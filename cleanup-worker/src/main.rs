@@ -19,8 +19,9 @@ use cleanup_worker::targets::Stores;
 use cleanup_worker::work::Worker;
 use cleanup_worker::{looks, slots};
 use shared_database::Database;
+use shared_ledger::{LedgerRecovery, Recovery, Watch};
 use shared_messaging::{Broker, Subscription, WorkQueue};
-use shared_models::PublisherId;
+use shared_models::{ProtocolTimes, PublisherId};
 use shared_service::admin::Health;
 use shared_service::{About, Bell, Service, cleanup_figures};
 use shared_stores::VespaClient;
@@ -31,7 +32,7 @@ const STORE_PROBE: Duration = Duration::from_millis(1_500);
 
 const ABOUT: About<Settings> = About {
     name: "cleanup-worker",
-    figures: &[figures::DESCRIPTIONS, cleanup_figures::DESCRIPTIONS],
+    figures: &[figures::DESCRIPTIONS, cleanup_figures::DESCRIPTIONS, shared_ledger::watch::DESCRIPTIONS],
     start_at_zero: figures::start_at_zero,
     telemetry: |settings| &settings.telemetry,
     // Work waits for the stores far more than it computes, and waking a second thread costs more than it gains.
@@ -59,7 +60,8 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     let ledger_store = settings.ledger.open().context("open the ledger store")?;
     if ledger_store.is_none() {
         tracing::warn!(
-            "LEDGER_URL is not set: receipts are signed, and the ledger that proves them is in PostgreSQL alone"
+            "LEDGER_URL is not set: receipts are signed, and the ledger that proves them is in PostgreSQL alone; a restore \
+             of PostgreSQL that brings deleted data back can't be noticed"
         );
     }
     let ledger = Ledger {
@@ -69,6 +71,11 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
         store: ledger_store,
         publisher: PublisherId::random(),
     };
+    let watch = watch(&settings, &ledger);
+    if let Some(watch) = &watch {
+        watch.begin().await;
+        watch.clone().start(&service.driver);
+    }
     let (bell, found, to_ledger) = (Bell::default(), Bell::default(), Bell::default());
     let worker = Arc::new(Worker {
         database: database.clone(),
@@ -98,6 +105,10 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
             }
         }
     });
+    let health = health.probe("ledger", move || {
+        let state = watch.as_ref().map_or(Ok(()), Watch::state);
+        async move { state }
+    });
     service.serve_admin(settings.admin.admin_listen, health)?;
 
     let (slots, poll) = (settings.cleanup.cleanup_slots, settings.cleanup.cleanup_poll_interval);
@@ -110,6 +121,30 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     slots::fill(worker, slots, poll, &found, &bell, &service.driver);
     service.until_shutdown().await;
     Ok(service.drain(DRAIN).await?)
+}
+
+/// Looks at the ledger store, and puts back by itself what a failover lost if the settings say so.
+fn watch(settings: &Settings, ledger: &Ledger) -> Option<Watch> {
+    let store = ledger.store.clone()?;
+    let origin = ledger.signer.verifier().origin().clone();
+    let times = ProtocolTimes::default();
+    let recovery = Recovery {
+        database: ledger.database.clone(),
+        store: store.clone(),
+        origin: origin.clone(),
+        keys: ledger.keys.clone(),
+        signer: ledger.signer.clone(),
+        silence_after: times.silence_after(),
+        guard: times.lease_guard,
+        // A failover of PostgreSQL leaves the stores as they are.
+        rewrites: false,
+    };
+    let is_required = settings.ledger.store.ledger_required;
+    let watch = Watch::new(ledger.database.clone(), store, origin, is_required).with_keys(ledger.keys.clone());
+    Some(match settings.ledger.ledger_recovery {
+        LedgerRecovery::Automatic => watch.with_recovery(recovery),
+        LedgerRecovery::Manual => watch,
+    })
 }
 
 /// Ready without the broker: the timers do the work then.

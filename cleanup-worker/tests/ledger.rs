@@ -1,13 +1,11 @@
 //! The ledger: sequenced and published by workers that may die anywhere (DEL-11).
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::path::Path;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use cleanup_worker::ledger::{Ledger, LedgerError, PublicationError, Published};
+use shared_database::DatabaseError;
 use shared_models::ledger::{
     Checkpoint, LedgerSigner, LogCopy, TrustedKeys, bundles_between, leaf_hash, read_checkpoint, tiles_between,
 };
@@ -17,6 +15,7 @@ use tempfile::TempDir;
 use test_support::wait_until;
 use url::Url;
 
+use crate::support::dying::dying;
 use crate::support::{ORIGIN, Rows, SOON, World, keys, signer};
 
 /// A log with the folder that it is published in.
@@ -101,28 +100,6 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     }
     found.sort();
     found
-}
-
-/// A future that is dropped when it would be polled once more than so often: as a process that dies there.
-struct Dying<F> {
-    polls_left: u32,
-    work: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Dying<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.polls_left == 0 {
-            return Poll::Ready(None);
-        }
-        self.polls_left -= 1;
-        self.work.as_mut().poll(context).map(Some)
-    }
-}
-
-async fn dying<F: Future>(polls_left: u32, work: F) -> Option<F::Output> {
-    pin!(Dying { polls_left, work: Box::pin(work) }).await
 }
 
 #[tokio::test]
@@ -274,10 +251,10 @@ async fn a_store_of_another_ledger_or_key_is_left_alone() {
     theirs.facts(5).await;
     let both: TrustedKeys = [other_origin.verifier().clone(), signer().verifier().clone()].into_iter().collect();
     let error = refused(theirs.ledger_of(Arc::new(other_origin), both).run().await);
-    assert!(matches!(&error, PublicationError::OtherOrigin { theirs, .. } if theirs == ORIGIN), "{error}");
+    assert!(matches!(&error, PublicationError::Foreign(why) if why.contains(ORIGIN)), "{error}");
     let keys = TrustedKeys::from(other_key.verifier().clone());
     let error = refused(theirs.ledger_of(Arc::new(other_key), keys).run().await);
-    assert!(matches!(error, PublicationError::Note(_)), "{error}");
+    assert!(matches!(error, PublicationError::Foreign(_)), "{error}");
     assert_eq!(files(theirs.folder.path()), before);
 }
 
@@ -290,10 +267,19 @@ async fn del_11_a_store_that_is_ahead_or_has_another_log_is_told_and_left_alone(
     let theirs = Log { rows: Rows::new().await, folder: ours.folder };
     theirs.facts(10).await;
     let error = refused(theirs.ledger().run().await);
-    assert!(matches!(error, PublicationError::Behind { theirs: 300, ours: 10 }), "{error}");
-    theirs.facts(300).await;
-    let error = refused(theirs.ledger().run().await);
+    assert!(matches!(error, PublicationError::Behind { theirs: 300, ours: 0 }), "{error}");
+    assert_eq!(theirs.count("ledger_index").await, 0, "no place was given that the store has given");
+    let stopped = theirs.ledger().run().await;
+    assert!(matches!(stopped, Err(LedgerError::Sequence(DatabaseError::HistoryLost(_)))), "{stopped:?}");
+    // Whoever publishes nowhere gives places of its own.
+    let fresh = Log { rows: theirs.rows.again(), folder: theirs.folder };
+    fresh.ledger().sequence().await.unwrap();
+    let error = refused(fresh.ledger().run().await);
     assert!(matches!(error, PublicationError::Fork { theirs: 300 }), "{error}");
+    fresh.facts(300).await;
+    let error = refused(fresh.ledger().run().await);
+    assert!(matches!(error, PublicationError::Fork { theirs: 300 }), "{error}");
+    let theirs = fresh;
     assert_eq!(files(theirs.folder.path()), before);
 }
 

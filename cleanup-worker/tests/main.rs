@@ -15,6 +15,7 @@ mod failing;
 mod faults;
 mod ledger;
 mod limits;
+mod lost_history;
 mod other_store;
 mod panics;
 mod pauses;

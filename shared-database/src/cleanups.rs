@@ -33,7 +33,7 @@ pub use due::LooksDue;
 pub use guard::Guard;
 pub use held::Finished;
 pub use hours::{AllowedHours, DailyWindow};
-pub(crate) use moves::reopen_found;
+pub(crate) use moves::{reopen_found, reopen_restored};
 pub(crate) use pause::IS_PAUSED;
 pub use pause::Pause;
 pub use rate::PurgeOutlook;

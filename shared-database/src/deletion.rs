@@ -154,3 +154,17 @@ async fn try_commit(db: &mut Session, subject: Subject, watched: Watched) -> Res
         Stepped::Committed(cleanups) => Commit::Done(cleanups),
     })
 }
+
+/// D1 and D3 of a connection that was deleted before and is there again, in the transaction that `db` is in and after
+/// its cleanup was put back: so the rows go, and neither a cleanup nor an entry of the ledger is made. `false` if
+/// something may still write; the transaction must be rolled back then.
+pub(crate) async fn delete_again(
+    db: &mut Session,
+    connection: SourceConnectionId,
+    requester: &Requester,
+    watched: Watched,
+) -> Result<bool> {
+    let Some(locked) = lock::lock(db, Subject::Connection(connection), Whose::Anybody).await? else { return Ok(true) };
+    let requester = locked.requested_by.as_ref().unwrap_or(requester);
+    Ok(matches!(step::step(db, &locked, requester, watched).await?, Stepped::Committed(_)))
+}

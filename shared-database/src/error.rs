@@ -2,6 +2,8 @@
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
+use shared_models::history::LostHistory;
+
 use crate::session::{SqlState, StatedError};
 
 /// Result of a database call.
@@ -42,6 +44,12 @@ pub enum DatabaseError {
         /// Why.
         why: &'static str,
     },
+    /// PostgreSQL went back in time, or may have (DEL-10): nothing is searched, synced or purged until that is settled.
+    #[error("{0}")]
+    HistoryLost(LostHistory),
+    /// Something may still write for what is to go: nothing was changed.
+    #[error("something may still write")]
+    MayWrite,
     /// The migrations could not be run.
     #[error("run migrations: {0}")]
     Migration(String),
@@ -55,7 +63,9 @@ impl DatabaseError {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::TimedOut(_) | Self::Conflict(_) => true,
+            Self::Unavailable(_) | Self::TimedOut(_) | Self::Conflict(_) | Self::HistoryLost(_) | Self::MayWrite => {
+                true
+            }
             Self::ForeignKey { .. }
             | Self::Unique { .. }
             | Self::Corrupt(_)
@@ -69,12 +79,13 @@ impl DatabaseError {
     #[must_use]
     pub const fn was_rolled_back(&self) -> bool {
         match self {
-            Self::Conflict(_) | Self::TimedOut(_) => true,
+            Self::Conflict(_) | Self::TimedOut(_) | Self::MayWrite => true,
             Self::Unavailable(_)
             | Self::ForeignKey { .. }
             | Self::Unique { .. }
             | Self::Corrupt(_)
             | Self::Undecryptable { .. }
+            | Self::HistoryLost(_)
             | Self::Migration(_)
             | Self::Other(_) => false,
         }

@@ -17,6 +17,7 @@ use shared_models::{
 };
 
 use crate::error::{DatabaseError, Result};
+use crate::history::ledger_size;
 use crate::pool::Database;
 use crate::schema::sync_job;
 use crate::session::Session;
@@ -165,11 +166,27 @@ struct StatusRow {
 
 impl Database {
     /// Claims a pending job: it runs from now on, under a lease of `ttl`. `None` if somebody else has it, it was
-    /// cancelled, or there is none.
+    /// cancelled, or there is none; or if PostgreSQL's history is lost (DEL-10).
     ///
     /// # Errors
     /// Any database error. After [`DatabaseError::Unavailable`] the claim may have happened: the reaper ends it.
     pub async fn claim_job(&self, choice: JobChoice, owner: LeaseOwner, ttl: Duration) -> Result<Option<ClaimedJob>> {
+        #[derive(QueryableByName)]
+        struct Claimed {
+            #[diesel(embed)]
+            job: Option<ClaimedJob>,
+            #[diesel(sql_type = sql_types::BigInt)]
+            ledger_size: i64,
+        }
+        let Ok(before) = self.history().before() else { return Ok(None) };
+        let claim = |which: &str| {
+            format!(
+                "WITH known AS MATERIALIZED (SELECT {}), claimed AS ({} {which} AND (SELECT ledger_size FROM known) >= $3
+                 {RETURNING}) SELECT * FROM known LEFT JOIN claimed ON true",
+                ledger_size!(),
+                moves::CLAIM
+            )
+        };
         const RETURNING: &str = "RETURNING j.id AS job_id, j.sync_id, j.force_full_sync, j.request_id,
                 c.id AS source_connection_id, c.organization_id, c.collection_id,
                 c.short_name, c.config, s.cursor, s.cursor_form,
@@ -179,45 +196,62 @@ impl Database {
         let mut db = self.connection().await?;
         let job = match choice {
             JobChoice::Named(id) => {
-                sql_query(format!("{} $3 {RETURNING}", moves::CLAIM))
+                sql_query(claim("$4"))
                     .bind::<sql_types::Uuid, _>(owner)
                     .bind::<sql_types::Double, _>(ttl.as_secs_f64())
+                    .bind::<sql_types::BigInt, _>(before.size())
                     .bind::<sql_types::Uuid, _>(id)
                     .get_result(&mut db)
                     .await
             }
             JobChoice::PendingFor(age) => {
-                sql_query(format!(
-                    "{} (SELECT id FROM sync_job WHERE status = 'pending'
-                           AND created_at <= clock_timestamp() - make_interval(secs => $3)
-                         ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) {RETURNING}",
-                    moves::CLAIM
+                sql_query(claim(
+                    "(SELECT id FROM sync_job WHERE status = 'pending'
+                           AND created_at <= clock_timestamp() - make_interval(secs => $4)
+                         ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)",
                 ))
                 .bind::<sql_types::Uuid, _>(owner)
                 .bind::<sql_types::Double, _>(ttl.as_secs_f64())
+                .bind::<sql_types::BigInt, _>(before.size())
                 .bind::<sql_types::Double, _>(age.as_secs_f64())
                 .get_result(&mut db)
                 .await
             }
         };
-        Ok(job.optional()?)
+        let Claimed { job, ledger_size } = job?;
+        Ok(self.history().after(before, ledger_size).ok().and(job))
     }
 
-    /// Renews a write lease; `false` means stop now: the job is cancelling, was reaped, or is gone.
+    /// Renews a write lease; `false` means stop now: the job is cancelling, was reaped, or is gone, or PostgreSQL's
+    /// history is lost (DEL-10).
     ///
     /// # Errors
     /// Any database error; the lease then stands as it was before.
     pub async fn renew_lease(&self, job: SyncJobId, owner: LeaseOwner, ttl: Duration) -> Result<bool> {
-        let rows = sql_query(
-            "UPDATE sync_job SET lease_expires_at = clock_timestamp() + make_interval(secs => $3)
-             WHERE id = $1 AND lease_owner = $2 AND status = 'running'",
-        )
+        #[derive(QueryableByName)]
+        struct Renewed {
+            #[diesel(sql_type = sql_types::Bool)]
+            is_renewed: bool,
+            #[diesel(sql_type = sql_types::BigInt)]
+            ledger_size: i64,
+        }
+        let Ok(before) = self.history().before() else { return Ok(false) };
+        let renewed: Renewed = sql_query(concat!(
+            "WITH known AS MATERIALIZED (SELECT ",
+            ledger_size!(),
+            "), renewed AS (
+                 UPDATE sync_job SET lease_expires_at = clock_timestamp() + make_interval(secs => $3)
+                 WHERE id = $1 AND lease_owner = $2 AND status = 'running' AND (SELECT ledger_size FROM known) >= $4
+                 RETURNING 1)
+             SELECT EXISTS (SELECT FROM renewed) AS is_renewed, ledger_size FROM known"
+        ))
         .bind::<sql_types::Uuid, _>(job)
         .bind::<sql_types::Uuid, _>(owner)
         .bind::<sql_types::Double, _>(ttl.as_secs_f64())
-        .execute(&mut self.connection().await?)
+        .bind::<sql_types::BigInt, _>(before.size())
+        .get_result(&mut self.connection().await?)
         .await?;
-        Ok(rows == 1)
+        Ok(self.history().after(before, renewed.ledger_size).is_ok() && renewed.is_renewed)
     }
 
     /// Records what a job has done so far; does nothing if the lease is lost.

@@ -18,10 +18,14 @@ use crate::error::DatabaseError;
 mod keys;
 mod nodes;
 mod publish;
+mod recover;
 mod sequence;
 
 pub use keys::StoredKey;
 pub use publish::{StoredCheckpoint, StoredEntry};
+pub use recover::{
+    LostBatch, LostEntry, LostReceipt, LostSuperseded, PutBack, Recovered, RecoveredTo, RestoredConnection,
+};
 pub use sequence::Pending;
 
 fn hash(bytes: &[u8]) -> Result<Hash, DatabaseError> {

@@ -74,13 +74,15 @@ impl Database {
     /// it.
     ///
     /// # Errors
-    /// Any database error.
+    /// Any database error; [`DatabaseError::HistoryLost`](crate::DatabaseError::HistoryLost): a sweep would find as
+    /// orphans what only PostgreSQL forgot (DEL-10).
     pub async fn hold_sweep(&self, owner: SweepOwner, ttl: Duration) -> Result<Option<DateTime<Utc>>> {
         #[derive(QueryableByName)]
         struct Held {
             #[diesel(sql_type = sql_types::Timestamptz)]
             now: DateTime<Utc>,
         }
+        self.history().check()?;
         let held: Option<Held> = sql_query(
             "UPDATE orphan_sweep
              SET owner = $1, lease_expires_at = statement_timestamp() + make_interval(secs => $2)
@@ -161,6 +163,7 @@ impl Database {
             #[diesel(sql_type = sql_types::BigInt)]
             orphans: i64,
         }
+        self.history().check()?;
         let (ids, documents): (Vec<SyncId>, Vec<i64>) =
             syncs.iter().map(|(sync, documents)| (*sync, i64::try_from(*documents).unwrap_or(i64::MAX))).unzip();
         let sorted: Row = sql_query(format!(
@@ -233,8 +236,9 @@ impl Database {
     /// live row nor a cleanup. Their writers are unknown, so they are checked once more later. Returns how many.
     ///
     /// # Errors
-    /// Any database error.
+    /// As [`Database::hold_sweep`].
     pub async fn purge_orphans(&self, min_age: Duration) -> Result<u64> {
+        self.history().check()?;
         let targets: Vec<&'static str> = PurgeTarget::ALL.iter().map(|target| target.as_str()).collect();
         let rows = sql_query(format!(
             "WITH ripe AS (DELETE FROM orphan WHERE {RIPE} RETURNING sync_id),

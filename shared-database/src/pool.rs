@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{DatabaseError, Result};
+use crate::history::History;
 use crate::session::{self, CONNECT_TIMEOUT, Session};
 
 /// Every migration, embedded.
@@ -30,6 +31,7 @@ const MIGRATION_LOCK: i64 = 0x75_6e_77_65_61_76_65;
 #[derive(Clone)]
 pub struct Database {
     pool: Pool<Session>,
+    history: History,
 }
 
 impl Database {
@@ -54,7 +56,19 @@ impl Database {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| DatabaseError::Unavailable(error.to_string()))?;
-        Ok(Self { pool })
+        Ok(Self { pool, history: History::default() })
+    }
+
+    /// The same pool, knowing what `history` knows: all pools of a process to one database share one.
+    #[must_use]
+    pub fn with_history(self, history: History) -> Self {
+        Self { history, ..self }
+    }
+
+    /// Whether PostgreSQL's history is whole, as far as this process knows.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
     }
 
     /// A connection.

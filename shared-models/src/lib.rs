@@ -7,6 +7,7 @@ mod blob_key;
 mod cleanup;
 mod deletion_reference;
 pub mod document;
+pub mod history;
 mod ids;
 pub mod invariant;
 pub mod job;

@@ -6,7 +6,7 @@ use shared_database::Migrations;
 use shared_service::settings::EmbedderEndpoint;
 use shared_service::{ConnectionCheck, clock};
 use shared_stores::embedder::{Embedder, EmbedderConfig};
-use shared_stores::{ArfStore, VespaClient};
+use shared_stores::{ArfStore, LedgerStore, VespaClient};
 
 use crate::settings::Settings;
 
@@ -26,7 +26,11 @@ pub fn of(settings: &Settings) -> Vec<ConnectionCheck> {
         ConnectionCheck::new("Vespa", "it has our schemas and rank profiles", vespa),
         ConnectionCheck::new("object store", "a blob was written, read and removed", arf),
     ];
-    needed.into_iter().chain(settings.embedder.endpoint().map(embedder)).collect()
+    let ledger = settings.ledger.ledger_url.clone().map(|url| {
+        let reading = async move { LedgerStore::open_to_read(&url)?.check_read_access(TIMEOUT).await };
+        ConnectionCheck::new("ledger store", "it can be read", reading)
+    });
+    needed.into_iter().chain(ledger).chain(settings.embedder.endpoint().map(embedder)).collect()
 }
 
 fn embedder(EmbedderEndpoint { url, model, dimensions, api_key }: EmbedderEndpoint) -> ConnectionCheck {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use shared_database::Database;
 use shared_database::RowCipher;
+use shared_ledger::Watch;
 use shared_messaging::{Broker, ConsumerHandle, Publisher, Subscription, WorkQueue};
 use shared_models::LeaseOwner;
 use shared_service::admin::Health;
@@ -40,7 +41,7 @@ const STORE_PROBE: Duration = Duration::from_millis(1_500);
 
 const ABOUT: About<Settings> = About {
     name: "sync-worker",
-    figures: &[figures::DESCRIPTIONS],
+    figures: &[figures::DESCRIPTIONS, shared_ledger::watch::DESCRIPTIONS],
     start_at_zero: figures::start_at_zero,
     telemetry: |settings| &settings.telemetry,
     threads: |settings| settings.runtime.threads(),
@@ -57,6 +58,11 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     let publisher = broker.publisher();
     let worker = Arc::new(worker(&settings, publisher.clone(), &tasks)?);
     let holder = &worker.tools.holder;
+    let watch = Watch::of(&settings.ledger, &holder.control).map_err(anyhow::Error::msg).context("LEDGER_URL")?;
+    if let Some(watch) = &watch {
+        watch.begin().await;
+        watch.clone().start(&service.driver);
+    }
 
     let running = worker.running.clone();
     let control = broker.consume(Subscription::Control, &publisher, move |delivery| running.clone().handle(delivery));
@@ -79,6 +85,10 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
         let state = application.state();
         async move { state }
     });
+    let health = health.probe("ledger", move || {
+        let state = watch.as_ref().map_or(Ok(()), Watch::state);
+        async move { state }
+    });
     service.serve_admin(settings.admin.admin_listen, health)?;
     tracing::info!(lease_owner = %holder.owner, "started");
 
@@ -91,12 +101,14 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
     let url = &settings.database.database_url;
     let max_jobs = usize::from(settings.sync.max_jobs);
     let arf_url = &settings.arf.arf_url;
+    let control = Database::new(url, max_jobs + 3)?;
+    let history = control.history().clone();
     let tools = JobTools {
         holder: LeaseHolder {
             owner: LeaseOwner::random(),
             times: settings.protocol.times(),
             clock: Arc::new(BootClock),
-            control: Database::new(url, max_jobs + 3)?,
+            control,
         },
         reading: ReadingTools {
             cipher: RowCipher::new(settings.credentials.credentials_keys.secrets())
@@ -104,7 +116,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
             access: SourceAccess::new(settings.sources.clone(), settings.sync.max_blob_bytes).with_own_store(arf_url),
             has_internal_sources: settings.sync.enable_internal_sources,
         },
-        database: Database::new(url, settings.database.database_pool_size)?,
+        database: Database::new(url, settings.database.database_pool_size)?.with_history(history),
         stores: Stores {
             vespa: VespaClient::new(&settings.vespa.vespa_url).context("set up the Vespa client")?,
             arf: ArfStore::from_url(arf_url).context("open the ARF store")?,

@@ -6,7 +6,7 @@ use clap::{Args, Parser};
 use shared_models::BlobEncryption;
 use shared_service::settings::{
     AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderSettings,
-    ProtocolSettings, RuntimeSettings, TelemetrySettings, Validate, VespaSettings, whole_number,
+    LedgerStoreSettings, ProtocolSettings, RuntimeSettings, TelemetrySettings, Validate, VespaSettings, whole_number,
 };
 use shared_sources::SourceSettings;
 
@@ -27,6 +27,8 @@ pub struct Settings {
     pub embedder: EmbedderSettings,
     #[command(flatten)]
     pub arf: ArfSettings,
+    #[command(flatten)]
+    pub ledger: LedgerStoreSettings,
     #[command(flatten)]
     pub credentials: CredentialsKeysSettings,
     #[command(flatten)]
@@ -78,6 +80,8 @@ impl Validate for Settings {
     fn validate(&self) -> Result<(), String> {
         self.protocol.validate()?;
         self.sync.validate()?;
+        self.ledger.validate()?;
+        self.ledger.stay_apart(&self.arf.arf_url)?;
         self.sources.validate()
     }
 }

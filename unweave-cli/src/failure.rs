@@ -1,5 +1,6 @@
 //! Why a command didn't end well, and what its exit code is then.
 
+use shared_ledger::files::FileError;
 use shared_models::ledger::{CopyError, Refusal};
 use shared_stores::LedgerStoreError;
 
@@ -67,6 +68,17 @@ impl From<CopyError> for Failure {
             CopyError::Root { .. } => "root",
         };
         Self::refused(reason, error.to_string())
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        let text = error.to_string();
+        match error {
+            FileError::Store(error) => error.into(),
+            FileError::Missing(_) => Self::refused("missing", text),
+            FileError::Malformed { .. } => Self::refused("tile", text),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod growth;
 mod keys;
 mod new_key;
 pub mod objects;
+mod recover;
 mod status;
 mod verify;
 
@@ -23,6 +24,8 @@ pub enum Command {
     Status(status::Status),
     /// Copies a whole ledger into a folder; again to copy what is new
     Export(export::Export),
+    /// Puts back what PostgreSQL lost by a restore or a failover, and deletes again what was deleted since
+    Recover(recover::Recover),
     /// Prints the verifier keys of the services' LEDGER_KEYS, to be published
     Keys(keys::Keys),
     /// Makes a new secret key for LEDGER_KEYS, and prints it with its verifier key
@@ -36,6 +39,7 @@ impl Command {
             Self::Verify(asked) => asked.output,
             Self::Status(asked) => asked.output,
             Self::Export(asked) => asked.output,
+            Self::Recover(asked) => asked.output,
             Self::Keys(_) | Self::NewKey(_) => Output::Text,
         }
     }
@@ -49,6 +53,7 @@ impl Command {
             Self::Verify(asked) => Box::pin(asked.run()).await,
             Self::Status(asked) => Box::pin(asked.run()).await,
             Self::Export(asked) => Box::pin(asked.run()).await,
+            Self::Recover(asked) => Box::pin(asked.run()).await,
             Self::Keys(asked) => asked.run(),
             Self::NewKey(asked) => asked.run(),
         }

@@ -16,6 +16,11 @@ impl Progress {
         Self(bar)
     }
 
+    /// What is done now.
+    pub fn says(&self, what: &'static str) {
+        self.0.set_message(what);
+    }
+
     /// So many are done.
     pub fn at(&self, done: u64) {
         self.0.set_position(done);

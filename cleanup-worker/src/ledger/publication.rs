@@ -12,9 +12,11 @@ use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use shared_database::DatabaseError;
 use shared_database::ledger::StoredCheckpoint;
+use shared_ledger::{LookError, Standing, standing};
+use shared_models::history::LostHistory;
 use shared_models::ledger::{
-    BundleId, Checkpoint, EntryError, NodeId, NoteError, TileError, TileId, TreeError, bundles_between, canonical,
-    leaf_hash, needed_for_root, read_checkpoint, root, tiles_between, write_bundle, write_tile,
+    BundleId, EntryError, NodeId, TileError, TileId, TreeError, bundles_between, canonical, leaf_hash, tiles_between,
+    write_bundle, write_tile,
 };
 use shared_stores::{LedgerStore, LedgerStoreError};
 
@@ -48,17 +50,12 @@ pub enum PublicationError {
     /// The store.
     #[error(transparent)]
     Store(#[from] LedgerStoreError),
-    /// The store's checkpoint isn't signed by a key of ours.
-    #[error("the checkpoint in LEDGER_URL: {0}")]
-    Note(#[from] NoteError),
-    /// The store has a log that isn't ours.
-    #[error("LEDGER_URL has the ledger '{theirs}', and LEDGER_ORIGIN is '{ours}'")]
-    OtherOrigin {
-        /// In the store.
-        theirs: String,
-        /// In the settings.
-        ours: String,
-    },
+    /// The store and PostgreSQL couldn't be compared.
+    #[error(transparent)]
+    Look(#[from] LookError),
+    /// What the store has isn't this ledger's: it has another name, or none of our keys signed it.
+    #[error("LEDGER_URL isn't this ledger's, and nothing is published: {0}")]
+    Foreign(String),
     /// The store has more entries than PostgreSQL, which lost its history; or another installation publishes there.
     #[error("LEDGER_URL has {theirs} entries and PostgreSQL {ours}: nothing is published until that is settled")]
     Behind {
@@ -123,7 +120,7 @@ impl Ledger {
     }
 
     async fn publish_up_to(&self, store: &LedgerStore, newest: &StoredCheckpoint) -> Result<u64> {
-        let mut from = self.size_in(store, newest.size).await?;
+        let mut from = self.size_in(store).await?;
         while let Some(next) = self.database.checkpoint_after(from, STRIDE).await? {
             self.write(store, from, &next).await?;
             from = next.size;
@@ -135,26 +132,19 @@ impl Ledger {
         Ok(from)
     }
 
-    /// How much of our log the store has.
-    async fn size_in(&self, store: &LedgerStore, ours: u64) -> Result<u64> {
-        let Some(note) = store.get_checkpoint().await? else { return Ok(0) };
-        let Checkpoint { origin, size: theirs, root } = read_checkpoint(&note, &self.keys)?.checkpoint;
-        let our_origin = self.signer.verifier().origin();
-        if origin != *our_origin {
-            return Err(PublicationError::OtherOrigin { theirs: origin.to_string(), ours: our_origin.to_string() });
+    /// How much of our log the store has. If it has more, PostgreSQL has lost its history, and this process stops.
+    pub(super) async fn size_in(&self, store: &LedgerStore) -> Result<u64> {
+        let origin = self.signer.verifier().origin();
+        match standing(&self.database, store, origin, Some(&self.keys)).await? {
+            Standing::InOrder { store, .. } => Ok(store),
+            Standing::Behind { store, database: ours, .. } => {
+                let theirs = store.size;
+                self.database.history().lose(LostHistory::Behind { store: theirs, database: ours });
+                Err(PublicationError::Behind { theirs, ours })
+            }
+            Standing::Fork { store: theirs, .. } => Err(PublicationError::Fork { theirs }),
+            Standing::Foreign(why) => Err(PublicationError::Foreign(why)),
         }
-        if theirs > ours {
-            return Err(PublicationError::Behind { theirs, ours });
-        }
-        if self.root_of(theirs).await? != root {
-            return Err(PublicationError::Fork { theirs });
-        }
-        Ok(theirs)
-    }
-
-    async fn root_of(&self, size: u64) -> Result<shared_models::ledger::Hash> {
-        let nodes = self.database.ledger_nodes(&needed_for_root(size)?).await?;
-        Ok(root(size, &nodes)?)
     }
 
     /// Entries, then tiles, then the checkpoint.

@@ -4,12 +4,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared_models::ledger::{LedgerSigner, Origin, TrustedKeys};
+use shared_ledger::LedgerRecovery;
+use shared_models::ledger::{LedgerSigner, TrustedKeys};
 use shared_service::settings::{LedgerKeysSettings, LedgerStoreSettings, Validate, time};
 use shared_stores::{LedgerStore, LedgerStoreError};
 
-/// What a ledger without a name is called: receipts are signed with a name even where no ledger is published.
-const UNNAMED: &str = "unweave";
 /// Longest name of something out of reach, in characters: receipts, and so the ledger, have it for ever.
 const LONGEST_NAME: usize = 64;
 /// So many of them at most.
@@ -24,6 +23,10 @@ pub struct LedgerSettings {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the group documents itself, and a text here would become its help")]
     pub store: LedgerStoreSettings,
+    /// Whether what a failover of PostgreSQL lost is put back from LEDGER_URL by itself: automatic does so if a running
+    /// process saw it happen and at most 1000 entries are missing, none older than a day
+    #[arg(long, env = "LEDGER_RECOVERY", value_name = "automatic|manual", value_enum, default_value_t)]
+    pub ledger_recovery: LedgerRecovery,
     /// How long something stays where no purge reaches it, such as 'backups=30d,soft delete=7d': receipts say until
     /// when
     #[arg(
@@ -68,25 +71,12 @@ fn read_one(text: &str) -> Result<(String, Duration), String> {
 }
 
 impl LedgerSettings {
-    fn origin(&self) -> Result<Origin, String> {
-        let name = self.store.ledger_origin.as_deref().unwrap_or(UNNAMED);
-        name.parse().map_err(|error| format!("LEDGER_ORIGIN: {error}"))
-    }
-
-    fn signers(&self) -> Result<Vec<LedgerSigner>, String> {
-        let origin = self.origin()?;
-        let signer = |(label, secret): (String, [u8; 32])| {
-            LedgerSigner::new(origin.clone(), label, &secret).map_err(|error| format!("LEDGER_KEYS: {error}"))
-        };
-        self.keys.ledger_keys.secrets().map(signer).collect()
-    }
-
     /// What signs, and every key whose signatures are ours.
     ///
     /// # Errors
     /// One line: the name or a key can't be used.
     pub fn signer(&self) -> Result<(Arc<LedgerSigner>, TrustedKeys), String> {
-        let signers = self.signers()?;
+        let signers = shared_ledger::signers(&self.keys, &self.store)?;
         let keys = signers.iter().map(|signer| signer.verifier().clone()).collect();
         let signer = signers.into_iter().next().ok_or("LEDGER_KEYS is empty")?;
         Ok((Arc::new(signer), keys))

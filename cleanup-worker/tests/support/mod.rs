@@ -1,5 +1,7 @@
 //! Rows to clean up, stores to clean up in, and workers that do it.
 
+pub mod dying;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,16 @@ impl Rows {
         let test = TestDatabase::create().await;
         let database = Database::new(&SecretString::from(test.url.clone()), 8).unwrap();
         Self { test, database }
+    }
+
+    /// The same rows, seen by a process that has just started.
+    pub fn again(self) -> Self {
+        Self { database: self.another_process(), test: self.test }
+    }
+
+    /// What a process has that has just started.
+    pub fn another_process(&self) -> Database {
+        Database::new(&SecretString::from(self.test.url.clone()), 8).unwrap()
     }
 
     /// A cleanup that is due, of a sync without a row.

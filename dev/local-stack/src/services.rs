@@ -31,10 +31,27 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8001";
 const DEFAULT_ORIGIN: &str = "unweave.localhost/ledger";
 
 /// What each service is told. The rest of the caller's variables reach all of them.
-const GATEWAY_KNOWS: &[&str] =
-    &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "CREDENTIALS_KEYS", "INITIAL_API_KEY", "FILES_ROOT_NAMES", "LISTEN"];
-const SYNC_WORKER_KNOWS: &[&str] =
-    &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "ARF_URL", "CREDENTIALS_KEYS", "FILES_ROOTS"];
+const GATEWAY_KNOWS: &[&str] = &[
+    "DATABASE_URL",
+    "AMQP_URL",
+    "VESPA_URL",
+    "LEDGER_URL",
+    "LEDGER_ORIGIN",
+    "CREDENTIALS_KEYS",
+    "INITIAL_API_KEY",
+    "FILES_ROOT_NAMES",
+    "LISTEN",
+];
+const SYNC_WORKER_KNOWS: &[&str] = &[
+    "DATABASE_URL",
+    "AMQP_URL",
+    "VESPA_URL",
+    "ARF_URL",
+    "LEDGER_URL",
+    "LEDGER_ORIGIN",
+    "CREDENTIALS_KEYS",
+    "FILES_ROOTS",
+];
 const CLEANUP_WORKER_KNOWS: &[&str] =
     &["DATABASE_URL", "AMQP_URL", "VESPA_URL", "ARF_URL", "LEDGER_URL", "LEDGER_ORIGIN", "LEDGER_KEYS"];
 
@@ -224,7 +241,7 @@ impl Settings {
         let or_token = |name: &str, file: &str| caller(name).map_or_else(|| secrets.token(file), Ok);
         let or_key = |name: &str, file: &str| caller(name).map_or_else(|| secrets.key(file), Ok);
         let arf = caller("ARF_URL").map_or_else(|| folder_url(&options.layout.data.join("arf")), Ok)?;
-        let ledger = caller("LEDGER_URL").map_or_else(|| folder_url(&options.layout.data.join("ledger")), Ok)?;
+        let ledger = caller("LEDGER_URL").map_or_else(|| ledger_url(&options.layout.data.join("ledger")), Ok)?;
         let roots = caller("FILES_ROOTS").unwrap_or_else(|| default_roots(options));
         Ok(Self(vec![
             ("DATABASE_URL", servers.database.to_owned()),
@@ -246,6 +263,12 @@ impl Settings {
         let found = self.0.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, value)| value.clone()).with_context(|| format!("{name} is not set"))
     }
+}
+
+/// With the log's folder, without which those who only read find nothing that they could read.
+fn ledger_url(folder: &Path) -> Result<String> {
+    folder_url(&folder.join("log"))?;
+    folder_url(folder)
 }
 
 fn folder_url(folder: &Path) -> Result<String> {

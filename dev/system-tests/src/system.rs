@@ -112,12 +112,16 @@ impl System {
         let (database, vespa) = (TestDatabase::create().await, StandIn::spawn().await);
         let (arf, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let ledger = tempfile::tempdir().unwrap();
+        // Who only reads it starts before the one that writes.
+        std::fs::create_dir(ledger.path().join("log")).unwrap();
         let mut all: BTreeMap<String, String> =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         for (name, value) in [
             ("DATABASE_URL", database.url.clone()),
             ("AMQP_URL", amqp_url.to_owned()),
             ("LOG_LEVEL", "info".to_owned()),
+            ("LEDGER_ORIGIN", ORIGIN.to_owned()),
+            ("LEDGER_URL", url::Url::from_file_path(ledger.path()).unwrap().to_string()),
         ] {
             all.entry(name.to_owned()).or_insert(value);
         }
@@ -217,8 +221,6 @@ impl System {
             ("VESPA_URL", self.vespa.url.clone()),
             ("ARF_URL", self.arf_url()),
             ("LEDGER_KEYS", SECRET.to_owned()),
-            ("LEDGER_ORIGIN", ORIGIN.to_owned()),
-            ("LEDGER_URL", self.ledger_url()),
         ]);
         put_first(&mut environment, settings);
         self.worker("cleanup-worker", environment, &admin).await
@@ -235,10 +237,6 @@ impl System {
     #[must_use]
     pub fn ledger(&self) -> PathBuf {
         self.ledger.path().to_owned()
-    }
-
-    fn ledger_url(&self) -> String {
-        url::Url::from_file_path(self.ledger.path()).unwrap().to_string()
     }
 
     fn arf_url(&self) -> String {

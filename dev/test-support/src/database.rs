@@ -127,6 +127,28 @@ impl TestDatabase {
         .await;
     }
 
+    /// Keeps everything as it is now, to go back to. Ends every session.
+    pub async fn keep(&self) -> KeptDatabase {
+        let kept = KeptDatabase {
+            name: format!("{}_kept_{}", self.name, Uuid::new_v4().simple()),
+            server: self.server.clone(),
+        };
+        self.allow_connections(false).await;
+        let admin = connect(self.server.as_str()).await;
+        run(&admin, &format!("CREATE DATABASE {} TEMPLATE {}", kept.name, self.name)).await;
+        self.allow_connections(true).await;
+        kept
+    }
+
+    /// Makes everything as it was, as a restore or a failover that lost commits does. Ends every session.
+    pub async fn go_back(&self, to: &KeptDatabase) {
+        let admin = connect(self.server.as_str()).await;
+        let (name, kept) = (&self.name, &to.name);
+        run(&admin, &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")).await;
+        run(&admin, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        run(&admin, &format!("CREATE DATABASE {name} TEMPLATE {kept}")).await;
+    }
+
     /// Refuses (or allows again) connections: PostgreSQL is "down" for this test alone.
     pub async fn allow_connections(&self, allowed: bool) {
         let admin = connect(self.server.as_str()).await;
@@ -137,14 +159,30 @@ impl TestDatabase {
     }
 }
 
+/// A database as it was. Dropped with this value.
+#[derive(Debug)]
+pub struct KeptDatabase {
+    name: String,
+    server: Url,
+}
+
+impl Drop for KeptDatabase {
+    fn drop(&mut self) {
+        drop_database(self.server.clone(), self.name.clone());
+    }
+}
+
+fn drop_database(server: Url, name: String) {
+    crate::finish(async move {
+        if let Ok(admin) = try_connect(server.as_str()).await {
+            let _best_effort = admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        }
+    });
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        crate::finish(async move {
-            if let Ok(admin) = try_connect(server.as_str()).await {
-                let _best_effort = admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-            }
-        });
+        drop_database(self.server.clone(), self.name.clone());
     }
 }
 

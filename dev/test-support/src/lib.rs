@@ -28,7 +28,7 @@ mod witness;
 
 pub use broker::{BrokerMessage, TestBroker};
 pub use counting_proxy::{Asked, CountingProxy, Prepared, RoundTrip};
-pub use database::{TestDatabase, connect};
+pub use database::{KeptDatabase, TestDatabase, connect};
 pub use embedder::{TestEmbedder, meaning};
 pub use log_events::{Expectations, Fault, LogEvent, log_events};
 pub use rest::{Leftover, Rest};

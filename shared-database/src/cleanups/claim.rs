@@ -81,7 +81,11 @@ impl Database {
         self.claim(schedule::bind(claim_of(&next, ttl, known), schedule)).await
     }
 
+    /// Nothing, while PostgreSQL's history is lost (DEL-10).
     async fn claim(&self, claim: Statement<'_>) -> Result<Option<ClaimedCleanup>> {
+        if self.history().lost().is_some() {
+            return Ok(None);
+        }
         let row: Option<Row> = claim.get_result(&mut self.connection().await?).await.optional()?;
         row.map(ClaimedCleanup::try_from).transpose()
     }
@@ -91,6 +95,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn reopen_for_check(&self, known: &[PurgeTarget]) -> Result<()> {
+        self.history().check()?;
         sql_query(moves::reopen_for_check())
             .bind::<sql_types::Array<sql_types::Text>, _>(names(known))
             .execute(&mut self.connection().await?)

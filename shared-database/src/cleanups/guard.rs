@@ -10,8 +10,11 @@ use super::pause::IS_PAUSED;
 use super::schedule::{self, ScheduleSql};
 use super::{Claim, ClaimError, ClaimLost, PurgeSchedule};
 use crate::error::DatabaseError;
+use crate::history::ledger_size;
 use crate::pool::Database;
 use crate::statement::sql_query;
+
+const LEDGER_SIZE: &str = ledger_size!();
 
 /// What PostgreSQL says before a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
@@ -33,21 +36,31 @@ pub struct Guard {
     pub others_wait: bool,
 }
 
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(embed)]
+    guard: Guard,
+    #[diesel(sql_type = sql_types::BigInt)]
+    ledger_size: i64,
+}
+
 impl Database {
     /// What must be known before a slice of the purge under this claim.
     ///
     /// # Errors
-    /// [`ClaimLost`] if the claim is somebody else's, or any database error.
+    /// [`ClaimLost`] if the claim is somebody else's, or if PostgreSQL's history is lost: nothing is known of it then
+    /// (DEL-10). Or any database error.
     pub async fn cleanup_guard(
         &self,
         claim: Claim,
         known: &[PurgeTarget],
         schedule: &PurgeSchedule,
     ) -> Result<Guard, ClaimError> {
+        let before = self.history().before().map_err(|_| ClaimLost)?;
         let sql = ScheduleSql::bound_at(4);
         let (is_allowed, hurries) = (sql.is_allowed(), sql.hurries());
         let guard = sql_query(format!(
-            "SELECT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id) AS is_live, {IS_PAUSED} AS is_paused,
+            "SELECT {LEDGER_SIZE}, EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id) AS is_live, {IS_PAUSED} AS is_paused,
                     {is_allowed} AS is_allowed, {hurries} AS hurries,
                     EXISTS (SELECT 1 FROM cleanup WHERE {UNCLAIMED} AND next_work = 'purge' AND targets <@ $1
                               AND NOT {IS_PAUSED} AND {is_allowed}) AS others_wait
@@ -58,6 +71,9 @@ impl Database {
         .bind::<sql_types::Uuid, _>(claim.cleanup_id)
         .bind::<sql_types::BigInt, _>(claim.number);
         let guard = schedule::bind(guard, schedule).get_result(&mut self.connection().await?).await.optional();
-        guard.map_err(DatabaseError::from)?.ok_or_else(|| ClaimLost.into())
+        let answer: Option<Answer> = guard.map_err(DatabaseError::from)?;
+        let Answer { guard, ledger_size } = answer.ok_or(ClaimLost)?;
+        self.history().after(before, ledger_size).map_err(|_| ClaimLost)?;
+        Ok(guard)
     }
 }

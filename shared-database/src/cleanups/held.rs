@@ -192,8 +192,10 @@ impl Database {
     /// it names a target that wasn't verified, or if its sync is live.
     ///
     /// # Errors
-    /// [`ClaimLost`], or any database error; if the connection was lost, all of it may have happened.
+    /// [`ClaimLost`], also while PostgreSQL's history is lost (DEL-10), or any database error; if the connection was
+    /// lost, all of it may have happened.
     pub async fn finish(&self, claim: Claim, finished: &Finished) -> Result<()> {
+        self.history().check().map_err(|_| ClaimLost)?;
         let progress = progress_json(&finished.progress)?;
         let signed = serde_json::to_value(&finished.receipt)
             .map_err(|error| DatabaseError::Corrupt(format!("receipt: {error}")))?;

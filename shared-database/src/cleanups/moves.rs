@@ -134,6 +134,19 @@ pub(crate) fn reopen_found() -> String {
     format!("reopened AS ({reopened}), {}", supersede(SupersededReason::FoundAgain))
 }
 
+/// `done → scheduled` for the cleanups of the syncs `$1` and those of the ids `$2`, due now, whose data a restore may
+/// have brought back. Receipts of theirs end, whatever state they are in.
+pub(crate) fn reopen_restored(reason: SupersededReason) -> String {
+    format!(
+        "WITH opened AS (
+             UPDATE cleanup SET next_attempt_at = clock_timestamp(), {REOPENED}
+             WHERE (sync_id = ANY ($1) OR id = ANY ($2)) AND state = 'done' RETURNING id
+         ), reopened AS (SELECT id, organization_id FROM cleanup WHERE sync_id = ANY ($1) OR id = ANY ($2)), {}
+         SELECT count(*) AS reopened FROM opened",
+        supersede(reason)
+    )
+}
+
 /// The receipts of the cleanups in `reopened` hold no longer, and the ledger is told so.
 pub(super) fn supersede(reason: SupersededReason) -> String {
     format!(

@@ -11,6 +11,7 @@ use shared_models::ledger::{Appended, Checkpoint, Frontier, Hash, LedgerSigner, 
 
 use super::{NodeRow, nodes, signed, unsigned};
 use crate::error::{DatabaseError, Result};
+use crate::history::{History, ledger_size};
 use crate::pool::Database;
 use crate::session::Session;
 use crate::statement::sql_query;
@@ -33,6 +34,12 @@ pub struct Pending {
 }
 
 #[derive(QueryableByName)]
+struct Size {
+    #[diesel(sql_type = sql_types::BigInt)]
+    ledger_size: i64,
+}
+
+#[derive(QueryableByName)]
 struct EntryRow {
     #[diesel(sql_type = sql_types::BigInt)]
     id: i64,
@@ -45,25 +52,40 @@ impl Database {
     /// the root that follows from them. Returns what was appended, or nothing if none waits or somebody else is at it.
     ///
     /// # Errors
-    /// Any database error, or [`DatabaseError::Corrupt`] if an entry can't be in a ledger.
+    /// Any database error, [`DatabaseError::Corrupt`] if an entry can't be in a ledger, or
+    /// [`DatabaseError::HistoryLost`]: an index that was given before isn't given again (DEL-10).
     pub async fn sequence_ledger(&self, most: u32, signer: &Arc<LedgerSigner>) -> Result<Option<Checkpoint>> {
-        let signer = Arc::clone(signer);
-        self.transaction(move |db| sequence(db, most, Arc::clone(&signer)).boxed()).await
+        let (signer, history) = (Arc::clone(signer), self.history().clone());
+        self.transaction(move |db| sequence(db, most, Arc::clone(&signer), history.clone()).boxed()).await
     }
 
     /// Whether an entry waits for its place.
     ///
     /// # Errors
-    /// Any database error.
-    pub async fn is_ledger_behind(&self) -> Result<bool> {
+    /// Any database error; [`DatabaseError::HistoryLost`].
+    pub async fn does_ledger_wait(&self) -> Result<bool> {
         #[derive(QueryableByName)]
         struct Waits {
             #[diesel(sql_type = sql_types::Bool)]
             waits: bool,
+            #[diesel(sql_type = sql_types::BigInt)]
+            ledger_size: i64,
         }
-        let waits = "SELECT EXISTS (SELECT 1 FROM ledger_pending) AS waits";
+        let before = self.history().before()?;
+        let waits = concat!("SELECT EXISTS (SELECT 1 FROM ledger_pending) AS waits, ", ledger_size!());
         let waits: Waits = sql_query(waits).get_result(&mut self.connection().await?).await?;
+        self.history().after(before, waits.ledger_size)?;
         Ok(waits.waits)
+    }
+
+    /// The number of entries that have their place.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn ledger_size(&self) -> Result<u64> {
+        let size = concat!("SELECT ", ledger_size!());
+        let Size { ledger_size } = sql_query(size).get_result(&mut self.connection().await?).await?;
+        unsigned(ledger_size)
     }
 
     /// How much waits for the ledger, and how long: for its place, and if there is a ledger store, for being there.
@@ -84,7 +106,13 @@ impl Database {
     }
 }
 
-async fn sequence(db: &mut Session, most: u32, signer: Arc<LedgerSigner>) -> Result<Option<Checkpoint>> {
+async fn sequence(
+    db: &mut Session,
+    most: u32,
+    signer: Arc<LedgerSigner>,
+    history: History,
+) -> Result<Option<Checkpoint>> {
+    let before = history.before()?;
     if !is_first(db).await? {
         return Ok(None);
     }
@@ -98,6 +126,7 @@ async fn sequence(db: &mut Session, most: u32, signer: Arc<LedgerSigner>) -> Res
     }
     let log = right_edge(db).await?;
     let old_size = log.size();
+    history.after(before, signed(old_size)?)?;
     let (ids, entries): (Vec<i64>, Vec<Value>) = waiting.into_iter().map(|row| (row.id, row.entry)).unzip();
     let corrupt = |error: &dyn std::fmt::Display| DatabaseError::Corrupt(format!("ledger entries {ids:?}: {error}"));
     let appended = append(log, &entries, &signer).map_err(|error| corrupt(&error))?;
@@ -116,15 +145,22 @@ async fn is_first(db: &mut Session) -> Result<bool> {
     Ok(locked.locked)
 }
 
+/// Keeps everybody from sequencing until the end of the transaction; waits for whoever is at it.
+pub(super) async fn lock_sequencer(db: &mut Session) -> Result<()> {
+    let lock = "SELECT pg_advisory_xact_lock($1)";
+    sql_query(lock).bind::<sql_types::BigInt, _>(SEQUENCER_LOCK).execute(db).await?;
+    Ok(())
+}
+
+/// Entries that have their place, as this transaction sees it.
+pub(super) async fn size_of(db: &mut Session) -> Result<u64> {
+    let Size { ledger_size } = sql_query(concat!("SELECT ", ledger_size!())).get_result(db).await?;
+    unsigned(ledger_size)
+}
+
 /// At most 255 hashes a level: a full tile is one hash of the level above.
 async fn right_edge(db: &mut Session) -> Result<Frontier> {
-    #[derive(QueryableByName)]
-    struct Size {
-        #[diesel(sql_type = sql_types::BigInt)]
-        size: i64,
-    }
-    let size = "SELECT coalesce(max(index) + 1, 0) AS size FROM ledger_index";
-    let Size { size } = sql_query(size).get_result(db).await?;
+    let size = size_of(db).await?;
     let rows: Vec<NodeRow> = sql_query(
         "SELECT 0::smallint AS level, index, leaf_hash AS hash FROM ledger_index WHERE index >= $1 / 256 * 256
          UNION ALL
@@ -132,10 +168,10 @@ async fn right_edge(db: &mut Session) -> Result<Frontier> {
          FROM generate_series(1, 7) AS levels (level)
               JOIN ledger_tile t ON t.level = levels.level AND t.index >= ($1 >> (8 * levels.level)) / 256 * 256",
     )
-    .bind::<sql_types::BigInt, _>(size)
+    .bind::<sql_types::BigInt, _>(signed(size)?)
     .load(db)
     .await?;
-    let edge = Frontier::resume(unsigned(size)?, &nodes(rows)?);
+    let edge = Frontier::resume(size, &nodes(rows)?);
     edge.map_err(|error| DatabaseError::Corrupt(format!("the ledger's tree: {error}")))
 }
 

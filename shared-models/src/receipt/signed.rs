@@ -89,6 +89,22 @@ impl LedgerSigner {
         receipt.check()?;
         let receipt = serde_json::to_value(receipt)?;
         Entry::of_receipt(receipt.clone()).canonical()?;
+        self.sign_value(receipt)
+    }
+
+    /// Signs a receipt that was signed before, as the ledger kept it: with the same key the signature is the same.
+    ///
+    /// # Errors
+    /// It isn't of the ledger's form.
+    pub fn sign_again(&self, receipt: Value) -> Result<SignedReceipt, ReceiptError> {
+        let form = receipt.get("form").and_then(Value::as_u64).ok_or(ReceiptError::Malformed("form"))?;
+        if form != u64::from(FORM_OF_LEDGER) {
+            return Err(ReceiptError::UnknownForm(form));
+        }
+        self.sign_value(receipt)
+    }
+
+    fn sign_value(&self, receipt: Value) -> Result<SignedReceipt, ReceiptError> {
         let signature = self.sign(&text(&receipt, self.verifier())?);
         let signature = ReceiptSignature {
             algorithm: ALGORITHM.to_owned(),

@@ -263,8 +263,11 @@ fn http_url(text: &str) -> Result<Url, &'static str> {
     }
 }
 
-/// Of ARF and the ledger.
-pub(super) fn object_store_url(text: &str) -> Result<Url, &'static str> {
+/// The URL of an object store, as ARF and the ledger take it.
+///
+/// # Errors
+/// What is wrong with it, without a word of the text.
+pub fn object_store_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         // abfss://container@account.dfs.core.windows.net/prefix names the container there; a key would be ignored.
         Ok(url) if url.password().is_some() || !url.username().is_empty() && !url.scheme().starts_with("abfs") => {

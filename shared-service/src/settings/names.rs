@@ -44,6 +44,7 @@ pub const EVERY_SERVICE: &[&str] = &[
     "LEASE_TTL",
     "LEDGER_KEYS",
     "LEDGER_ORIGIN",
+    "LEDGER_RECOVERY",
     "LEDGER_REQUIRED",
     "LEDGER_URL",
     "LISTEN",

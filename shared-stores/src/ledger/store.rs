@@ -69,6 +69,18 @@ impl LedgerStore {
         }
     }
 
+    /// Opens a store for somebody who only reads it: no folder is made, and one that isn't there is an error of each
+    /// read, until somebody makes it.
+    ///
+    /// # Errors
+    /// As [`LedgerStore::open`].
+    pub fn open_to_read(url: &Url) -> Result<Self> {
+        match Folder::of(url)? {
+            Some(folder) => Ok(Self { backend: Backend::Local(folder), timeout: TIMEOUT }),
+            None => Self::open(url),
+        }
+    }
+
     /// The same store, each call of which may take so long. It is 30 s if nothing is said.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {

@@ -1,0 +1,314 @@
+//! The watch: looks at the ledger store at the start and every minute, and stops this process while PostgreSQL has less.
+//!
+//! Keeps DEL-10. A loss that a statement noticed is looked into at once, and ends here, whoever put the entries back. A
+//! store that can't be read stops nothing, unless a setting says so: it is told, and a restore meanwhile isn't noticed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use shared_database::{Database, History};
+use shared_models::history::LostHistory;
+use shared_models::ledger::{Origin, TrustedKeys};
+use shared_service::metrics::{Description, Kind};
+use shared_service::periodic::Next;
+use shared_service::settings::LedgerStoreSettings;
+use shared_service::{Driver, Periodic};
+use shared_stores::LedgerStore;
+
+use crate::recover::{Recovery, RecoveryError, is_small};
+use crate::settings::origin;
+use crate::standing::{LookError, Standing, standing};
+
+/// How often it looks.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// How often while something is to be waited for.
+const WHILE_LOST: Duration = Duration::from_secs(2);
+/// The start waits so long for the store.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
+
+const STANDING: &str = "unweave_ledger_standing";
+
+/// What the metric means.
+pub const DESCRIPTIONS: &[Description] = &[(
+    Kind::Gauge,
+    STANDING,
+    "1 for how PostgreSQL's ledger stands to the ledger store, as this process last saw it; anything but in_order is to \
+     be looked at",
+)];
+
+/// What is shown of it: one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    InOrder,
+    Shrunk,
+    Behind,
+    Unread,
+    Fork,
+    Foreign,
+    Unreachable,
+}
+
+impl Seen {
+    const ALL: [Self; 7] =
+        [Self::InOrder, Self::Shrunk, Self::Behind, Self::Unread, Self::Fork, Self::Foreign, Self::Unreachable];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::InOrder => "in_order",
+            Self::Shrunk => "shrunk",
+            Self::Behind => "behind",
+            Self::Unread => "unread",
+            Self::Fork => "fork",
+            Self::Foreign => "foreign",
+            Self::Unreachable => "unreachable",
+        }
+    }
+
+    const fn of_lost(lost: LostHistory) -> Self {
+        match lost {
+            LostHistory::Shrunk { .. } => Self::Shrunk,
+            LostHistory::Behind { .. } => Self::Behind,
+            LostHistory::Unread => Self::Unread,
+        }
+    }
+
+    fn show(self) {
+        for seen in Self::ALL {
+            metrics::gauge!(STANDING, "standing" => seen.as_str()).set(f64::from(u8::from(seen == self)));
+        }
+    }
+}
+
+/// Watches one ledger store for one process. Cheap to clone.
+#[derive(Clone)]
+pub struct Watch {
+    database: Database,
+    store: LedgerStore,
+    origin: Origin,
+    keys: Option<TrustedKeys>,
+    is_required: bool,
+    recovery: Option<Arc<Recovery>>,
+    /// What was told last, so that it is told once; and what readiness says.
+    told: Arc<Mutex<Told>>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    seen: Option<Seen>,
+    /// What is wrong without stopping anything: a fork, or a store that isn't ours.
+    fault: Option<String>,
+    /// Why what was lost isn't put back by itself.
+    not_put_back: Option<String>,
+}
+
+impl Watch {
+    /// Of a process that only reads the store. With `is_required` nothing starts before the store was read.
+    #[must_use]
+    pub fn new(database: Database, store: LedgerStore, origin: Origin, is_required: bool) -> Self {
+        database.history().watch();
+        if is_required {
+            database.history().lose(LostHistory::Unread);
+        }
+        Self { database, store, origin, keys: None, is_required, recovery: None, told: Arc::default() }
+    }
+
+    /// Of a process that only reads the store, by its settings; nothing without LEDGER_URL, which is told.
+    ///
+    /// # Errors
+    /// In one line: the settings can't be used.
+    pub fn of(settings: &LedgerStoreSettings, database: &Database) -> Result<Option<Self>, String> {
+        let Some(url) = &settings.ledger_url else {
+            tracing::info!(
+                "LEDGER_URL is not set: a restore of PostgreSQL that brings deleted data back can't be noticed"
+            );
+            return Ok(None);
+        };
+        let store = LedgerStore::open_to_read(url).map_err(|error| error.to_string())?;
+        Ok(Some(Self::new(database.clone(), store, origin(settings)?, settings.ledger_required)))
+    }
+
+    /// Believes no checkpoint that isn't signed by one of these keys.
+    #[must_use]
+    pub fn with_keys(self, keys: TrustedKeys) -> Self {
+        Self { keys: Some(keys), ..self }
+    }
+
+    /// Puts back by itself what a failover under this process lost, if it is little.
+    #[must_use]
+    pub fn with_recovery(self, recovery: Recovery) -> Self {
+        Self { recovery: Some(Arc::new(recovery)), ..self }
+    }
+
+    fn history(&self) -> &History {
+        self.database.history()
+    }
+
+    /// The first look, before anything starts. It takes 10 s at most.
+    pub async fn begin(&self) {
+        if tokio::time::timeout(FIRST_LOOK, self.run()).await.is_err() {
+            self.unreachable(&format!("no answer within {FIRST_LOOK:?}"));
+        }
+    }
+
+    /// Looks now and then, until the process stops.
+    pub fn start(self, driver: &Driver) {
+        driver.start(Periodic::every("ledger watch", INTERVAL), move |_| {
+            let watch = self.clone();
+            async move { Ok::<_, std::convert::Infallible>(watch.run().await) }
+        });
+    }
+
+    /// Why this process stands still, or what else is wrong with the ledger: for readiness.
+    ///
+    /// # Errors
+    /// The reason, with what to do.
+    pub fn state(&self) -> Result<(), String> {
+        if let Some(lost) = self.history().lost() {
+            return Err(format!("{lost}; {}", advice(lost)));
+        }
+        self.told.lock().fault.clone().map_or(Ok(()), Err)
+    }
+
+    /// One look, and what follows from it.
+    async fn run(&self) -> Next {
+        match self.look().await {
+            Ok(standing) => match self.put_back(&standing).await {
+                // Seen by another look, everything goes on.
+                Ok(true) => drop(self.look().await),
+                Ok(false) => {}
+                Err(error) => self.not_put_back(&error),
+            },
+            Err(error) => self.unreachable(&error.to_string()),
+        }
+        let is_lost = self.history().lost().is_some();
+        Next::Within(if is_lost { WHILE_LOST } else { INTERVAL })
+    }
+
+    /// Looks at the store and at PostgreSQL, and tells and remembers what it finds.
+    ///
+    /// # Errors
+    /// One of them can't be read.
+    pub async fn look(&self) -> Result<Standing, LookError> {
+        let look = self.history().look();
+        let found = standing(&self.database, &self.store, &self.origin, self.keys.as_ref()).await?;
+        match &found {
+            Standing::InOrder { database, .. } => {
+                let ended = self.history().is_whole(look, *database);
+                self.in_order(ended, *database);
+            }
+            Standing::Behind { store, database, .. } => {
+                self.history().lose(LostHistory::Behind { store: store.size, database: *database });
+                self.lost();
+            }
+            Standing::Fork { store, database } => {
+                self.history().was_read();
+                let fault = format!(
+                    "the ledger in LEDGER_URL, of {store} entries, and PostgreSQL's, of {database}, contradict each other"
+                );
+                self.fault(Seen::Fork, fault);
+            }
+            Standing::Foreign(why) => self.fault(Seen::Foreign, format!("LEDGER_URL isn't this ledger's: {why}")),
+        }
+        Ok(found)
+    }
+
+    /// Recovers if a statement of this process noticed the loss, and little is missing. Whether it did.
+    async fn put_back(&self, found: &Standing) -> Result<bool, RecoveryError> {
+        let (Some(recovery), Standing::Behind { .. }) = (&self.recovery, found) else { return Ok(false) };
+        if !matches!(self.history().lost(), Some(LostHistory::Shrunk { .. })) {
+            return Ok(false);
+        }
+        let Some(missing) = recovery.missing().await? else { return Ok(true) };
+        is_small(&missing)?;
+        let done = recovery.run(&missing, |_| ()).await?;
+        tracing::warn!(
+            entries = missing.count(),
+            connections = done.connections,
+            cleanups = done.cleanups,
+            receipts = done.receipts,
+            "PostgreSQL had lost history, and what was missing was put back by itself"
+        );
+        Ok(true)
+    }
+
+    /// Tells it once; it is tried again while it may help.
+    fn not_put_back(&self, error: &RecoveryError) {
+        let text = error.to_string();
+        let mut told = self.told.lock();
+        if told.not_put_back.as_ref() != Some(&text) {
+            tracing::error!(error = text, "what PostgreSQL lost isn't put back by itself");
+            told.not_put_back = Some(text);
+        }
+    }
+
+    /// Whether this is news.
+    fn is_news(&self, seen: Seen, fault: Option<String>) -> bool {
+        seen.show();
+        let mut told = self.told.lock();
+        let is_news = told.seen != Some(seen) || told.fault != fault;
+        told.seen = Some(seen);
+        told.fault = fault;
+        is_news
+    }
+
+    fn in_order(&self, ended: Option<LostHistory>, size: u64) {
+        // A loss since the look began is the next look's.
+        if let Some(lost) = self.history().lost() {
+            Seen::of_lost(lost).show();
+            return;
+        }
+        self.is_news(Seen::InOrder, None);
+        self.told.lock().not_put_back = None;
+        match ended {
+            Some(LostHistory::Unread) | None => {}
+            Some(LostHistory::Shrunk { seen, .. }) if seen > size => tracing::error!(
+                lost = seen - size,
+                size,
+                "PostgreSQL's ledger agrees with the ledger store again; entries that weren't published yet are lost, and \
+                 with them what was deleted in the last seconds before the loss"
+            ),
+            Some(LostHistory::Shrunk { .. } | LostHistory::Behind { .. }) => {
+                tracing::warn!(size, "PostgreSQL's history is whole again: searches, syncs and purges go on")
+            }
+        }
+    }
+
+    fn lost(&self) {
+        let Some(lost) = self.history().lost() else { return };
+        if self.is_news(Seen::of_lost(lost), None) {
+            let advice = advice(lost);
+            tracing::error!(case = lost.case(), "{lost}: nothing is searched, synced or purged; {advice}");
+        }
+    }
+
+    fn fault(&self, seen: Seen, fault: String) {
+        if let Some(lost) = self.history().lost() {
+            Seen::of_lost(lost).show();
+        }
+        if self.is_news(seen, Some(fault.clone())) {
+            tracing::error!(
+                "{fault}: nothing is published, and nothing is deleted for it; another installation may publish there"
+            );
+        }
+    }
+
+    fn unreachable(&self, error: &str) {
+        let seen = self.history().lost().map_or(Seen::Unreachable, Seen::of_lost);
+        let fault = self.told.lock().fault.clone();
+        if self.is_news(seen, fault) {
+            let waits = if self.is_required { "" } else { "; a restore of PostgreSQL isn't noticed meanwhile" };
+            tracing::warn!(error, "the ledger store can't be read{waits}");
+        }
+    }
+}
+
+/// What to do.
+const fn advice(lost: LostHistory) -> &'static str {
+    match lost {
+        LostHistory::Shrunk { .. } | LostHistory::Behind { .. } => {
+            "see what `unweave ledger recover --dry-run` would put back, unless another installation publishes there"
+        }
+        LostHistory::Unread => "see that the ledger store can be read",
+    }
+}
