@@ -253,7 +253,9 @@ impl Problem {
     /// Logs what an operator must see; the client's own mistakes are in the access log.
     pub fn log(&self) {
         if let Self::Database(error) = self {
-            if error.is_retryable() {
+            if matches!(error, DatabaseError::HistoryLost(_)) {
+                // The watch has told it, once.
+            } else if error.is_retryable() {
                 tracing::warn!(%error, "request not served");
             } else {
                 tracing::error!(?error, "request failed");

@@ -126,12 +126,21 @@ impl History {
         let how = LostHistory::Shrunk { seen, found };
         if known.is_watched {
             if known.lose(how) {
-                tracing::error!(case = how.case(), seen, found, "{how}: nothing is searched, synced or purged");
+                tracing::error!(
+                    case = how.case(),
+                    seen,
+                    found,
+                    "PostgreSQL has lost history: nothing is searched, synced or purged"
+                );
             }
             return Err(DatabaseError::HistoryLost(known.lost.unwrap_or(how)));
         }
         known.seen = found;
-        tracing::error!(seen, found, "{how}; without LEDGER_URL what was deleted since can't be known");
+        tracing::error!(
+            seen,
+            found,
+            "PostgreSQL has lost history, and without LEDGER_URL what was deleted since can't be known"
+        );
         Ok(())
     }
 }

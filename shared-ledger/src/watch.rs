@@ -265,8 +265,7 @@ impl Watch {
             Some(LostHistory::Shrunk { seen, .. }) if seen > size => tracing::error!(
                 lost = seen - size,
                 size,
-                "PostgreSQL's ledger agrees with the ledger store again; entries that weren't published yet are lost, and \
-                 with them what was deleted in the last seconds before the loss"
+                "entries of the ledger that weren't published yet are lost with PostgreSQL's history"
             ),
             Some(LostHistory::Shrunk { .. } | LostHistory::Behind { .. }) => {
                 tracing::warn!(size, "PostgreSQL's history is whole again: searches, syncs and purges go on")
@@ -277,8 +276,12 @@ impl Watch {
     fn lost(&self) {
         let Some(lost) = self.history().lost() else { return };
         if self.is_news(Seen::of_lost(lost), None) {
-            let advice = advice(lost);
-            tracing::error!(case = lost.case(), "{lost}: nothing is searched, synced or purged; {advice}");
+            tracing::error!(
+                case = lost.case(),
+                why = %lost,
+                advice = advice(lost),
+                "PostgreSQL has lost history: nothing is searched, synced or purged"
+            );
         }
     }
 
@@ -288,7 +291,9 @@ impl Watch {
         }
         if self.is_news(seen, Some(fault.clone())) {
             tracing::error!(
-                "{fault}: nothing is published, and nothing is deleted for it; another installation may publish there"
+                case = seen.as_str(),
+                fault,
+                "the ledger store contradicts PostgreSQL or isn't this ledger's: nothing is published"
             );
         }
     }
@@ -297,8 +302,11 @@ impl Watch {
         let seen = self.history().lost().map_or(Seen::Unreachable, Seen::of_lost);
         let fault = self.told.lock().fault.clone();
         if self.is_news(seen, fault) {
-            let waits = if self.is_required { "" } else { "; a restore of PostgreSQL isn't noticed meanwhile" };
-            tracing::warn!(error, "the ledger store can't be read{waits}");
+            tracing::warn!(
+                error,
+                waits = self.is_required,
+                "the ledger store can't be read: a restore of PostgreSQL isn't noticed meanwhile"
+            );
         }
     }
 }

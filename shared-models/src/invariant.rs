@@ -1,4 +1,4 @@
-//! What the deletion protocol promises, DEL-1 to DEL-9: each with its sentence, its id, its name and its predicate.
+//! What the deletion protocol promises, DEL-1 to DEL-11: each with its sentence, its id, its name and its predicate.
 //!
 //! A predicate judges plain facts ([`facts`]), whoever gathered them: the test of one step, the checker of a whole
 //! system, a running service. Nothing here looks at anything itself.
@@ -31,6 +31,10 @@ text_enum! {
         Bounded = "DEL-8",
         /// No request sees, cancels or deletes anything of another organization.
         Isolated = "DEL-9",
+        /// A deletion that was published isn't undone by a loss of PostgreSQL's history before anybody searches or syncs.
+        Remembered = "DEL-10",
+        /// A receipt that was published can't be altered or taken out of the log without contradicting a checkpoint.
+        Evident = "DEL-11",
     }
 }
 
@@ -48,6 +52,8 @@ impl Invariant {
             Self::Honest => "Honest",
             Self::Bounded => "Bounded",
             Self::Isolated => "Isolated",
+            Self::Remembered => "Remembered",
+            Self::Evident => "Evident",
         }
     }
 }

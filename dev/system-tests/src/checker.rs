@@ -15,6 +15,7 @@ use tokio_postgres::{Client, Row};
 use crate::api::Deletes;
 use crate::facts::Holdings;
 
+mod ledger;
 mod seen;
 
 use seen::Seen;
@@ -33,6 +34,8 @@ pub struct Checker {
     pub vespa_url: String,
     /// Its ARF folder.
     pub arf: PathBuf,
+    /// The folder of its ledger store.
+    pub ledger: PathBuf,
     /// What may be left there.
     pub rest: Rest,
     /// Every DELETE that was sent, and its answer.
@@ -51,6 +54,7 @@ impl Checker {
         }
         found.extend(self.of_requested(&client).await);
         found.extend(of_organizations(&client).await);
+        found.extend(ledger::violations(&client, &self.ledger).await);
         found.extend(self.of_answers());
         found
     }

@@ -197,15 +197,33 @@ impl System {
     /// Starts a sync-worker and waits until it is ready.
     pub async fn sync_worker(&self) -> Worker {
         let admin = format!("127.0.0.1:{}", free_port());
-        let environment = self.environment(&[
-            ("ADMIN_LISTEN", admin.clone()),
+        self.worker("sync-worker", self.sync_worker_environment(&admin), &admin).await
+    }
+
+    /// Starts a sync-worker and a cleanup-worker that are to find that PostgreSQL has lost its history, and waits until
+    /// they say so: they aren't ready then.
+    pub async fn workers_without_history(&self) -> [Service; 2] {
+        let admin = format!("127.0.0.1:{}", free_port());
+        let mut workers = [
+            Service::spawn("sync-worker", self.sync_worker_environment(&admin)),
+            Service::spawn("cleanup-worker", self.cleanup_worker_environment("127.0.0.1:0", &[])),
+        ]
+        .map(|worker| worker.expecting(&self.expects).resting(&self.rest));
+        for worker in &mut workers {
+            worker.wait_until_logged("PostgreSQL has lost history", BOUND).await;
+        }
+        workers
+    }
+
+    fn sync_worker_environment(&self, admin: &str) -> Vec<(String, String)> {
+        self.environment(&[
+            ("ADMIN_LISTEN", admin.to_owned()),
             ("VESPA_URL", self.vespa.url.clone()),
             ("ARF_URL", self.arf_url()),
             ("CREDENTIALS_KEYS", SECRET.to_owned()),
             ("FILES_ROOTS", format!("test={}", self.files.path().display())),
             ("ENABLE_INTERNAL_SOURCES", "true".to_owned()),
-        ]);
-        self.worker("sync-worker", environment, &admin).await
+        ])
     }
 
     /// Starts a cleanup-worker and waits until it is ready.
@@ -216,14 +234,18 @@ impl System {
     /// Starts a cleanup-worker with settings that go before the system's, and waits until it is ready.
     pub async fn cleanup_worker_with(&self, settings: &[(&str, &str)]) -> Worker {
         let admin = format!("127.0.0.1:{}", free_port());
+        self.worker("cleanup-worker", self.cleanup_worker_environment(&admin, settings), &admin).await
+    }
+
+    fn cleanup_worker_environment(&self, admin: &str, settings: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut environment = self.environment(&[
-            ("ADMIN_LISTEN", admin.clone()),
+            ("ADMIN_LISTEN", admin.to_owned()),
             ("VESPA_URL", self.vespa.url.clone()),
             ("ARF_URL", self.arf_url()),
             ("LEDGER_KEYS", SECRET.to_owned()),
         ]);
         put_first(&mut environment, settings);
-        self.worker("cleanup-worker", environment, &admin).await
+        environment
     }
 
     async fn worker(&self, name: &str, environment: Vec<(String, String)>, admin: &str) -> Worker {
@@ -272,6 +294,19 @@ impl System {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let key = text.split_whitespace().rfind(|word| word.len() == 43).expect("a key").to_owned();
         gateway.api.with_key(&key)
+    }
+
+    /// Runs `unweave` with the environment of a cleanup-worker; answers its exit code and what it said.
+    pub async fn unweave(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = tokio::process::Command::new(service_binary("unweave"))
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment(&[("LEDGER_KEYS", SECRET.to_owned())]))
+            .output()
+            .await
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
     }
 
     /// One number from the database.
@@ -347,8 +382,12 @@ pub fn write_file(folder: &Path, path: &str, text: &str) {
 #[must_use]
 pub fn verified(receipt: &serde_json::Value) -> Verified {
     let file = ReceiptFile::read(receipt.to_string().as_bytes()).unwrap();
-    let keys = TrustedKeys::from(signer().verifier().clone());
-    verify_receipt(&file, &keys, Expectation::Anything, None).unwrap()
+    verify_receipt(&file, &ledger_keys(), Expectation::Anything, None).unwrap()
+}
+
+/// The keys that sign in tests.
+pub(crate) fn ledger_keys() -> TrustedKeys {
+    signer().verifier().clone().into()
 }
 
 /// What signs in tests.

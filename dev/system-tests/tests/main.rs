@@ -28,6 +28,7 @@ mod odd_files;
 mod odd_rows;
 mod purge_chaos;
 mod readme;
+mod restored;
 mod shredded;
 mod traced;
 mod watched;

@@ -149,6 +149,13 @@ impl TestDatabase {
         run(&admin, &format!("CREATE DATABASE {name} TEMPLATE {kept}")).await;
     }
 
+    /// An empty database of this name instead of what is there, for a restore. Ends every session.
+    pub async fn make_empty(&self) {
+        let admin = connect(self.server.as_str()).await;
+        run(&admin, &format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+        run(&admin, &format!("CREATE DATABASE {}", self.name)).await;
+    }
+
     /// Refuses (or allows again) connections: PostgreSQL is "down" for this test alone.
     pub async fn allow_connections(&self, allowed: bool) {
         let admin = connect(self.server.as_str()).await;

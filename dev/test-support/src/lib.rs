@@ -37,7 +37,7 @@ pub use s3::{
     s3_settings,
 };
 pub use service::{Service, free_port, service_binary};
-pub use standin::StandIn;
+pub use standin::{StandIn, copy_folder};
 pub use tls_front::TlsFront;
 pub use wait::wait_until;
 

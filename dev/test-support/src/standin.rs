@@ -53,10 +53,35 @@ impl StandIn {
         data(self.folder.path())
     }
 
+    /// Kills it, gives it the data in `copy` instead of its own, and starts it again on the same port.
+    pub async fn go_back(&mut self, copy: &Path) {
+        self.service.kill();
+        std::fs::remove_dir_all(self.data()).expect("the data goes");
+        copy_folder(copy, &self.data());
+        (self.service, _) = start(self.folder.path(), self.port).await;
+    }
+
     /// Kills it and starts it again with the same data on the same port.
     pub async fn restart(&mut self) {
         self.service.kill();
         (self.service, _) = start(self.folder.path(), self.port).await;
+    }
+}
+
+/// Copies a folder with everything in it; what is there already stays.
+///
+/// # Panics
+/// If it can't be copied.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in from.read_dir().expect("the folder") {
+        let entry = entry.expect("an entry of the folder");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy of a file");
+        }
     }
 }
 

@@ -245,3 +245,46 @@ impl Facts for Isolated {
         is_crossing.then(|| "a request was served with something of another organization".to_owned())
     }
 }
+
+/// DEL-10: the deletions that the ledger store has, in PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    /// Deletions that were published.
+    pub published: u64,
+    /// Of these, those without a cleanup, or with a live sync.
+    pub undone: u64,
+    /// Whether anybody searches, syncs or purges.
+    pub is_served: bool,
+}
+
+impl Facts for Remembered {
+    const INVARIANT: Invariant = Invariant::Remembered;
+
+    fn broken(&self) -> Option<String> {
+        let Self { published, undone, is_served } = *self;
+        (is_served && undone > 0).then(|| format!("{undone} of {published} published deletions are undone"))
+    }
+}
+
+/// DEL-11: what the ledger store has, and the receipts that it is said to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Evident {
+    /// Whether its entries and tiles are those of its signed checkpoint.
+    pub is_whole: bool,
+    /// Receipts that PostgreSQL calls published.
+    pub receipts: u64,
+    /// Of these, those whose entry is at its place in the store.
+    pub proven: u64,
+}
+
+impl Facts for Evident {
+    const INVARIANT: Invariant = Invariant::Evident;
+
+    fn broken(&self) -> Option<String> {
+        let Self { is_whole, receipts, proven } = *self;
+        if !is_whole {
+            return Some("what the ledger store has doesn't lead to its signed checkpoint".to_owned());
+        }
+        (proven < receipts).then(|| format!("{} of {receipts} published receipts aren't in the log", receipts - proven))
+    }
+}

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::facts::{Atomic, Bounded, Complete, Exact, Fenced, Honest, Idempotent, Invisible, Isolated, Progress, Work};
+use super::facts::{
+    Atomic, Bounded, Complete, Evident, Exact, Fenced, Honest, Idempotent, Invisible, Isolated, Progress, Remembered,
+    Work,
+};
 use super::{Facts, Invariant, Violation};
 use crate::cleanup::PurgeTarget;
 use crate::ids::{OrganizationId, SyncId};
@@ -123,4 +126,20 @@ fn del_9_a_stranger_is_not_served() {
     holds(Isolated { caller, owner, is_served: false });
     holds(Isolated { caller, owner: caller, is_served: true });
     is_broken(Isolated { caller, owner, is_served: true }, "another organization");
+}
+
+#[test]
+fn del_10_a_published_deletion_is_undone_only_while_nothing_is_served() {
+    let kept = Remembered { published: 3, undone: 0, is_served: true };
+    holds(kept);
+    holds(Remembered { undone: 1, is_served: false, ..kept });
+    is_broken(Remembered { undone: 1, ..kept }, "1 of 3");
+}
+
+#[test]
+fn del_11_published_receipts_are_in_a_log_that_leads_to_its_checkpoint() {
+    let evident = Evident { is_whole: true, receipts: 2, proven: 2 };
+    holds(evident);
+    is_broken(Evident { proven: 1, ..evident }, "1 of 2");
+    is_broken(Evident { is_whole: false, ..evident }, "signed checkpoint");
 }

@@ -64,7 +64,9 @@ const ALL: &str = "
            (SELECT count(*) FROM told WHERE kind = 'CleanupRequested' AND cleanup = c.id::text) AS requests,
            (SELECT count(*) FROM told WHERE kind = 'SourceConnectionDeleted' AND cleanup = c.id::text) AS events,
            (SELECT count(*) FROM told WHERE kind = 'CleanupCompleted' AND cleanup = c.id::text) AS ends,
-           (SELECT count(*) FROM receipt x WHERE x.cleanup_id = c.id) AS receipts,
+           -- One that came back by a restore ended before the events that there are.
+           (SELECT count(*) FROM receipt x
+            WHERE x.cleanup_id = c.id AND x.superseded_reason IS DISTINCT FROM 'restored') AS receipts,
            c.state, coalesce(c.targets, '{}') AS targets,
            coalesce(extract(epoch FROM clock_timestamp() - c.rows_deleted_at), 0)::float8 AS age,
            ARRAY(SELECT v.target FROM verified v

@@ -45,6 +45,7 @@ impl System {
             database_url: self.database.url.clone(),
             vespa_url: self.vespa.url.clone(),
             arf: self.arf(),
+            ledger: self.ledger(),
             rest: self.rest.clone(),
             deletes: self.deletes.clone(),
             delete_bound: cancel_wait + MARGIN,
