@@ -11,6 +11,7 @@ use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use shared_database::deletion::Requester;
 use shared_database::rate_limits::FoundKey;
+use shared_models::ledger::Actor;
 use shared_models::{ApiKeyId, DeletionReference, OrganizationId, RequestId};
 use shared_service::clock;
 use subtle::ConstantTimeEq as _;
@@ -34,6 +35,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Who changes something, for the ledger. Without authentication it is whoever runs the installation.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        self.api_key.map_or(Actor::Operator, Actor::ApiKeyId)
+    }
+
     /// What is kept of the caller with a deletion, and what it calls it.
     #[must_use]
     pub const fn requester(&self, reference: Option<DeletionReference>) -> Requester {

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared_database::organizations::OrganizationSummary;
 use shared_database::{Database, DatabaseError};
+use shared_models::ledger::Actor;
 use shared_models::{OrganizationId, Plan};
 use shared_service::settings::{DatabaseSettings, Validate, whole_number};
 
@@ -125,7 +126,7 @@ pub async fn run(operation: Operation) -> anyhow::Result<()> {
             let (key, hash) = new_key();
             let database = connect(&given.database)?;
             let lifetime = DAY.saturating_mul(given.expiration_days);
-            let made = match database.create_api_key(given.organization, hash, lifetime).await {
+            let made = match database.create_api_key(given.organization, hash, lifetime, Actor::Operator).await {
                 // The only row that a key refers to.
                 Err(DatabaseError::ForeignKey { .. }) => bail!("there is no organization {}", given.organization),
                 made => made.context("make the key")?,

@@ -9,8 +9,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
+use shared_models::ledger::Actor;
 use shared_models::{ApiKeyId, OrganizationId};
 
+use crate::audit::{self, audited};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::api_key;
@@ -36,6 +38,14 @@ pub struct ApiKey {
 
 /// Of [`ApiKey`], by name: a prepared statement that returns `*` breaks when a newer version adds a column.
 const COLUMNS: &str = "id, organization_id, created_at, modified_at, expires_at, last_used_at, created_by_email";
+
+/// The change of a key with its entry in the ledger; returns the key.
+fn with_audit(change: &str, action: &str, actor: &str) -> String {
+    format!(
+        "WITH changed AS ({change} RETURNING {COLUMNS}, id AS object_id), {} SELECT {COLUMNS} FROM changed",
+        audited("changed", action, actor)
+    )
+}
 
 impl Database {
     /// Records that a key was used just now, unless a use in the last minute is recorded.
@@ -63,15 +73,19 @@ impl Database {
         organization: OrganizationId,
         hash: KeyHash,
         lifetime: Duration,
+        by: Actor,
     ) -> Result<ApiKey> {
-        let key = sql_query(format!(
+        let key = sql_query(with_audit(
             "INSERT INTO api_key (id, organization_id, key_hash, expires_at)
-             VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4)) RETURNING {COLUMNS}"
+             VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))",
+            "api_key.created",
+            "$5",
         ))
         .bind::<sql_types::Uuid, _>(ApiKeyId::random())
         .bind::<sql_types::Uuid, _>(organization)
         .bind::<sql_types::Bytea, _>(hash.0.as_slice())
         .bind::<sql_types::Double, _>(lifetime.as_secs_f64())
+        .bind::<sql_types::Jsonb, _>(audit::actor(by)?)
         .get_result(&mut self.connection().await?)
         .await?;
         Ok(key)
@@ -116,15 +130,19 @@ impl Database {
         organization: OrganizationId,
         key: ApiKeyId,
         hash: KeyHash,
+        by: Actor,
     ) -> Result<Option<ApiKey>> {
-        let key = sql_query(format!(
+        let key = sql_query(with_audit(
             "UPDATE api_key SET key_hash = $3, expires_at = clock_timestamp() + (expires_at - modified_at),
                     modified_at = clock_timestamp(), last_used_at = NULL
-             WHERE id = $1 AND organization_id = $2 RETURNING {COLUMNS}"
+             WHERE id = $1 AND organization_id = $2",
+            "api_key.rotated",
+            "$4",
         ))
         .bind::<sql_types::Uuid, _>(key)
         .bind::<sql_types::Uuid, _>(organization)
         .bind::<sql_types::Bytea, _>(hash.0.as_slice())
+        .bind::<sql_types::Jsonb, _>(audit::actor(by)?)
         .get_result(&mut self.connection().await?)
         .await
         .optional()?;
@@ -135,10 +153,17 @@ impl Database {
     ///
     /// # Errors
     /// Any database error.
-    pub async fn delete_api_key(&self, organization: OrganizationId, key: ApiKeyId) -> Result<Option<ApiKey>> {
-        let key = diesel::delete(api_key::table)
-            .filter(api_key::id.eq(key).and(api_key::organization_id.eq(organization)))
-            .returning(ApiKey::as_returning())
+    pub async fn delete_api_key(
+        &self,
+        organization: OrganizationId,
+        key: ApiKeyId,
+        by: Actor,
+    ) -> Result<Option<ApiKey>> {
+        let deleted = "DELETE FROM api_key WHERE id = $1 AND organization_id = $2";
+        let key = sql_query(with_audit(deleted, "api_key.deleted", "$3"))
+            .bind::<sql_types::Uuid, _>(key)
+            .bind::<sql_types::Uuid, _>(organization)
+            .bind::<sql_types::Jsonb, _>(audit::actor(by)?)
             .get_result(&mut self.connection().await?)
             .await
             .optional()?;

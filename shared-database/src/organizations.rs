@@ -5,9 +5,11 @@ use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
+use shared_models::ledger::Actor;
 use shared_models::{ApiKeyId, OrganizationId, Plan};
 
 use crate::api_keys::KeyHash;
+use crate::audit::{self, audited};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::{api_key, organization};
@@ -56,11 +58,18 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn set_plan(&self, organization: OrganizationId, plan: Plan) -> Result<bool> {
-        let rows = sql_query("UPDATE organization SET plan = $2, modified_at = clock_timestamp() WHERE id = $1")
-            .bind::<sql_types::Uuid, _>(organization)
-            .bind::<sql_types::Text, _>(plan)
-            .execute(&mut self.connection().await?)
-            .await?;
+        let rows = sql_query(format!(
+            "WITH changed AS (
+                 UPDATE organization SET plan = $2, modified_at = clock_timestamp() WHERE id = $1
+                 RETURNING id AS organization_id, id AS object_id), {}
+             SELECT FROM changed",
+            audited("changed", "organization.plan_changed", "$3")
+        ))
+        .bind::<sql_types::Uuid, _>(organization)
+        .bind::<sql_types::Text, _>(plan)
+        .bind::<sql_types::Jsonb, _>(audit::actor(Actor::Operator)?)
+        .execute(&mut self.connection().await?)
+        .await?;
         Ok(rows == 1)
     }
 
@@ -129,6 +138,12 @@ async fn insert(db: &mut Session, name: &str, plan: Plan, key: KeyHash) -> Resul
             api_key::organization_id.eq(id),
             api_key::key_hash.eq(key.0.as_slice()),
         ))
+        .execute(db)
+        .await?;
+    let made = "WITH made AS (SELECT $1::uuid AS organization_id, $1::uuid AS object_id)";
+    sql_query(format!("{made}, {} SELECT FROM made", audited("made", "organization.created", "$2")))
+        .bind::<sql_types::Uuid, _>(id)
+        .bind::<sql_types::Jsonb, _>(audit::actor(Actor::Operator)?)
         .execute(db)
         .await?;
     Ok(id)

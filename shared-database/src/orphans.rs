@@ -10,8 +10,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
+use shared_models::ledger::Actor;
 use shared_models::{CleanupId, PurgeTarget, SweepOwner, SyncId};
 
+use crate::audit::{self, audited};
 use crate::cleanups::reopen_found;
 use crate::error::Result;
 use crate::pool::Database;
@@ -249,12 +251,16 @@ impl Database {
                       FROM ripe
                       WHERE NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = ripe.sync_id)
                       ON CONFLICT (sync_id) DO NOTHING
-                      RETURNING organization_id, ledger_deleted(cleanup) AS entry)
-             INSERT INTO ledger_entry (organization_id, entry) SELECT organization_id, entry FROM cleaned"
+                      RETURNING organization_id, ledger_deleted(cleanup) AS entry),
+                  purged AS (SELECT NULL::uuid AS organization_id, NULL::uuid AS object_id FROM cleaned LIMIT 1),
+                  {}
+             INSERT INTO ledger_entry (organization_id, entry) SELECT organization_id, entry FROM cleaned",
+            audited("purged", "orphans.purged", "$4")
         ))
         .bind::<sql_types::Double, _>(min_age.as_secs_f64())
         .bind::<sql_types::Array<sql_types::Text>, _>(targets)
         .bind::<sql_types::Uuid, _>(CleanupId(uuid::Uuid::nil()))
+        .bind::<sql_types::Jsonb, _>(audit::actor(Actor::Operator)?)
         .execute(&mut self.connection().await?)
         .await?;
         Ok(u64::try_from(rows).unwrap_or(u64::MAX))

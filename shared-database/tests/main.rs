@@ -1,6 +1,7 @@
 //! The transactions that the protocol rests on, on a real PostgreSQL. Names say the property; DEL-n the invariant.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic, and their tasks end with them")]
 
+mod audit;
 mod behind_the_lock;
 mod blob_keys;
 mod clock;

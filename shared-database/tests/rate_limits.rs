@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use shared_database::Database;
 use shared_database::api_keys::KeyHash;
 use shared_database::rate_limits::{Decision, FoundKey, RateLimits};
+use shared_models::ledger::Actor;
 use shared_models::{OrganizationId, Plan};
 
 use crate::fixture::Fixture;
@@ -19,7 +20,11 @@ const MINUTE: TimeDelta = TimeDelta::seconds(60);
 async fn with_key(plan: Plan) -> Fixture {
     let fixture = Fixture::new().await;
     assert!(fixture.database.set_plan(fixture.organization, plan).await.unwrap());
-    fixture.database.create_api_key(fixture.organization, KEY, Duration::from_secs(3600)).await.unwrap();
+    fixture
+        .database
+        .create_api_key(fixture.organization, KEY, Duration::from_secs(3600), Actor::Operator)
+        .await
+        .unwrap();
     fixture
 }
 

@@ -47,7 +47,10 @@ async fn create(state: State, submission: Submission) -> Answer {
     let lifetime = DAY.saturating_mul(u32::try_from(days).unwrap_or_default());
     let key = keys::generate();
     let hash = keys::hash(key.expose_secret());
-    let row = state.database.create_api_key(submission.caller.organization, hash, lifetime).await?;
+    let row = state
+        .database
+        .create_api_key(submission.caller.organization, hash, lifetime, submission.caller.actor())
+        .await?;
     ok(present::api_key(row, Some(&key)))
 }
 
@@ -91,7 +94,8 @@ async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
 )]
 async fn rotate(state: State, caller: Caller, id: Path<String>) -> Answer {
     let (id, key) = (read(&id)?, keys::generate());
-    let row = state.database.rotate_api_key(caller.organization, id, keys::hash(key.expose_secret())).await?;
+    let row =
+        state.database.rotate_api_key(caller.organization, id, keys::hash(key.expose_secret()), caller.actor()).await?;
     ok(present::api_key(row.ok_or(Problem::NoApiKey)?, Some(&key)))
 }
 
@@ -131,7 +135,7 @@ async fn delete_by_query(state: State, caller: Caller, request: HttpRequest) -> 
 }
 
 async fn remove(state: &State, caller: &Caller, id: ApiKeyId) -> Answer {
-    let row = state.database.delete_api_key(caller.organization, id).await?;
+    let row = state.database.delete_api_key(caller.organization, id, caller.actor()).await?;
     ok(present::api_key(row.ok_or(Problem::NoApiKey)?, None))
 }
 

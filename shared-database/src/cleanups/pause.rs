@@ -7,7 +7,9 @@ use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use shared_models::OrganizationId;
+use shared_models::ledger::Actor;
 
+use crate::audit::{self, audited};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::statement::sql_query;
@@ -42,13 +44,17 @@ impl Database {
             #[diesel(sql_type = sql_types::Bool)]
             is_new: bool,
         }
-        let paused: Paused = sql_query(
-            "INSERT INTO cleanup_pause AS pause (organization_id, reason) VALUES ($1, $2)
-             ON CONFLICT (organization_id) DO UPDATE SET reason = coalesce(excluded.reason, pause.reason)
-             RETURNING xmax = 0 AS is_new",
-        )
+        let paused: Paused = sql_query(format!(
+            "WITH paused AS (
+                 INSERT INTO cleanup_pause AS pause (organization_id, reason) VALUES ($1, $2)
+                 ON CONFLICT (organization_id) DO UPDATE SET reason = coalesce(excluded.reason, pause.reason)
+                 RETURNING organization_id, organization_id AS object_id, xmax = 0 AS is_new), {}
+             SELECT is_new FROM paused",
+            audited("paused", "cleanups.paused", "$3")
+        ))
         .bind::<sql_types::Nullable<sql_types::Uuid>, _>(organization)
         .bind::<sql_types::Nullable<sql_types::Text>, _>(reason)
+        .bind::<sql_types::Jsonb, _>(audit::actor(Actor::Operator)?)
         .get_result(&mut self.connection().await?)
         .await?;
         Ok(paused.is_new)
@@ -60,10 +66,17 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn resume_cleanups(&self, organization: Option<OrganizationId>) -> Result<bool> {
-        let rows = sql_query("DELETE FROM cleanup_pause WHERE organization_id IS NOT DISTINCT FROM $1")
-            .bind::<sql_types::Nullable<sql_types::Uuid>, _>(organization)
-            .execute(&mut self.connection().await?)
-            .await?;
+        let rows = sql_query(format!(
+            "WITH resumed AS (
+                 DELETE FROM cleanup_pause WHERE organization_id IS NOT DISTINCT FROM $1
+                 RETURNING organization_id, organization_id AS object_id), {}
+             SELECT FROM resumed",
+            audited("resumed", "cleanups.resumed", "$2")
+        ))
+        .bind::<sql_types::Nullable<sql_types::Uuid>, _>(organization)
+        .bind::<sql_types::Jsonb, _>(audit::actor(Actor::Operator)?)
+        .execute(&mut self.connection().await?)
+        .await?;
         Ok(rows > 0)
     }
 

@@ -11,11 +11,12 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
 use serde_json::Value;
-use shared_models::ledger::{Deleted, Hash, NodeId, SupersededReason};
+use shared_models::ledger::{Actor, Deleted, Hash, NodeId, SupersededReason};
 use shared_models::{CleanupId, OrganizationId, ReceiptId, SourceConnectionId, SyncId};
 
 use super::sequence::{lock_sequencer, size_of};
 use super::signed;
+use crate::audit::{self, audited};
 use crate::deletion::Watched;
 use crate::error::{DatabaseError, Result};
 use crate::pool::Database;
@@ -296,6 +297,11 @@ async fn keep_checkpoint(db: &mut Session, end: &RecoveredTo) -> Result<()> {
     .bind::<sql_types::Text, _>(end.note.as_str())
     .execute(db)
     .await?;
+    let end = "WITH recovered AS (SELECT NULL::uuid AS organization_id, NULL::uuid AS object_id)";
+    sql_query(format!("{end}, {} SELECT FROM recovered", audited("recovered", "ledger.recovered", "$1")))
+        .bind::<sql_types::Jsonb, _>(audit::actor(Actor::Operator)?)
+        .execute(db)
+        .await?;
     Ok(())
 }
 
