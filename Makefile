@@ -14,7 +14,7 @@ machete := .local/tools/cargo-machete-0.9.2/bin/cargo-machete
 azurite := .local/tools/azurite-3.37.0/node_modules/.bin/azurite-blob
 
 .PHONY: help demo up down status clean-local test test-azure test-vespa lint deps unused rustdoc sizes openapi compose-check picture python-tools \
-        bench-delete bench-deletes bench-memory bench-purge bench-reads bench-limits bench-sync chaos-purge mutations ci \
+        bench-delete bench-deletes bench-ledger bench-memory bench-purge bench-reads bench-limits bench-sync chaos-purge mutations ci \
         build build-all build-release run-tests not-run-here need-cargo need-lints need-python
 
 help: ## List the targets
@@ -97,6 +97,10 @@ bench-purge: build-release $(python_stamp) ## Measure what purges cost Vespa, pr
 	@TMPDIR=$$([[ -w /dev/shm ]] && echo /dev/shm || echo "$${TMPDIR:-/tmp}") PURGE_SCALE=$${SCALE:-1} \
 	  $(stack) exec -- cargo bench --workspace --bench purge -- $(PARTS)
 
+bench-ledger: build-release ## Measure a ledger of a million entries (long; SCALE=100 is short)
+	@TMPDIR=$$([[ -w /dev/shm ]] && echo /dev/shm || echo "$${TMPDIR:-/tmp}") LEDGER_SCALE=$${SCALE:-1} \
+	  $(stack) exec -- cargo bench --workspace --bench ledger
+
 bench-reads: build-release ## Measure GET and LIST with 10 000 connections
 	@$(stack) exec -- cargo bench --workspace --bench reads
 
@@ -122,7 +126,7 @@ build-all: need-cargo
 
 # What is measured is what users run. Benches beside the binaries, so that both are compiled with the same features.
 build-release: build
-	cargo build --release --workspace --bins --bench delete --bench deletes --bench memory --bench purge --bench rate_limits --bench reads --bench sync
+	cargo build --release --workspace --bins --bench delete --bench deletes --bench ledger --bench memory --bench purge --bench rate_limits --bench reads --bench sync
 
 run-tests: build-all $(python_stamp)
 	@VESPA_CLI=$(CURDIR)/.local/venv/bin/vespa CLIENTS_PYTHON=$(CURDIR)/.local/venv/bin/python bash dev/run-tests.sh

@@ -181,7 +181,10 @@ async fn del_10_what_a_restore_brought_back_goes_again_and_its_cleanup_is_open()
     assert_eq!(files(world.folder.path()).await, before, "nothing was written into the store");
     assert!(recovery.missing().await.unwrap().is_none());
     world.publish().await;
-    assert_eq!(world.count("ledger_checkpoint WHERE published_at IS NOT NULL").await, 1);
+    let recovered = "ledger_index JOIN ledger_entry ON id = entry_id
+                     WHERE index = 3 AND entry->>'kind' = 'audit' AND entry->>'action' = 'ledger.recovered'";
+    assert_eq!(world.count(recovered).await, 1);
+    assert_eq!(world.count("ledger_checkpoint WHERE published_at IS NOT NULL").await, 2);
 }
 
 #[tokio::test]
@@ -250,6 +253,8 @@ async fn del_10_much_or_old_history_is_never_put_back_by_itself() {
         (1, "clock_timestamp() - interval '25 hours'", Some("older than a day")),
         (1_000, "clock_timestamp() - interval '23 hours'", None),
     ] {
+        // What the recovery before said of itself.
+        world.publish().await;
         let kept = world.rows.test.keep().await;
         world.rows.test.execute(&audit(count, at)).await;
         world.publish().await;
@@ -282,19 +287,87 @@ async fn del_10_a_job_of_a_connection_that_is_back_is_stopped_before_its_rows_go
     let database = world.rows.another_process();
     let recovery = world.recovery(&database);
     let missing = recovery.missing().await.unwrap().unwrap();
-    let running = tokio::spawn({
-        let recovery = recovery.clone();
-        async move { recovery.run(&missing, |_| ()).await }
-    });
     let stopped = format!("sync_job WHERE id = '{}' AND status = 'cancelling'", job.job_id);
-    test_support::wait_until("the job is told to stop", Duration::from_secs(20), async || {
-        world.count(&stopped).await == 1
-    })
-    .await;
-    assert!(!unaware.renew_lease(job.job_id, owner, ttl).await.unwrap());
-    assert_eq!(running.await.unwrap().unwrap().connections, 1);
+    let told = async {
+        let soon = Duration::from_secs(20);
+        test_support::wait_until("the job is told to stop", soon, async || world.count(&stopped).await == 1).await;
+        assert!(!unaware.renew_lease(job.job_id, owner, ttl).await.unwrap());
+    };
+    let (done, ()) = futures::join!(recovery.run(&missing, |_| ()), told);
+    assert_eq!(done.unwrap().connections, 1);
     assert_eq!(world.count("source_connection").await, 0);
     assert_eq!(world.count("cleanup WHERE state = 'scheduled'").await, 1);
+}
+
+#[tokio::test]
+async fn del_10_what_waited_for_its_place_when_it_was_dumped_is_not_there_twice() {
+    let world = Installation::new().await;
+    let (first, second) = (world.live().await, world.live().await);
+    let early = world.delete(first).await;
+    // Dumped between the fact and its place.
+    let kept = world.rows.test.keep().await;
+    let late = world.delete(second).await;
+    world.publish().await;
+    world.go_back(&kept).await;
+    assert_eq!(world.count("ledger_pending").await, 1);
+    let recovery = world.recovery(&world.rows.another_process());
+    let missing = recovery.missing().await.unwrap().unwrap();
+    let done = recovery.run(&missing, |_| ()).await.unwrap();
+    assert_eq!((missing.count(), done.connections, done.cleanups), (2, 1, 1));
+    for cleanup in [early, late] {
+        let entries =
+            format!("ledger_entry JOIN ledger_index ON entry_id = id WHERE entry->>'cleanup_id' = '{cleanup}'");
+        assert_eq!(world.count(&entries).await, 1);
+    }
+    let waiting = "ledger_pending JOIN ledger_entry ON entry_id = id WHERE entry->>'kind' = 'deleted'";
+    assert_eq!(world.count(waiting).await, 0);
+}
+
+#[tokio::test]
+async fn del_10_a_connection_that_was_deleted_once_more_before_the_recovery_keeps_its_newer_cleanup() {
+    let world = Installation::new().await;
+    let live = world.live().await;
+    let kept = world.rows.test.keep().await;
+    let older = world.delete(live).await;
+    world.publish().await;
+    world.go_back(&kept).await;
+    let newer = world.delete(live).await;
+    assert_ne!(older, newer);
+    let recovery = world.recovery(&world.rows.another_process());
+    let missing = recovery.missing().await.unwrap().unwrap();
+    assert!(recovery.restored(&missing).await.unwrap().is_empty());
+    let done = recovery.run(&missing, |_| ()).await.unwrap();
+    assert_eq!((done.connections, done.cleanups), (0, 0));
+    assert_eq!(world.count(&format!("cleanup WHERE id = '{newer}' AND state = 'scheduled'")).await, 1);
+    assert_eq!(world.count("cleanup").await, 1);
+    world.publish().await;
+    assert!(recovery.missing().await.unwrap().is_none());
+    assert_eq!(world.count("ledger_index").await, 3, "both deletions, and the recovery");
+}
+
+#[tokio::test]
+async fn del_11_a_recovery_from_a_store_that_somebody_altered_is_refused_and_changes_nothing() {
+    let world = Installation::new().await;
+    let (one, other) = (world.live().await, world.live().await);
+    let kept = world.rows.test.keep().await;
+    world.delete(one).await;
+    world.delete(other).await;
+    world.publish().await;
+    world.go_back(&kept).await;
+    let database = world.rows.another_process();
+    let recovery = world.recovery(&database);
+    // Another deletion in place of one of them, written as an entry is written.
+    let bundle = world.folder.path().join("log/tile/entries/000.p/2");
+    let text = std::fs::read_to_string(&bundle).unwrap();
+    std::fs::write(&bundle, text.replace(&one.sync.to_string(), &SyncId::random().to_string())).unwrap();
+    assert!(matches!(recovery.missing().await, Err(RecoveryError::Altered)));
+    // One that changes after it was looked at.
+    std::fs::write(&bundle, &text).unwrap();
+    let missing = recovery.missing().await.unwrap().unwrap();
+    std::fs::write(&bundle, text.replace(&one.connection.to_string(), &other.connection.to_string())).unwrap();
+    assert!(matches!(recovery.run(&missing, |_| ()).await, Err(RecoveryError::Altered)));
+    assert_eq!(world.count("source_connection").await, 2);
+    assert_eq!(world.count("cleanup").await + world.count("ledger_index").await, 0);
 }
 
 #[tokio::test]
@@ -395,7 +468,7 @@ async fn del_10_a_recovery_that_dies_anywhere_is_begun_again_and_loses_nothing()
         assert_eq!(world.count("source_connection").await, 0);
         assert_eq!(world.count("cleanup WHERE state = 'scheduled'").await, 2);
         let pending = world
-            .count("ledger_pending p JOIN ledger_entry e ON e.id = p.entry_id WHERE entry->>'kind' <> 'superseded'");
+            .count("ledger_pending p JOIN ledger_entry e ON e.id = p.entry_id WHERE entry->>'action' IS DISTINCT FROM 'ledger.recovered' AND entry->>'kind' <> 'superseded'");
         assert_eq!(pending.await, 0, "no entry is there twice");
         if ended.is_some() {
             break;

@@ -82,7 +82,7 @@ fn rows_are_made_and_moved_in_one_place_only() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let rules = [
         ("INSERT INTO sync_job", &["jobs/moves.rs"][..]),
-        ("INSERT INTO cleanup (", &["deletion/step.rs", "orphans.rs"]),
+        ("INSERT INTO cleanup (", &["deletion/step.rs", "orphans.rs", "ledger/recover/deletions.rs"]),
         ("SET status =", &["jobs/moves.rs"]),
         ("state = '", &["cleanups/moves.rs", "cleanups/claim.rs"]),
         ("sync_job::status.eq(", &[]),

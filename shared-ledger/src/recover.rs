@@ -5,7 +5,7 @@
 //! one transaction with all that it says, and until the last one PostgreSQL is behind the store, so nobody searches,
 //! syncs or purges. First everything that is missing is read and led to the signed root; nothing is changed before.
 //!
-//! Not brought back: a deletion reference, of which the ledger has only a hash; a receipt of a form before the ledger's,
+//! Not brought back: a deletion reference, of which the ledger has only a hash; a receipt of an older form,
 //! whose signature only PostgreSQL had; a connection that was made after the lost time and not deleted.
 
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The watch: looks at the ledger store at the start and every minute, and stops this process while PostgreSQL has less.
+//! The watch: looks at the ledger store at the start and every minute, and stops this process while PostgreSQL has
+//! less.
 //!
 //! Keeps DEL-10. A loss that a statement noticed is looked into at once, and ends here, whoever put the entries back. A
 //! store that can't be read stops nothing, unless a setting says so: it is told, and a restore meanwhile isn't noticed.
@@ -286,10 +287,12 @@ impl Watch {
     }
 
     fn fault(&self, seen: Seen, fault: String) {
+        let is_news = self.is_news(seen, Some(fault.clone()));
+        // What makes this process stand still is more than that.
         if let Some(lost) = self.history().lost() {
             Seen::of_lost(lost).show();
         }
-        if self.is_news(seen, Some(fault.clone())) {
+        if is_news {
             tracing::error!(
                 case = seen.as_str(),
                 fault,

@@ -31,7 +31,7 @@ text_enum! {
         Bounded = "DEL-8",
         /// No request sees, cancels or deletes anything of another organization.
         Isolated = "DEL-9",
-        /// A deletion that was published isn't undone by a loss of PostgreSQL's history before anybody searches or syncs.
+        /// No deletion that was published is undone by a loss of PostgreSQL's history when anybody searches or syncs.
         Remembered = "DEL-10",
         /// A receipt that was published can't be altered or taken out of the log without contradicting a checkpoint.
         Evident = "DEL-11",

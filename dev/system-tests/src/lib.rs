@@ -8,6 +8,7 @@ pub mod copies;
 pub mod corpus;
 pub mod counted;
 mod facts;
+mod ledger_keys;
 mod postgres;
 pub mod process;
 pub mod script;

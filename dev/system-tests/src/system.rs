@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shared_models::CleanupId;
-use shared_models::ledger::{Expectation, LedgerSigner, TrustedKeys, Verified, verify_receipt};
+use shared_models::ledger::{Expectation, Verified, verify_receipt};
 use shared_models::receipt::ReceiptFile;
 use tempfile::TempDir;
 use test_support::{
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::api::{Api, Deletes};
 use crate::facts::Holdings;
+use crate::ledger_keys::{ORIGIN, ledger_keys};
 
 mod end;
 mod waits;
@@ -23,8 +24,7 @@ mod waits;
 use end::End;
 
 const KEY: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA";
-/// The ledger of every test.
-const ORIGIN: &str = "unweave.test/ledger";
+/// The one key of every ring.
 const SECRET: &str = "test:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 
 /// Times short enough for tests that wait them out; they fit together like the defaults.
@@ -298,15 +298,17 @@ impl System {
 
     /// Runs `unweave` with the environment of a cleanup-worker; answers its exit code and what it said.
     pub async fn unweave(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let output = tokio::process::Command::new(service_binary("unweave"))
-            .args(arguments)
-            .env_clear()
-            .envs(self.environment(&[("LEDGER_KEYS", SECRET.to_owned())]))
-            .output()
-            .await
-            .unwrap();
+        let output = self.unweave_command(arguments).output().await.unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// `unweave` with the environment of a cleanup-worker.
+    #[must_use]
+    pub fn unweave_command(&self, arguments: &[&str]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(service_binary("unweave"));
+        command.args(arguments).env_clear().envs(self.environment(&[("LEDGER_KEYS", SECRET.to_owned())]));
+        command
     }
 
     /// One number from the database.
@@ -383,15 +385,4 @@ pub fn write_file(folder: &Path, path: &str, text: &str) {
 pub fn verified(receipt: &serde_json::Value) -> Verified {
     let file = ReceiptFile::read(receipt.to_string().as_bytes()).unwrap();
     verify_receipt(&file, &ledger_keys(), Expectation::Anything, None).unwrap()
-}
-
-/// The keys that sign in tests.
-pub(crate) fn ledger_keys() -> TrustedKeys {
-    signer().verifier().clone().into()
-}
-
-/// What signs in tests.
-fn signer() -> LedgerSigner {
-    let secret: Vec<u8> = (1..=32).collect();
-    LedgerSigner::new(ORIGIN.parse().unwrap(), "test".to_owned(), &secret.try_into().unwrap()).unwrap()
 }

@@ -11,7 +11,7 @@ use shared_models::{Facts as _, ReceiptId, Violation};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::system::ledger_keys;
+use crate::ledger_keys::ledger_keys;
 
 /// What a whole log says.
 struct Log {
