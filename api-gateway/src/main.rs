@@ -70,6 +70,7 @@ const ABOUT: About<Settings> = About {
         figures::start_at_zero();
         deletion::start_figures_at_zero();
         rate_limit::start_figures_at_zero();
+        shared_ledger::watch::start_at_zero();
     },
     telemetry: |settings| &settings.telemetry,
     threads: |settings| settings.runtime.threads(),

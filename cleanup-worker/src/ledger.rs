@@ -55,11 +55,19 @@ pub enum LedgerError {
 
 impl Ledger {
     /// Gives places to what waits, and publishes it. No place is given before the store was seen to have no more than
-    /// PostgreSQL: an index that was published isn't given again after a restore (DEL-10).
+    /// PostgreSQL: an index that was published isn't given again after a restore (DEL-10). While history is lost
+    /// everything waits; the watch tells it.
     ///
     /// # Errors
     /// What kept one of the two from its end. What has been done by then stays.
     pub async fn run(&self) -> Result<(), LedgerError> {
+        match self.go_on().await {
+            Err(_) if self.database.history().lost().is_some() => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    async fn go_on(&self) -> Result<(), LedgerError> {
         // Most of the time nothing waits: then this is all.
         if self.database.does_ledger_wait().await.map_err(LedgerError::Sequence)? {
             if let Some(store) = &self.store {

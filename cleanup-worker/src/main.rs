@@ -33,7 +33,10 @@ const STORE_PROBE: Duration = Duration::from_millis(1_500);
 const ABOUT: About<Settings> = About {
     name: "cleanup-worker",
     figures: &[figures::DESCRIPTIONS, cleanup_figures::DESCRIPTIONS, shared_ledger::watch::DESCRIPTIONS],
-    start_at_zero: figures::start_at_zero,
+    start_at_zero: || {
+        figures::start_at_zero();
+        shared_ledger::watch::start_at_zero();
+    },
     telemetry: |settings| &settings.telemetry,
     // Work waits for the stores far more than it computes, and waking a second thread costs more than it gains.
     threads: |settings| settings.runtime.threads().or(Some(NonZeroUsize::MIN)),

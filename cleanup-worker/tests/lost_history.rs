@@ -236,6 +236,35 @@ async fn del_10_whoever_starts_behind_waits_for_a_person() {
 }
 
 #[tokio::test]
+async fn a_clone_that_publishes_here_makes_the_original_wait_for_a_person_while_it_runs_and_after_a_restart() {
+    let world = Installation::new().await;
+    let live = world.live().await;
+    world.publish().await;
+    let database = world.rows.another_process();
+    let watch = world.watch(&database, false).with_recovery(world.recovery(&database));
+    watch.begin().await;
+    let original = world.rows.test.keep().await;
+    // What a copy of the database does under the same settings.
+    world.delete(live).await;
+    world.publish().await;
+    world.go_back(&original).await;
+
+    watch.begin().await;
+    let behind = Some(LostHistory::Behind { store: 1, database: 0 });
+    assert_eq!(database.history().lost(), behind, "this process never saw more");
+    let restarted = world.rows.another_process();
+    world.watch(&restarted, false).with_recovery(world.recovery(&restarted)).begin().await;
+    assert_eq!(restarted.history().lost(), behind);
+    assert_eq!(world.count("source_connection").await, 1, "nothing of ours is deleted by itself");
+    // A place in the ledger isn't given meanwhile, so that the two don't fork.
+    world.delete(live).await;
+    let (signer, keys, publisher) = (signer(), keys(), PublisherId::random());
+    let ours = Ledger { database: restarted, signer, keys, store: Some(world.store()), publisher };
+    ours.run().await.unwrap();
+    assert_eq!(world.count("ledger_index").await, 0);
+}
+
+#[tokio::test]
 async fn del_10_much_or_old_history_is_never_put_back_by_itself() {
     let world = Installation::new().await;
     world.publish().await;
@@ -410,6 +439,15 @@ async fn a_store_that_is_away_stops_nothing_unless_it_is_required() {
         assert_eq!(database.live_syncs(shared_models::CollectionId::random(), None).await.is_err(), stops);
         assert_eq!(watch.state().is_err(), stops);
     }
+    // It goes away later, and nothing stops.
+    let database = world.rows.another_process();
+    let watch = world.watch(&database, true);
+    watch.begin().await;
+    let (here, away) = (world.folder.path().join("log"), world.folder.path().join("away"));
+    std::fs::rename(&here, &away).unwrap();
+    watch.begin().await;
+    assert!(watch.state().is_ok() && database.history().lost().is_none());
+    std::fs::rename(&away, &here).unwrap();
     // It comes back.
     let database = world.rows.another_process();
     let watch =

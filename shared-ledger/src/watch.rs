@@ -38,6 +38,13 @@ pub const DESCRIPTIONS: &[Description] = &[(
      be looked at",
 )];
 
+/// Makes the gauge exist before the first look, and where there is no ledger store.
+pub fn start_at_zero() {
+    for seen in Seen::ALL {
+        metrics::gauge!(STANDING, "standing" => seen.as_str()).set(0.0);
+    }
+}
+
 /// What is shown of it: one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {

@@ -42,7 +42,10 @@ const STORE_PROBE: Duration = Duration::from_millis(1_500);
 const ABOUT: About<Settings> = About {
     name: "sync-worker",
     figures: &[figures::DESCRIPTIONS, shared_ledger::watch::DESCRIPTIONS],
-    start_at_zero: figures::start_at_zero,
+    start_at_zero: || {
+        figures::start_at_zero();
+        shared_ledger::watch::start_at_zero();
+    },
     telemetry: |settings| &settings.telemetry,
     threads: |settings| settings.runtime.threads(),
     connections: connection_checks::of,

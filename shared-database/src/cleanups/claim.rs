@@ -91,11 +91,14 @@ impl Database {
     }
 
     /// `done → scheduled` for rows whose later check has come. The claim grows, so that nobody who held it comes back.
+    /// None, while PostgreSQL's history is lost (DEL-10).
     ///
     /// # Errors
     /// Any database error.
     pub async fn reopen_for_check(&self, known: &[PurgeTarget]) -> Result<()> {
-        self.history().check()?;
+        if self.history().lost().is_some() {
+            return Ok(());
+        }
         sql_query(moves::reopen_for_check())
             .bind::<sql_types::Array<sql_types::Text>, _>(names(known))
             .execute(&mut self.connection().await?)
