@@ -173,7 +173,7 @@ async fn measured(system: &System, arguments: &[&str]) -> (f64, u64, String) {
     let began = Instant::now();
     let child = system.unweave_command(arguments).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let pid = child.id().unwrap();
-    let watch = tokio::spawn(async move {
+    let watch = async move {
         let mut peak = 0;
         while let Ok(status) = tokio::fs::read_to_string(format!("/proc/{pid}/status")).await {
             let Some(kib) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) else { break };
@@ -181,15 +181,16 @@ async fn measured(system: &System, arguments: &[&str]) -> (f64, u64, String) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         peak
-    });
-    let output = child.wait_with_output().await.unwrap();
+    };
+    let (peak, output): (u64, _) = futures::join!(watch, child.wait_with_output());
+    let output = output.unwrap();
     let took = seconds(began);
     let mut said = String::from_utf8(output.stdout).unwrap();
     if !output.status.success() {
         write!(said, "{:?} {}", output.status, String::from_utf8_lossy(&output.stderr)).unwrap();
         panic!("{said}");
     }
-    (took, watch.await.unwrap() / 1024, said)
+    (took, peak / 1024, said)
 }
 
 async fn verify(system: &System, key: &str) {

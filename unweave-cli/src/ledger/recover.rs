@@ -81,11 +81,9 @@ impl Recover {
         };
         let restored = recovery.restored(&missing).await?;
         let mut lines = plan(&missing, &restored);
-        let mut answer = described(&missing, &restored);
         if self.dry_run {
             lines.push(told("next", "nothing was changed: unweave ledger recover"));
-            answer["verdict"] = json!("would_recover");
-            return Ok(Answer { lines, json: answer });
+            return Ok(Answer { lines, json: described(&missing, &restored, None) });
         }
         if !self.yes {
             ask(&lines)?;
@@ -93,14 +91,7 @@ impl Recover {
         }
         let done = run(&recovery, &missing).await?;
         lines.extend(outcome(done));
-        answer["verdict"] = json!("recovered");
-        answer["put_back"] = json!({
-            "connections_deleted": done.connections,
-            "cleanups": done.cleanups,
-            "cleanups_reopened": done.reopened,
-            "receipts": done.receipts,
-        });
-        Ok(Answer { lines, json: answer })
+        Ok(Answer { lines, json: described(&missing, &restored, Some(done)) })
     }
 
     fn recovery(&self) -> Result<Recovery, Failure> {
@@ -171,9 +162,16 @@ fn plan(missing: &Missing, restored: &[RestoredConnection]) -> Vec<String> {
     lines
 }
 
-fn described(missing: &Missing, restored: &[RestoredConnection]) -> Value {
+fn described(missing: &Missing, restored: &[RestoredConnection], done: Option<PutBack>) -> Value {
     let counts = missing.counts();
     json!({
+        "verdict": if done.is_some() { "recovered" } else { "would_recover" },
+        "put_back": done.map(|done| json!({
+            "connections_deleted": done.connections,
+            "cleanups": done.cleanups,
+            "cleanups_reopened": done.reopened,
+            "receipts": done.receipts,
+        })),
         "missing": {
             "entries": missing.count(),
             "from": missing.from(),
