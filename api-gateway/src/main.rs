@@ -91,6 +91,9 @@ fn main() -> anyhow::Result<()> {
 
 async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
     let database = Database::new(&settings.database.database_url, settings.database.database_pool_size)?;
+    if settings.ledger.ledger_url.is_some() {
+        database.history().watch();
+    }
     let prepare = || prepare(&database, &settings);
     let prepared = service.wait_for("PostgreSQL", prepare, DatabaseError::is_retryable).await;
     if prepared.context("prepare the database")?.is_none() {

@@ -3,15 +3,20 @@
 //! Keeps DEL-10. Statements that run anyway return the size of the ledger. A smaller one than was known before the
 //! statement was sent means that PostgreSQL went back in time: from then on this process searches, syncs and purges
 //! nothing, until whoever watches the ledger store says that the history is whole again. Nothing here reads the store.
+//! A process that saw little of the ledger's growth would not notice a loss so: therefore a session with another server
+//! than before, or with one that was started since, makes it wait for the next look, too.
 //!
 //! Without a ledger store nothing could ever end that state, so a loss is then only told.
 
 use std::sync::Arc;
 
+use diesel::{ConnectionError, ConnectionResult, QueryableByName, sql_types};
+use diesel_async::RunQueryDsl as _;
 use parking_lot::Mutex;
 use shared_models::history::LostHistory;
 
 use crate::error::{DatabaseError, Result};
+use crate::session::Session;
 
 /// The number of entries that have a place in the ledger, as a column. One look at the end of an index.
 macro_rules! ledger_size {
@@ -32,6 +37,8 @@ struct Known {
     lost: Option<LostHistory>,
     /// Grows with each loss, so that a look that began before can't end it.
     losses: u64,
+    /// The server and database that the last session was opened with.
+    server: Option<String>,
 }
 
 /// A look at the ledger store that has begun; what it finds holds only if no history was lost meanwhile.
@@ -77,16 +84,51 @@ impl History {
         Look { losses: self.0.lock().losses }
     }
 
-    /// The look found that the store has no more than PostgreSQL, and that nothing contradicts it. Ends a loss, unless
-    /// there was another one since the look began. Returns what it ended.
-    pub fn is_whole(&self, look: Look, size: u64) -> Option<LostHistory> {
+    /// The look found that the store has `store` entries, no more than PostgreSQL's `size`, and that nothing contradicts
+    /// it. Ends a loss, unless there was another one since the look began, or the store had more before: then it has
+    /// shrunk, and says nothing. Returns what it ended, and how large the ledger had been.
+    pub fn is_whole(&self, look: Look, store: u64, size: u64) -> Option<(LostHistory, u64)> {
         let mut known = self.0.lock();
-        if known.losses != look.losses {
+        let had_more = matches!(known.lost, Some(LostHistory::Behind { store: had, .. }) if had > store);
+        if known.losses != look.losses || had_more {
             return None;
         }
-        let ended = known.lost.take();
-        known.seen = if ended.is_some() { size } else { known.seen.max(size) };
-        ended
+        let (ended, seen) = (known.lost.take(), known.seen);
+        known.seen = if ended.is_some() { size } else { seen.max(size) };
+        ended.map(|ended| (ended, seen))
+    }
+
+    /// The largest ledger that this process saw.
+    #[must_use]
+    pub fn seen(&self) -> u64 {
+        self.0.lock().seen
+    }
+
+    /// Notes which server a new session is with. Another one than before, or one that was started since, may have lost
+    /// what was committed.
+    pub(crate) async fn meet(&self, session: &mut Session) -> ConnectionResult<()> {
+        #[derive(QueryableByName)]
+        struct Server {
+            #[diesel(sql_type = sql_types::Text)]
+            server: String,
+        }
+        if !self.0.lock().is_watched {
+            return Ok(());
+        }
+        let server = "SELECT concat(pg_postmaster_start_time(), ' ', (SELECT oid FROM pg_database
+                                    WHERE datname = current_database())) AS server";
+        let server = diesel::sql_query(server).get_result(session).await;
+        let Server { server } = server.map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+        self.met(server);
+        Ok(())
+    }
+
+    fn met(&self, server: String) {
+        let mut known = self.0.lock();
+        if known.server.as_ref().is_some_and(|before| *before != server) {
+            known.lose(LostHistory::Unread);
+        }
+        known.server = Some(server);
     }
 
     /// The store could be read: a start that waited for that goes on, whatever else was found.
@@ -119,6 +161,9 @@ impl History {
     pub(crate) fn after(&self, Before(seen): Before, size: i64) -> Result<()> {
         let found = u64::try_from(size).unwrap_or_default();
         let mut known = self.0.lock();
+        if let Some(lost) = known.lost {
+            return Err(DatabaseError::HistoryLost(lost));
+        }
         if found >= seen {
             known.seen = known.seen.max(found);
             return Ok(());
@@ -189,9 +234,9 @@ mod tests {
         let history = watched(9);
         let early = history.look();
         assert!(history.after(history.before().unwrap(), 8).is_err());
-        assert_eq!(history.is_whole(early, 9), None);
+        assert_eq!(history.is_whole(early, 9, 9), None);
         assert!(history.lost().is_some());
-        assert_eq!(history.is_whole(history.look(), 8), Some(LostHistory::Shrunk { seen: 9, found: 8 }));
+        assert_eq!(history.is_whole(history.look(), 8, 8), Some((LostHistory::Shrunk { seen: 9, found: 8 }, 9)));
         assert!(history.after(history.before().unwrap(), 8).is_ok(), "the size begins again");
     }
 
@@ -211,6 +256,27 @@ mod tests {
         let history = watched(0);
         assert!(history.lose(LostHistory::Unread) && history.check().is_err());
         history.was_read();
+        assert!(history.check().is_ok());
+    }
+
+    #[test]
+    fn a_store_that_has_less_than_before_ends_nothing() {
+        let history = watched(7);
+        assert!(history.lose(LostHistory::Behind { store: 9, database: 7 }));
+        assert_eq!(history.is_whole(history.look(), 7, 7), None);
+        assert!(history.is_whole(history.look(), 9, 9).is_some());
+    }
+
+    #[test]
+    fn another_server_is_looked_at_before_anything_goes_on() {
+        let history = watched(7);
+        history.met("one".to_owned());
+        history.met("one".to_owned());
+        let before = history.before().unwrap();
+        history.met("another".to_owned());
+        assert_eq!(history.lost(), Some(LostHistory::Unread));
+        assert!(history.after(before, 7).is_err(), "what was sent meanwhile isn't used");
+        assert!(history.is_whole(history.look(), 5, 6).is_some_and(|(_, seen)| seen == 7));
         assert!(history.check().is_ok());
     }
 

@@ -40,12 +40,26 @@ impl Database {
     /// # Errors
     /// [`DatabaseError::Unavailable`] if the pool can't be built.
     pub fn new(url: &SecretString, size: usize) -> Result<Self> {
+        Self::sharing(url, size, History::default())
+    }
+
+    /// The same, of a process that has another pool to the same database: both know what `history` knows.
+    ///
+    /// # Errors
+    /// As [`Database::new`].
+    pub fn sharing(url: &SecretString, size: usize, history: History) -> Result<Self> {
         let mut config = ManagerConfig::default();
         // No question at each check-out: a session that is gone is known to be, or shows at its first statement.
         config.recycling_method = RecyclingMethod::Fast;
-        config.custom_setup = Box::new(|url| {
-            let url = url.to_owned();
-            async move { session::open(&url).await }.boxed()
+        let known = history.clone();
+        config.custom_setup = Box::new(move |url| {
+            let (url, known) = (url.to_owned(), known.clone());
+            async move {
+                let mut session = session::open(&url).await?;
+                known.meet(&mut session).await?;
+                Ok(session)
+            }
+            .boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
         let pool = Pool::builder(manager)
@@ -56,13 +70,7 @@ impl Database {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| DatabaseError::Unavailable(error.to_string()))?;
-        Ok(Self { pool, history: History::default() })
-    }
-
-    /// The same pool, knowing what `history` knows: all pools of a process to one database share one.
-    #[must_use]
-    pub fn with_history(self, history: History) -> Self {
-        Self { history, ..self }
+        Ok(Self { pool, history })
     }
 
     /// Whether PostgreSQL's history is whole, as far as this process knows.

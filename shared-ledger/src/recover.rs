@@ -25,6 +25,7 @@ use crate::standing::{LookError, Standing, standing};
 mod batch;
 mod missing;
 
+pub(crate) use missing::is_little;
 pub use missing::{Missing, MissingCounts, is_small};
 
 /// Connections that are asked for at once.
@@ -169,38 +170,41 @@ impl Recovery {
     /// [`RecoveryError`]. What is back stays; the next recovery goes on.
     pub async fn run(&self, missing: &Missing, progress: impl Fn(Progress)) -> Result<PutBack, RecoveryError> {
         let mut done = PutBack::default();
-        let mut watched = self.stop_jobs(missing.deleted_syncs(), &progress).await?;
         // Before the last entry, and whoever dies here does it again.
         if self.rewrites {
             self.write_everything_again(&progress).await?;
         }
         self.database.read_everything_again().await?;
+        let mut watched = self.stop_jobs(missing.deleted_syncs(), &progress).await?;
+        let checkpoint = missing.checkpoint();
+        let end = RecoveredTo { size: checkpoint.size, root: checkpoint.root, note: missing.note().to_owned() };
         let mut log = missing.begin();
         for bundle in missing.bundles() {
-            let end = bundle.end;
+            let last = bundle.end;
             let batch = missing.batch(&self.store, &self.signer, bundle, &mut log).await?;
             let syncs: Vec<SyncId> = batch.deleted.iter().map(|deleted| deleted.sync_id).collect();
             let deadline = Instant::now() + 4 * self.silence_after;
             loop {
-                match self.database.recover_ledger(&batch, watched).await? {
-                    Recovered::Done(more) => {
+                let recovered = self.database.recover_ledger(&batch, watched, &end).await;
+                match recovered {
+                    // Somebody holds a lock: it is given back soon.
+                    Err(DatabaseError::TimedOut(_)) if Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
+                    Err(error) => return Err(error.into()),
+                    Ok(Recovered::Done(more)) => {
                         add(&mut done, more);
                         break;
                     }
-                    Recovered::Elsewhere { size } => return Err(RecoveryError::Elsewhere { size }),
-                    Recovered::NotYet if Instant::now() > deadline => return Err(RecoveryError::MayWrite),
+                    Ok(Recovered::Elsewhere { size }) => return Err(RecoveryError::Elsewhere { size }),
+                    Ok(Recovered::NotYet) if Instant::now() > deadline => return Err(RecoveryError::MayWrite),
                     // Somebody started a job since, or a lease is longer than ours.
-                    Recovered::NotYet => {
+                    Ok(Recovered::NotYet) => {
                         tokio::time::sleep(AGAIN).await;
                         watched = self.stop_jobs(&syncs, &progress).await?;
                     }
                 }
             }
-            progress(Progress::Entries(end.saturating_sub(missing.from())));
+            progress(Progress::Entries(last.saturating_sub(missing.from())));
         }
-        let end = missing.checkpoint();
-        let end = RecoveredTo { size: end.size, root: end.root, note: missing.note().to_owned() };
-        self.database.end_recovery(&end).await?;
         Ok(done)
     }
 

@@ -5,7 +5,7 @@
 //! store that can't be read stops nothing, unless a setting says so: it is told, and a restore meanwhile isn't noticed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use shared_database::{Database, History};
@@ -17,7 +17,7 @@ use shared_service::settings::LedgerStoreSettings;
 use shared_service::{Driver, Periodic};
 use shared_stores::LedgerStore;
 
-use crate::recover::{Recovery, RecoveryError, is_small};
+use crate::recover::{Recovery, RecoveryError, is_little, is_small};
 use crate::settings::origin;
 use crate::standing::{LookError, Standing, standing};
 
@@ -99,6 +99,7 @@ pub struct Watch {
     recovery: Option<Arc<Recovery>>,
     /// What was told last, so that it is told once; and what readiness says.
     told: Arc<Mutex<Told>>,
+    looked_at: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +109,8 @@ struct Told {
     fault: Option<String>,
     /// Why what was lost isn't put back by itself.
     not_put_back: Option<String>,
+    /// The size of the store whose missing entries were too old.
+    refused: Option<u64>,
 }
 
 impl Watch {
@@ -118,7 +121,16 @@ impl Watch {
         if is_required {
             database.history().lose(LostHistory::Unread);
         }
-        Self { database, store, origin, keys: None, is_required, recovery: None, told: Arc::default() }
+        Self {
+            database,
+            store,
+            origin,
+            keys: None,
+            is_required,
+            recovery: None,
+            told: Arc::default(),
+            looked_at: Arc::default(),
+        }
     }
 
     /// Of a process that only reads the store, by its settings; nothing without LEDGER_URL, which is told.
@@ -161,9 +173,10 @@ impl Watch {
 
     /// Looks now and then, until the process stops.
     pub fn start(self, driver: &Driver) {
-        driver.start(Periodic::every("ledger watch", INTERVAL), move |_| {
+        // So often that a loss which a statement notices is looked into at once.
+        driver.start(Periodic::every("ledger watch", WHILE_LOST), move |_| {
             let watch = self.clone();
-            async move { Ok::<_, std::convert::Infallible>(watch.run().await) }
+            async move { Ok::<_, std::convert::Infallible>(watch.run_if_due().await) }
         });
     }
 
@@ -179,7 +192,7 @@ impl Watch {
     }
 
     /// One look, and what follows from it.
-    async fn run(&self) -> Next {
+    async fn run(&self) {
         match self.look().await {
             Ok(standing) => match self.put_back(&standing).await {
                 // Seen by another look, everything goes on.
@@ -187,10 +200,29 @@ impl Watch {
                 Ok(false) => {}
                 Err(error) => self.not_put_back(&error),
             },
-            Err(error) => self.unreachable(&error.to_string()),
+            // Whatever it is that comes back, it is compared with the store first.
+            Err(error @ LookError::Database(_)) => {
+                self.history().lose(LostHistory::Unread);
+                Seen::Unread.show();
+                tracing::info!(%error, "PostgreSQL doesn't answer: it is compared with the ledger store before anything goes on");
+            }
+            Err(error) => {
+                if !self.is_required {
+                    self.history().was_read();
+                }
+                self.unreachable(&error.to_string());
+            }
         }
-        let is_lost = self.history().lost().is_some();
-        Next::Within(if is_lost { WHILE_LOST } else { INTERVAL })
+    }
+
+    /// Looks if it is time, or if there is something to be waited for.
+    async fn run_if_due(&self) -> Next {
+        let is_due = self.looked_at.lock().is_none_or(|at| at.elapsed() >= INTERVAL);
+        if is_due || self.history().lost().is_some() {
+            self.run().await;
+            *self.looked_at.lock() = Some(Instant::now());
+        }
+        Next::AtInterval
     }
 
     /// Looks at the store and at PostgreSQL, and tells and remembers what it finds.
@@ -201,12 +233,17 @@ impl Watch {
         let look = self.history().look();
         let found = standing(&self.database, &self.store, &self.origin, self.keys.as_ref()).await?;
         match &found {
-            Standing::InOrder { database, .. } => {
-                let ended = self.history().is_whole(look, *database);
+            Standing::InOrder { store, database } => {
+                let ended = self.history().is_whole(look, *store, *database);
                 self.in_order(ended, *database);
             }
             Standing::Behind { store, database, .. } => {
-                self.history().lose(LostHistory::Behind { store: store.size, database: *database });
+                let (seen, found) = (self.history().seen(), *database);
+                self.history().lose(if seen > found {
+                    LostHistory::Shrunk { seen, found }
+                } else {
+                    LostHistory::Behind { store: store.size, database: found }
+                });
                 self.lost();
             }
             Standing::Fork { store, database } => {
@@ -223,12 +260,23 @@ impl Watch {
 
     /// Recovers if a statement of this process noticed the loss, and little is missing. Whether it did.
     async fn put_back(&self, found: &Standing) -> Result<bool, RecoveryError> {
-        let (Some(recovery), Standing::Behind { .. }) = (&self.recovery, found) else { return Ok(false) };
+        let (Some(recovery), Standing::Behind { store, database, .. }) = (&self.recovery, found) else {
+            return Ok(false);
+        };
         if !matches!(self.history().lost(), Some(LostHistory::Shrunk { .. })) {
             return Ok(false);
         }
+        // What was refused is not read again and again.
+        let size = store.size;
+        if self.told.lock().refused == Some(size) {
+            return Ok(false);
+        }
+        is_little(size.saturating_sub(*database))?;
         let Some(missing) = recovery.missing().await? else { return Ok(true) };
-        is_small(&missing)?;
+        if let Err(error) = is_small(&missing) {
+            self.told.lock().refused = Some(size);
+            return Err(error);
+        }
         let done = recovery.run(&missing, |_| ()).await?;
         tracing::warn!(
             entries = missing.count(),
@@ -260,7 +308,7 @@ impl Watch {
         is_news
     }
 
-    fn in_order(&self, ended: Option<LostHistory>, size: u64) {
+    fn in_order(&self, ended: Option<(LostHistory, u64)>, size: u64) {
         // A loss since the look began is the next look's.
         if let Some(lost) = self.history().lost() {
             Seen::of_lost(lost).show();
@@ -269,13 +317,16 @@ impl Watch {
         self.is_news(Seen::InOrder, None);
         self.told.lock().not_put_back = None;
         match ended {
-            Some(LostHistory::Unread) | None => {}
-            Some(LostHistory::Shrunk { seen, .. }) if seen > size => tracing::error!(
+            None => {}
+            Some((_, seen)) if seen > size => tracing::error!(
                 lost = seen - size,
                 size,
                 "entries of the ledger that weren't published yet are lost with PostgreSQL's history"
             ),
-            Some(LostHistory::Shrunk { .. } | LostHistory::Behind { .. }) => {
+            Some((LostHistory::Unread, _)) => {
+                tracing::info!(size, "PostgreSQL's ledger is as large as the ledger store's")
+            }
+            Some((LostHistory::Shrunk { .. } | LostHistory::Behind { .. }, _)) => {
                 tracing::warn!(size, "PostgreSQL's history is whole again: searches, syncs and purges go on")
             }
         }

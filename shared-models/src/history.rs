@@ -20,7 +20,8 @@ pub enum LostHistory {
         /// Entries in PostgreSQL.
         database: u64,
     },
-    /// The ledger store must be read before anything starts, and couldn't be read yet.
+    /// PostgreSQL was started anew, or isn't the one that it was, or the ledger store must be read before anything
+    /// starts: the two must be compared, and weren't yet.
     Unread,
 }
 
@@ -45,7 +46,7 @@ impl fmt::Display for LostHistory {
             Self::Behind { store, database } => {
                 write!(f, "PostgreSQL has lost history: its ledger has {database} entries and LEDGER_URL {store}")
             }
-            Self::Unread => f.write_str("LEDGER_REQUIRED is set, and LEDGER_URL couldn't be read yet"),
+            Self::Unread => f.write_str("PostgreSQL's ledger and LEDGER_URL are still to be compared"),
         }
     }
 }

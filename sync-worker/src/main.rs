@@ -119,7 +119,7 @@ fn worker(settings: &Settings, publisher: Publisher, tasks: &Tasks) -> anyhow::R
             access: SourceAccess::new(settings.sources.clone(), settings.sync.max_blob_bytes).with_own_store(arf_url),
             has_internal_sources: settings.sync.enable_internal_sources,
         },
-        database: Database::new(url, settings.database.database_pool_size)?.with_history(history),
+        database: Database::sharing(url, settings.database.database_pool_size, history)?,
         stores: Stores {
             vespa: VespaClient::new(&settings.vespa.vespa_url).context("set up the Vespa client")?,
             arf: ArfStore::from_url(arf_url).context("open the ARF store")?,

@@ -163,6 +163,11 @@ impl Ledger {
         }
         let name = format!("checkpoints/{}", next.size);
         store.put_if_absent(&name, Bytes::from(next.note.clone())).await?;
+        // Not what is newer by now: somebody may have published on while this process stood still.
+        self.renew().await?;
+        if self.size_in(store).await? > next.size {
+            return Err(PublicationError::Overtaken);
+        }
         store.put_checkpoint(&next.note).await?;
         self.database.mark_checkpoint_published(next.size).await?;
         Ok(())

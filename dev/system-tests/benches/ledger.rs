@@ -1,6 +1,6 @@
 //! `make bench-ledger`: a ledger of a million entries. How fast it is sequenced and published, what it takes in the
-//! store, what checking it takes, what a proof takes, and what it takes to put ten thousand lost deletions back. Then how
-//! long a receipt waits for its proof.
+//! store, what checking it takes, what a proof takes, and what it takes to put ten thousand lost deletions back. Then
+//! how long a receipt waits for its proof.
 //!
 //! `LEDGER_SCALE` divides the numbers; docs/performance.md shows 1.
 #![expect(

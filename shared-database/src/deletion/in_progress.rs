@@ -46,6 +46,9 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn in_progress(&self) -> Result<Vec<InProgress>> {
+        if self.history().lost().is_some() {
+            return Ok(Vec::new());
+        }
         const OF_TABLE: &str = "deletion_requested_at IS NOT NULL ORDER BY deletion_requested_at LIMIT 500";
         let rows: Vec<Row> = sql_query(format!(
             "SELECT collection_id, connection_id,

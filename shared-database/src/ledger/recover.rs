@@ -5,6 +5,8 @@
 //! holds no longer, for what it says was removed may be back. Repeating a batch, or dying anywhere, changes nothing:
 //! the size of the ledger says how far it got, and while it is smaller than the store's every service stands still.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
@@ -84,6 +86,8 @@ pub struct LostBatch {
     pub receipts: Vec<LostReceipt>,
     /// The ends of receipts among them.
     pub superseded: Vec<LostSuperseded>,
+    /// The API keys that they say were deleted.
+    pub revoked_keys: Vec<uuid::Uuid>,
 }
 
 /// The end of a recovery: the store's checkpoint.
@@ -125,39 +129,18 @@ pub enum Recovered {
 }
 
 impl Database {
-    /// Puts a batch back.
+    /// Puts a batch back; with the last one the store's checkpoint is kept, too, and the ledger told of the recovery.
     ///
     /// # Errors
     /// Any database error; nothing has happened then, or (connection lost at commit) all of it.
-    pub async fn recover_ledger(&self, batch: &LostBatch, watched: Watched) -> Result<Recovered> {
-        let batch = std::sync::Arc::new(batch.clone());
-        let recovered = self.transaction(move |db| recover(db, std::sync::Arc::clone(&batch), watched).boxed()).await;
+    pub async fn recover_ledger(&self, batch: &LostBatch, watched: Watched, end: &RecoveredTo) -> Result<Recovered> {
+        let given = Arc::new((batch.clone(), end.clone()));
+        let recovered = self.transaction(move |db| recover(db, Arc::clone(&given), watched).boxed()).await;
         match recovered {
             // What was begun is rolled back.
             Err(DatabaseError::MayWrite) => Ok(Recovered::NotYet),
             other => other,
         }
-    }
-
-    /// Ends a recovery: the store's checkpoint is ours, and every connection's next sync reads everything.
-    ///
-    /// # Errors
-    /// Any database error; [`DatabaseError::Corrupt`] if the ledger isn't of that size.
-    pub async fn end_recovery(&self, end: &RecoveredTo) -> Result<()> {
-        let end = end.clone();
-        self.transaction(move |db| {
-            let end = end.clone();
-            async move {
-                lock_sequencer(db).await?;
-                let size = size_of(db).await?;
-                if size != end.size {
-                    return Err(DatabaseError::Corrupt(format!("the ledger has {size} entries, not {}", end.size)));
-                }
-                keep_checkpoint(db, &end).await
-            }
-            .boxed()
-        })
-        .await
     }
 
     /// Lets every connection's next sync read everything.
@@ -211,18 +194,23 @@ impl Database {
     }
 }
 
-async fn recover(db: &mut Session, batch: std::sync::Arc<LostBatch>, watched: Watched) -> Result<Recovered> {
+async fn recover(db: &mut Session, given: Arc<(LostBatch, RecoveredTo)>, watched: Watched) -> Result<Recovered> {
+    let (batch, end) = &*given;
     lock_sequencer(db).await?;
     let size = size_of(db).await?;
     if size != batch.first {
         return Ok(Recovered::Elsewhere { size });
     }
-    let ids = place_entries(db, &batch).await?;
+    let ids = place_entries(db, batch).await?;
     let cleanups = deletions::put_cleanups_back(db, &batch.deleted).await?;
     let connections = deletions::delete_again(db, &batch.deleted, watched).await?;
     let receipts = receipts::put_back(db, &batch.receipts, &ids).await?;
     receipts::supersede(db, &batch.superseded).await?;
-    let reopened = receipts::reopen(db, &batch).await?;
+    let reopened = receipts::reopen(db, batch).await?;
+    revoke(db, &batch.revoked_keys).await?;
+    if size_of(db).await? == end.size {
+        keep_checkpoint(db, end).await?;
+    }
     Ok(Recovered::Done(PutBack { connections, cleanups, reopened, receipts }))
 }
 
@@ -284,6 +272,13 @@ async fn index_entries(db: &mut Session, batch: &LostBatch, ids: &[i64]) -> Resu
     .bind::<sql_types::Array<sql_types::Bytea>, _>(hashes)
     .execute(db)
     .await?;
+    Ok(())
+}
+
+/// Keys that were deleted open nothing again.
+async fn revoke(db: &mut Session, keys: &[uuid::Uuid]) -> Result<()> {
+    let revoked = "DELETE FROM api_key WHERE id = ANY ($1)";
+    sql_query(revoked).bind::<sql_types::Array<sql_types::Uuid>, _>(keys).execute(db).await?;
     Ok(())
 }
 

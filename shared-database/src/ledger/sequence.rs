@@ -83,9 +83,7 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn ledger_size(&self) -> Result<u64> {
-        let size = concat!("SELECT ", ledger_size!());
-        let Size { ledger_size } = sql_query(size).get_result(&mut self.connection().await?).await?;
-        unsigned(ledger_size)
+        self.read(async |db| size_of(db).await).await
     }
 
     /// How much waits for the ledger, and how long: for its place, and if there is a ledger store, for being there.

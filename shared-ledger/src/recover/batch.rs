@@ -12,6 +12,9 @@ use shared_stores::LedgerStore;
 use super::missing::missing_entries;
 use super::{Missing, RecoveryError};
 
+/// The action of an audit entry that says that a key is no longer one.
+const KEY_DELETED: &str = "api_key.deleted";
+
 impl Missing {
     /// Reads these entries once more, and appends them to `log`; they must be those that were led to the root.
     pub(super) async fn batch(
@@ -88,7 +91,12 @@ impl Missing {
                 });
                 Some(receipt.organization_id)
             }
-            ReadEntry::Known(Entry::Audit(audit)) => audit.organization_id,
+            ReadEntry::Known(Entry::Audit(audit)) => {
+                if audit.action.as_str() == KEY_DELETED {
+                    batch.revoked_keys.extend(audit.object_id);
+                }
+                audit.organization_id
+            }
             ReadEntry::Unknown { .. } => None,
         })
     }

@@ -224,14 +224,26 @@ pub(super) async fn missing_entries(
     Ok((range, entries.into_iter().skip(skipped).map(<[u8]>::to_vec).collect()))
 }
 
+/// Whether so few entries are missing that they may be put back without a person.
+///
+/// # Errors
+/// [`RecoveryError::NotByItself`] if not.
+pub(crate) fn is_little(count: u64) -> Result<(), RecoveryError> {
+    if count > MOST_BY_ITSELF {
+        return Err(RecoveryError::NotByItself(format!("{count} entries are missing, more than {MOST_BY_ITSELF}")));
+    }
+    Ok(())
+}
+
 /// Whether so little is missing, and so new, that it is put back without a person.
 ///
 /// # Errors
 /// [`RecoveryError::NotByItself`] if not.
 pub fn is_small(missing: &Missing) -> Result<(), RecoveryError> {
-    let (count, oldest) = (missing.count(), missing.oldest());
-    if count > MOST_BY_ITSELF {
-        return Err(RecoveryError::NotByItself(format!("{count} entries are missing, more than {MOST_BY_ITSELF}")));
+    is_little(missing.count())?;
+    let (unknown, oldest) = (missing.counts().unknown, missing.oldest());
+    if unknown > 0 {
+        return Err(RecoveryError::NotByItself(format!("{unknown} missing entries are of a later version")));
     }
     let is_old = |oldest: DateTime<Utc>| clock::utc_now() - oldest > OLDEST_BY_ITSELF;
     match oldest.filter(|oldest| is_old(*oldest)) {

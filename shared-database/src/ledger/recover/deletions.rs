@@ -147,12 +147,12 @@ pub(super) async fn delete_again(db: &mut Session, deleted: &[Deleted], watched:
     Ok(gone)
 }
 
-/// Rows and key went once more, now: a later receipt says so.
+/// Rows and key went once more, now: a later receipt says so. Nobody knows how its last writer ended.
 async fn note_rows_gone(db: &mut Session, restored: &[RestoredConnection]) -> Result<()> {
     let syncs: Vec<SyncId> = restored.iter().map(|connection| connection.sync_id).collect();
     sql_query(
         "UPDATE cleanup
-         SET rows_deleted_at = clock_timestamp(),
+         SET rows_deleted_at = clock_timestamp(), writer_end = 'lease',
              blob_key_destroyed_at = CASE WHEN blob_key_destroyed_at IS NOT NULL THEN clock_timestamp() END
          WHERE sync_id = ANY ($1)",
     )
