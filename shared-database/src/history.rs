@@ -84,9 +84,9 @@ impl History {
         Look { losses: self.0.lock().losses }
     }
 
-    /// The look found that the store has `store` entries, no more than PostgreSQL's `size`, and that nothing contradicts
-    /// it. Ends a loss, unless there was another one since the look began, or the store had more before: then it has
-    /// shrunk, and says nothing. Returns what it ended, and how large the ledger had been.
+    /// The look found that the store has `store` entries, no more than PostgreSQL's `size`, and that nothing
+    /// contradicts it. Ends a loss, unless there was another one since the look began, or the store had more before:
+    /// then it has shrunk, and says nothing. Returns what it ended, and how large the ledger had been.
     pub fn is_whole(&self, look: Look, store: u64, size: u64) -> Option<(LostHistory, u64)> {
         let mut known = self.0.lock();
         let had_more = matches!(known.lost, Some(LostHistory::Behind { store: had, .. }) if had > store);
