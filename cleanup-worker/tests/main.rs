@@ -20,6 +20,7 @@ mod other_store;
 mod panics;
 mod pauses;
 mod purge;
+mod recovery;
 mod runtime;
 mod settings;
 mod steps;

@@ -1,6 +1,7 @@
 //! Rows to clean up, stores to clean up in, and workers that do it.
 
 pub mod dying;
+pub mod installation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
