@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared_database::{Database, DatabaseError};
+use shared_ledger::LookError;
 use shared_models::PublisherId;
 use shared_models::ledger::{LedgerSigner, TrustedKeys};
 use shared_service::{Bell, Driver, Periodic};
@@ -53,6 +54,19 @@ pub enum LedgerError {
     Publish(#[from] PublicationError),
 }
 
+impl LedgerError {
+    /// Whether it only says that PostgreSQL's history is lost.
+    const fn is_lost_history(&self) -> bool {
+        use DatabaseError::HistoryLost;
+        use PublicationError::{Behind, Database, Look};
+        matches!(
+            self,
+            Self::Sequence(HistoryLost(_))
+                | Self::Publish(Behind { .. } | Database(HistoryLost(_)) | Look(LookError::Database(HistoryLost(_))))
+        )
+    }
+}
+
 impl Ledger {
     /// Gives places to what waits, and publishes it. No place is given before the store was seen to have no more than
     /// PostgreSQL: an index that was published isn't given again after a restore (DEL-10). While history is lost
@@ -62,7 +76,7 @@ impl Ledger {
     /// What kept one of the two from its end. What has been done by then stays.
     pub async fn run(&self) -> Result<(), LedgerError> {
         match self.go_on().await {
-            Err(_) if self.database.history().lost().is_some() => Ok(()),
+            Err(error) if error.is_lost_history() => Ok(()),
             outcome => outcome,
         }
     }

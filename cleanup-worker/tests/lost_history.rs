@@ -153,9 +153,16 @@ async fn a_fork_and_a_foreign_store_are_told_and_stop_no_search() {
     assert!(matches!(world.recovery(&database).missing().await, Err(RecoveryError::Fork { store: 1, database: 1 })));
     assert_eq!(world.count("source_connection").await, 1, "nothing is deleted for it");
 
-    let named = Watch::new(world.rows.another_process(), world.store(), "unweave.test/other".parse().unwrap(), false);
+    let database = world.rows.another_process();
+    let named = Watch::new(database.clone(), world.store(), "unweave.test/other".parse().unwrap(), false);
     named.begin().await;
     assert!(named.state().unwrap_err().contains("isn't this ledger's"), "{:?}", named.state());
+    // Nor for good, once PostgreSQL is another one than before.
+    let kept = world.rows.test.keep().await;
+    world.go_back(&kept).await;
+    assert!(database.live_syncs(shared_models::CollectionId::random(), None).await.is_err());
+    named.begin().await;
+    assert!(database.live_syncs(shared_models::CollectionId::random(), None).await.is_ok());
 }
 
 #[tokio::test]

@@ -167,6 +167,7 @@ impl Watch {
     /// The first look, before anything starts. It takes 10 s at most.
     pub async fn begin(&self) {
         if tokio::time::timeout(FIRST_LOOK, self.run()).await.is_err() {
+            self.go_on_without_store();
             self.unreachable(&format!("no answer within {FIRST_LOOK:?}"));
         }
     }
@@ -207,11 +208,16 @@ impl Watch {
                 tracing::info!(%error, "PostgreSQL doesn't answer: it is compared with the ledger store before anything goes on");
             }
             Err(error) => {
-                if !self.is_required {
-                    self.history().was_read();
-                }
+                self.go_on_without_store();
                 self.unreachable(&error.to_string());
             }
+        }
+    }
+
+    /// A store that says nothing of this ledger stops nobody, unless it is required.
+    fn go_on_without_store(&self) {
+        if !self.is_required {
+            self.history().was_read();
         }
     }
 
@@ -253,7 +259,10 @@ impl Watch {
                 );
                 self.fault(Seen::Fork, fault);
             }
-            Standing::Foreign(why) => self.fault(Seen::Foreign, format!("LEDGER_URL isn't this ledger's: {why}")),
+            Standing::Foreign(why) => {
+                self.go_on_without_store();
+                self.fault(Seen::Foreign, format!("LEDGER_URL isn't this ledger's: {why}"));
+            }
         }
         Ok(found)
     }
