@@ -8,6 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{LINK, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use shared_database::DatabaseError;
+use shared_models::history::LostHistory;
 use shared_models::wire::problem::{Detail, FieldProblem, Unprocessable};
 use shared_models::{CleanupId, JobStatus, OrganizationId, ReceiptId};
 use shared_sources::{InvalidFields, Source};
@@ -194,7 +195,9 @@ pub fn monitor(cleanup: CleanupId) -> String {
 const TRY_AGAIN_SECONDS: i64 = 2;
 
 /// What a client is told while PostgreSQL's history is lost (DEL-10).
-const HISTORY_LOST: &str = "Search is paused: the database was restored, and what was deleted since is removed first";
+const HISTORY_LOST: &str = "Search is paused: the database has lost what was deleted last, and that is removed first";
+/// The same while it isn't known whether it has.
+const HISTORY_UNREAD: &str = "Search is paused for a moment: the database is compared with the deletion ledger";
 
 impl Problem {
     /// The status, and what the client is told.
@@ -237,8 +240,9 @@ impl Problem {
             Self::NoLanguageModel | Self::Search(_) | Self::SearchBusy | Self::Embedder(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Database(DatabaseError::HistoryLost(_)) => {
-                return (StatusCode::SERVICE_UNAVAILABLE, HISTORY_LOST.to_owned());
+            Self::Database(DatabaseError::HistoryLost(lost)) => {
+                let text = if matches!(lost, LostHistory::Unread) { HISTORY_UNREAD } else { HISTORY_LOST };
+                return (StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
             }
             Self::Database(error) if error.is_retryable() => {
                 return (StatusCode::SERVICE_UNAVAILABLE, "Service temporarily unavailable".to_owned());

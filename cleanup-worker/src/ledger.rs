@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared_database::{Database, DatabaseError};
-use shared_ledger::LookError;
+use shared_ledger::{LookError, Watch};
 use shared_models::PublisherId;
 use shared_models::ledger::{LedgerSigner, TrustedKeys};
 use shared_service::{Bell, Driver, Periodic};
@@ -55,6 +55,15 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// Whether somebody must look, for trying again won't help.
+    #[must_use]
+    pub const fn is_contradiction(&self) -> bool {
+        match self {
+            Self::Sequence(error) => matches!(error, DatabaseError::Corrupt(_)),
+            Self::Publish(error) => error.is_contradiction(),
+        }
+    }
+
     /// Whether it only says that PostgreSQL's history is lost.
     const fn is_lost_history(&self) -> bool {
         use DatabaseError::HistoryLost;
@@ -85,7 +94,7 @@ impl Ledger {
         // Most of the time nothing waits: then this is all.
         if self.database.does_ledger_wait().await.map_err(LedgerError::Sequence)? {
             if let Some(store) = &self.store {
-                self.size_in(store).await?;
+                self.stored_in(store).await?;
             }
             for _ in 0..BATCHES_IN_A_ROW {
                 if self.sequence().await.map_err(LedgerError::Sequence)?.is_none() {
@@ -114,11 +123,17 @@ impl Ledger {
     }
 }
 
-/// Runs it until the process stops.
-pub fn start(ledger: Ledger, bell: &Bell, driver: &Driver) {
+/// Runs it until the process stops; tells the watch what keeps it from being published for good.
+pub fn start(ledger: Ledger, watch: Option<Watch>, bell: &Bell, driver: &Driver) {
     let periodic = Periodic::every("ledger", INTERVAL).woken_by(bell);
     driver.start(periodic, move |_| {
-        let ledger = ledger.clone();
-        async move { ledger.run().await }
+        let (ledger, watch) = (ledger.clone(), watch.clone());
+        async move {
+            let ended = ledger.run().await;
+            if let Some(watch) = &watch {
+                watch.publication(ended.as_ref().err().filter(|error| error.is_contradiction()));
+            }
+            ended
+        }
     });
 }

@@ -108,8 +108,9 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
             }
         }
     });
+    let watched = watch.clone();
     let health = health.probe("ledger", move || {
-        let state = watch.as_ref().map_or(Ok(()), Watch::state);
+        let state = watched.as_ref().map_or(Ok(()), Watch::state);
         async move { state }
     });
     service.serve_admin(settings.admin.admin_listen, health)?;
@@ -119,7 +120,7 @@ async fn serve(settings: Settings, service: Service) -> anyhow::Result<()> {
         let sweep = Sweep { database: database.clone(), vespa, arf };
         orphan_sweep::start(sweep, policy, &bell, &service.driver, &tasks);
     }
-    ledger::start(ledger, &to_ledger, &service.driver);
+    ledger::start(ledger, watch, &to_ledger, &service.driver);
     looks::start(worker.clone(), poll, &bell, &found, &service.driver);
     slots::fill(worker, slots, poll, &found, &bell, &service.driver);
     service.until_shutdown().await;

@@ -16,6 +16,7 @@ use test_support::wait_until;
 use url::Url;
 
 use crate::support::dying::dying;
+use crate::support::installation::facts;
 use crate::support::{ORIGIN, Rows, SOON, World, keys, signer};
 
 /// A log with the folder that it is published in.
@@ -44,16 +45,7 @@ impl Log {
 
     /// So many facts of no importance.
     async fn facts(&self, count: u32) {
-        self.rows
-            .test
-            .execute(&format!(
-                "INSERT INTO ledger_entry (entry)
-                 SELECT jsonb_build_object('form', 1, 'kind', 'audit', 'at', ledger_time(clock_timestamp()),
-                            'actor', 'operator', 'organization_id', NULL, 'action', 'test.made',
-                            'object_id', gen_random_uuid())
-                 FROM generate_series(1, {count})"
-            ))
-            .await;
+        self.rows.test.execute(&facts(count)).await;
     }
 
     async fn count(&self, from: &str) -> i64 {
@@ -231,6 +223,7 @@ async fn del_11_other_bytes_under_a_name_stop_the_publication_and_stay() {
     std::fs::create_dir_all(&bundle).unwrap();
     std::fs::write(bundle.join("2"), b"somebody else's").unwrap();
     world.facts(2).await;
+    world.ledger().sequence().await.unwrap();
     let error = refused(world.ledger().run().await);
     assert!(error.to_string().contains("tile/entries/000.p/2"), "{error}");
     assert_eq!(std::fs::read(bundle.join("2")).unwrap(), b"somebody else's");

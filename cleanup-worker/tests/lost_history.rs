@@ -157,6 +157,7 @@ async fn a_fork_and_a_foreign_store_are_told_and_stop_no_search() {
     let named = Watch::new(database.clone(), world.store(), "unweave.test/other".parse().unwrap(), false);
     named.begin().await;
     assert!(named.state().unwrap_err().contains("isn't this ledger's"), "{:?}", named.state());
+    assert!(database.live_syncs(shared_models::CollectionId::random(), None).await.is_ok());
     // Nor for good, once PostgreSQL is another one than before.
     let kept = world.rows.test.keep().await;
     world.go_back(&kept).await;

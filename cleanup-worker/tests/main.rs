@@ -26,3 +26,4 @@ mod settings;
 mod steps;
 mod support;
 mod sweep;
+mod unfinished;

@@ -4,10 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use shared_database::DatabaseError;
+use shared_database::api_keys::KeyHash;
+use shared_database::deletion::Subject;
 use shared_database::jobs::JobChoice;
 use shared_ledger::recover::is_small;
 use shared_ledger::{RecoveryError, Standing};
 use shared_models::history::LostHistory;
+use shared_models::ledger::Actor;
 use shared_models::{LeaseOwner, SyncId};
 
 use crate::support::dying::dying;
@@ -46,7 +49,7 @@ async fn del_10_what_a_restore_brought_back_goes_again_and_its_cleanup_is_open()
     let database = world.rows.another_process();
     let watch = world.watch(&database, false);
     let standing = watch.look().await.unwrap();
-    assert!(matches!(&standing, Standing::Behind { store, database: 0, .. } if store.size == 3), "{standing:?}");
+    assert!(matches!(&standing, Standing::Behind { store, database: 0 } if store.size() == 3), "{standing:?}");
     assert!(watch.state().unwrap_err().contains("unweave ledger recover"));
     let refused = database.live_syncs(shared_models::CollectionId::random(), None).await;
     assert!(matches!(refused, Err(DatabaseError::HistoryLost(LostHistory::Behind { store: 3, database: 0 }))));
@@ -54,6 +57,7 @@ async fn del_10_what_a_restore_brought_back_goes_again_and_its_cleanup_is_open()
     let recovery = world.recovery(&database);
     let missing = recovery.missing().await.unwrap().unwrap();
     assert_eq!((missing.count(), missing.counts().deleted, missing.counts().receipts), (3, 2, 1));
+    assert!(!missing.is_unsigned() && missing.unsigned_beyond() == 0);
     assert!(is_small(&missing).is_ok());
     let restored = recovery.restored(&missing).await.unwrap();
     assert_eq!(restored.iter().map(|restored| restored.id).collect::<Vec<_>>(), [gone.connection]);
@@ -72,7 +76,7 @@ async fn del_10_what_a_restore_brought_back_goes_again_and_its_cleanup_is_open()
     }
     assert_eq!(world.count("sync WHERE cursor IS NOT NULL").await, 0, "every next sync reads everything");
     let standing = watch.look().await.unwrap();
-    assert_eq!(standing, Standing::InOrder { store: 3, database: 3 });
+    assert!(matches!(&standing, Standing::InOrder { store, database: 3 } if store.size() == 3), "{standing:?}");
     assert!(watch.state().is_ok() && database.history().lost().is_none());
     assert_eq!(files(world.folder.path()).await, before, "nothing was written into the store");
     assert!(recovery.missing().await.unwrap().is_none());
@@ -81,6 +85,47 @@ async fn del_10_what_a_restore_brought_back_goes_again_and_its_cleanup_is_open()
                      WHERE index = 3 AND entry->>'kind' = 'audit' AND entry->>'action' = 'ledger.recovered'";
     assert_eq!(world.count(recovered).await, 1);
     assert_eq!(world.count("ledger_checkpoint WHERE published_at IS NOT NULL").await, 2);
+}
+
+#[tokio::test]
+async fn del_10_collections_and_keys_that_were_deleted_go_again_and_other_changes_are_told() {
+    let world = Installation::new().await;
+    let (empty, used) = (world.live().await, world.live().await);
+    let key = world
+        .rows
+        .database
+        .create_api_key(used.organization, KeyHash([1; 32]), Duration::from_secs(86_400), Actor::Operator)
+        .await
+        .unwrap();
+    world.publish().await;
+    let kept = world.rows.test.keep().await;
+    for live in [empty, used] {
+        world.delete_all_of(live, Subject::Collection(live.collection)).await;
+    }
+    world.rows.database.delete_api_key(used.organization, key.id, Actor::Operator).await.unwrap().unwrap();
+    assert!(world.rows.database.pause_cleanups(Some(used.organization), None).await.unwrap());
+    world.publish().await;
+    world.go_back(&kept).await;
+    // Somebody goes on in what is there again.
+    let (new, of) = (uuid::Uuid::new_v4(), used.connection);
+    let again = format!(
+        "INSERT INTO source_connection (id, organization_id, collection_id, short_name, name, config, auth_method,
+                                        is_authenticated)
+         SELECT '{new}', organization_id, collection_id, short_name, 'new', config, auth_method, is_authenticated
+         FROM source_connection WHERE id = '{of}'"
+    );
+    world.rows.test.execute(&again).await;
+
+    let recovery = world.recovery(&world.rows.another_process());
+    let missing = recovery.missing().await.unwrap().unwrap();
+    let told: Vec<_> = missing.changes().iter().map(|(what, count)| (what.as_str(), *count)).collect();
+    assert_eq!(told, [("api_key.deleted", 1), ("cleanups.paused", 1), ("collection.deleted", 2)]);
+    let done = recovery.run(&missing, |_| ()).await.unwrap();
+    assert_eq!((done.connections, done.cleanups), (2, 2));
+    assert_eq!(world.count("api_key").await, 0);
+    assert_eq!(world.count(&format!("collection WHERE id = '{}'", empty.collection)).await, 0);
+    assert_eq!(world.count(&format!("collection WHERE id = '{}'", used.collection)).await, 1, "it is in use");
+    assert_eq!(world.count(&format!("source_connection WHERE id = '{new}'")).await, 1);
 }
 
 #[tokio::test]
@@ -186,15 +231,11 @@ async fn del_11_a_recovery_from_a_store_that_somebody_altered_is_refused_and_cha
 async fn del_10_a_recovery_that_dies_anywhere_is_begun_again_and_loses_nothing() {
     let world = Installation::new().await;
     // Over the edge of a tile, so that there is more than one batch.
-    let audit = "INSERT INTO ledger_entry (entry)
-         SELECT jsonb_build_object('form', 1, 'kind', 'audit', 'at', ledger_time(clock_timestamp()), 'actor', 'operator',
-                    'organization_id', NULL, 'action', 'test.made', 'object_id', gen_random_uuid())
-         FROM generate_series(1, 400)";
     let first = world.live().await;
     let second = world.live().await;
     let kept = world.rows.test.keep().await;
     let cleanups = [world.delete(first).await, world.delete(second).await];
-    world.rows.test.execute(audit).await;
+    world.facts(400).await;
     world.done(cleanups[0]).await;
     world.publish().await;
     let mut polls = 1;

@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl;
 use shared_models::ledger::Actor;
 use shared_models::{ApiKeyId, OrganizationId};
 
-use crate::audit::{self, audited};
+use crate::audit::{self, API_KEY_DELETED, audited};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::api_key;
@@ -160,7 +160,7 @@ impl Database {
         by: Actor,
     ) -> Result<Option<ApiKey>> {
         let deleted = "DELETE FROM api_key WHERE id = $1 AND organization_id = $2";
-        let key = sql_query(with_audit(deleted, "api_key.deleted", "$3"))
+        let key = sql_query(with_audit(deleted, API_KEY_DELETED, "$3"))
             .bind::<sql_types::Uuid, _>(key)
             .bind::<sql_types::Uuid, _>(organization)
             .bind::<sql_types::Jsonb, _>(audit::actor(by)?)

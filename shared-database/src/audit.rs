@@ -6,6 +6,11 @@ use shared_models::ledger::Actor;
 
 use crate::error::{DatabaseError, Result};
 
+/// A collection was deleted, after its connections.
+pub const COLLECTION_DELETED: &str = "collection.deleted";
+/// An API key was deleted.
+pub const API_KEY_DELETED: &str = "api_key.deleted";
+
 /// The part of a `WITH` that writes an audit entry for each row of the part `changed`, which has the columns
 /// `organization_id` and `object_id`; the actor is the parameter `actor`.
 pub(crate) fn audited(changed: &str, action: &str, actor: &str) -> String {

@@ -5,7 +5,7 @@
 //! Lock order: collection, connection (by id), sync, job (by id).
 
 pub mod api_keys;
-mod audit;
+pub mod audit;
 mod blob_keys;
 mod cipher;
 pub mod cleanup_view;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared_database::api_keys::KeyHash;
+use shared_database::deletion::{Requested, Requester, Subject};
 use shared_models::ledger::{Action, Actor, Audit, Entry, ReadEntry, canonical};
-use shared_models::{ApiKeyId, OrganizationId, Plan};
+use shared_models::{ApiKeyId, OrganizationId, Plan, RequestId};
 
 use crate::fixture::Fixture;
 
@@ -78,4 +79,20 @@ async fn what_changes_nothing_is_not_told() {
     // Another key has the hash: nothing is made, and nothing is told.
     assert!(database.create_api_key(organization, KeyHash([1; 32]), DAY, Actor::Operator).await.is_err());
     assert_eq!(entries(&fixture).await.len(), before);
+}
+
+#[tokio::test]
+async fn a_collection_that_goes_is_told_after_its_connections() {
+    let fixture = Fixture::new().await;
+    let requester = Requester { api_key: None, request: RequestId::random(), reference: None };
+    let subject = Subject::Collection(fixture.collection);
+    let requested = fixture.database.request(fixture.organization, subject, requester).await.unwrap();
+    assert!(matches!(requested, Requested::Committed { .. }), "{requested:?}");
+    let told = entries(&fixture).await;
+    let last = told.last().unwrap();
+    assert_eq!((last.action.clone(), last.object_id), (action("collection.deleted"), Some(fixture.collection.0)));
+    assert_eq!((last.organization_id, last.actor), (Some(fixture.organization), Actor::Operator));
+    let order = "ledger_entry WHERE entry->>'kind' = 'deleted'
+                 AND id > (SELECT id FROM ledger_entry WHERE entry->>'action' = 'collection.deleted')";
+    assert_eq!(fixture.count(order).await, 0);
 }

@@ -8,9 +8,11 @@ pub mod files;
 pub mod recover;
 mod settings;
 mod standing;
+mod stored;
 pub mod watch;
 
 pub use recover::{Recovery, RecoveryError};
 pub use settings::{LedgerRecovery, origin, signers};
-pub use standing::{LookError, Standing, standing};
+pub use standing::{LookError, Standing, root_of, standing};
+pub use stored::{Signed, Stored};
 pub use watch::Watch;

@@ -5,13 +5,15 @@
 //! one transaction with all that it says, and until the last one PostgreSQL is behind the store, so nobody searches,
 //! syncs or purges. First everything that is missing is read and led to the signed root; nothing is changed before.
 //!
+//! What a publication that died wrote and didn't sign is put back only by somebody who looked at it.
+//!
 //! Not brought back: a deletion reference, of which the ledger has only a hash; a receipt of an older form,
 //! whose signature only PostgreSQL had; a connection that was made after the lost time and not deleted.
 
 use std::time::Duration;
 
 use shared_database::deletion::Watched;
-use shared_database::ledger::{PutBack, Recovered, RecoveredTo, RestoredConnection};
+use shared_database::ledger::{PutBack, Recovered, RestoredConnection};
 use shared_database::{Database, DatabaseError};
 use shared_models::SyncId;
 use shared_models::ledger::{EntryError, LedgerSigner, NoteError, Origin, TileError, TreeError, TrustedKeys};
@@ -136,8 +138,8 @@ pub enum Progress {
 }
 
 impl Recovery {
-    /// What PostgreSQL lost, read from the store and led to its signed root; nothing if it lost nothing. Changes
-    /// nothing.
+    /// What PostgreSQL lost, read from the store and led to its signed root; nothing if it lost nothing. If all that is
+    /// signed is there, it is what somebody wrote beyond that and never signed. Changes nothing.
     ///
     /// # Errors
     /// [`RecoveryError`].
@@ -146,8 +148,8 @@ impl Recovery {
             Standing::InOrder { .. } => Ok(None),
             Standing::Fork { store, database } => Err(RecoveryError::Fork { store, database }),
             Standing::Foreign(why) => Err(RecoveryError::Foreign(why)),
-            Standing::Behind { store, note, database } => {
-                Ok(Some(Missing::read(&self.database, &self.store, database, store, note).await?))
+            Standing::Behind { store, database } => {
+                Ok(Some(Missing::read(&self.database, &self.store, &self.signer, database, store).await?))
             }
         }
     }
@@ -176,8 +178,7 @@ impl Recovery {
         }
         self.database.read_everything_again().await?;
         let mut watched = self.stop_jobs(missing.deleted_syncs(), &progress).await?;
-        let checkpoint = missing.checkpoint();
-        let end = RecoveredTo { size: checkpoint.size, root: checkpoint.root, note: missing.note().to_owned() };
+        let end = missing.end();
         let mut log = missing.begin();
         for bundle in missing.bundles() {
             let last = bundle.end;

@@ -1,30 +1,26 @@
 //! How PostgreSQL's ledger stands to the one in the store.
 
 use shared_database::{Database, DatabaseError};
-use shared_models::ledger::{
-    Checkpoint, Hash, NoteError, Origin, TreeError, TrustedKeys, needed_for_root, read_checkpoint,
-    read_unverified_checkpoint, root,
-};
+use shared_models::ledger::{Checkpoint, Hash, Origin, TreeError, TrustedKeys, needed_for_root, root};
 use shared_stores::{LedgerStore, LedgerStoreError};
 
 use crate::files::{self, FileError};
+use crate::stored::{NotOurs, Signed, Stored, stored};
 
 /// How the two stand to each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// The store has the beginning of PostgreSQL's ledger, or all of it.
     InOrder {
-        /// Entries in the store.
-        store: u64,
+        /// What the store has.
+        store: Stored,
         /// Entries in PostgreSQL.
         database: u64,
     },
     /// PostgreSQL has the beginning of the store's.
     Behind {
-        /// What the store has.
-        store: Checkpoint,
-        /// As it was signed.
-        note: String,
+        /// What the store has: more than PostgreSQL is signed there, or only written.
+        store: Stored,
         /// Entries in PostgreSQL.
         database: u64,
     },
@@ -68,38 +64,42 @@ pub async fn standing(
     origin: &Origin,
     keys: Option<&TrustedKeys>,
 ) -> Result<Standing, LookError> {
-    let note = store.get_checkpoint().await?;
-    let ours = database.ledger_size().await?;
-    let Some(note) = note else { return Ok(Standing::InOrder { store: 0, database: ours }) };
-    let theirs = match read(&note, keys) {
-        Ok(theirs) if theirs.origin == *origin => theirs,
-        Ok(theirs) => return Ok(Standing::Foreign(format!("it has the ledger '{}', not '{origin}'", theirs.origin))),
-        Err(error) => return Ok(Standing::Foreign(error.to_string())),
+    let theirs = match stored(store, origin, keys).await? {
+        Ok(theirs) => theirs,
+        Err(NotOurs(why)) => return Ok(Standing::Foreign(why)),
     };
-    let shared = theirs.size.min(ours);
-    let our_root = root_of(database, shared).await?;
-    if theirs.size <= ours {
-        let is_ours = our_root == theirs.root;
-        let (store, database) = (theirs.size, ours);
-        return Ok(if is_ours { Standing::InOrder { store, database } } else { Standing::Fork { store, database } });
+    let ours = database.ledger_size().await?;
+    if let Some(Signed { checkpoint, .. }) = &theirs.signed
+        && !is_one_log(database, ours, store, checkpoint).await?
+    {
+        return Ok(Standing::Fork { store: checkpoint.size, database: ours });
     }
-    let their_nodes = files::nodes(store, theirs.size, &needed_for_root(shared)?).await?;
-    if root(shared, &their_nodes)? == our_root {
-        Ok(Standing::Behind { store: theirs, note, database: ours })
-    } else {
-        Ok(Standing::Fork { store: theirs.size, database: ours })
-    }
+    let is_whole = theirs.size().max(theirs.written) <= ours;
+    let (store, database) = (theirs, ours);
+    Ok(if is_whole { Standing::InOrder { store, database } } else { Standing::Behind { store, database } })
 }
 
-fn read(note: &str, keys: Option<&TrustedKeys>) -> Result<Checkpoint, NoteError> {
-    match keys {
-        Some(keys) => read_checkpoint(note, keys).map(|signed| signed.checkpoint),
-        None => read_unverified_checkpoint(note),
+/// Whether one of the two is the beginning of the other.
+async fn is_one_log(
+    database: &Database,
+    ours: u64,
+    store: &LedgerStore,
+    theirs: &Checkpoint,
+) -> Result<bool, LookError> {
+    let shared = theirs.size.min(ours);
+    let our_root = root_of(database, shared).await?;
+    if shared == theirs.size {
+        return Ok(our_root == theirs.root);
     }
+    let their_nodes = files::nodes(store, theirs.size, &needed_for_root(shared)?).await?;
+    Ok(root(shared, &their_nodes)? == our_root)
 }
 
 /// The root of the first `size` entries in PostgreSQL.
-pub(crate) async fn root_of(database: &Database, size: u64) -> Result<Hash, LookError> {
+///
+/// # Errors
+/// PostgreSQL can't be read, or has no such tree.
+pub async fn root_of(database: &Database, size: u64) -> Result<Hash, LookError> {
     let nodes = database.ledger_nodes(&needed_for_root(size)?).await?;
     Ok(root(size, &nodes)?)
 }

@@ -107,6 +107,8 @@ struct Told {
     seen: Option<Seen>,
     /// What is wrong without stopping anything: a fork, or a store that isn't ours.
     fault: Option<String>,
+    /// What keeps the ledger from being published, and won't end by itself.
+    unpublishable: Option<String>,
     /// Why what was lost isn't put back by itself.
     not_put_back: Option<String>,
     /// The size of the store whose missing entries were too old.
@@ -192,6 +194,15 @@ impl Watch {
         self.told.lock().fault.clone().map_or(Ok(()), Err)
     }
 
+    /// The last attempt to publish ended with such an error, or with none that somebody must look at.
+    pub fn publication(&self, error: Option<&impl ToString>) {
+        let error = error.map(ToString::to_string);
+        self.told.lock().unpublishable.clone_from(&error);
+        if let Some(error) = error {
+            self.fault(Seen::Fork, error);
+        }
+    }
+
     /// One look, and what follows from it.
     async fn run(&self) {
         match self.look().await {
@@ -240,15 +251,15 @@ impl Watch {
         let found = standing(&self.database, &self.store, &self.origin, self.keys.as_ref()).await?;
         match &found {
             Standing::InOrder { store, database } => {
-                let ended = self.history().is_whole(look, *store, *database);
+                let ended = self.history().is_whole(look, store.written, *database);
                 self.in_order(ended, *database);
             }
-            Standing::Behind { store, database, .. } => {
+            Standing::Behind { store, database } => {
                 let (seen, found) = (self.history().seen(), *database);
                 self.history().lose(if seen > found {
                     LostHistory::Shrunk { seen, found }
                 } else {
-                    LostHistory::Behind { store: store.size, database: found }
+                    LostHistory::Behind { store: store.written, database: found }
                 });
                 self.lost();
             }
@@ -269,18 +280,18 @@ impl Watch {
 
     /// Recovers if a statement of this process noticed the loss, and little is missing. Whether it did.
     async fn put_back(&self, found: &Standing) -> Result<bool, RecoveryError> {
-        let (Some(recovery), Standing::Behind { store, database, .. }) = (&self.recovery, found) else {
+        let (Some(recovery), Standing::Behind { store, database }) = (&self.recovery, found) else {
             return Ok(false);
         };
         if !matches!(self.history().lost(), Some(LostHistory::Shrunk { .. })) {
             return Ok(false);
         }
         // What was refused is not read again and again.
-        let size = store.size;
+        let size = store.written;
         if self.told.lock().refused == Some(size) {
             return Ok(false);
         }
-        is_little(size.saturating_sub(*database))?;
+        is_little(store.size().saturating_sub(*database))?;
         let Some(missing) = recovery.missing().await? else { return Ok(true) };
         if let Err(error) = is_small(&missing) {
             self.told.lock().refused = Some(size);
@@ -323,8 +334,12 @@ impl Watch {
             Seen::of_lost(lost).show();
             return;
         }
-        self.is_news(Seen::InOrder, None);
         self.told.lock().not_put_back = None;
+        let unpublishable = self.told.lock().unpublishable.clone();
+        match unpublishable {
+            Some(fault) => self.fault(Seen::Fork, fault),
+            None => drop(self.is_news(Seen::InOrder, None)),
+        }
         match ended {
             None => {}
             Some((_, seen)) if seen > size => tracing::error!(

@@ -44,6 +44,17 @@ pub async fn keeps_what_it_gets(store: &LedgerStore) {
     assert!(matches!(error, LedgerStoreError::TooLarge { bytes: 3, max: 2, .. }), "{error}");
     assert_eq!(store.put_if_absent("tile/0/000", Bytes::new()).await.unwrap(), Put::New);
     assert_eq!(store.get("tile/0/000").await.unwrap(), Some(Bytes::new()), "empty isn't absent");
+    assert!(store.has(NAME).await.unwrap() && !store.has("tile/0/x001/067").await.unwrap());
+    for (name, width) in
+        [("tile/entries/000.p/7", "7"), ("tile/entries/000.p/255", "255"), ("tile/entries/000", "full")]
+    {
+        store.put_if_absent(name, bytes(width)).await.unwrap();
+    }
+    let mut widths = store.names_in("tile/entries/000.p").await.unwrap();
+    widths.sort_unstable();
+    assert_eq!(widths, ["255", "7"]);
+    assert_eq!(store.names_in("tile/entries").await.unwrap(), ["000"], "without what is in folders within it");
+    assert!(store.names_in("tile/entries/001.p").await.unwrap().is_empty());
     for note in ["first", "second", "second", "third\n"] {
         store.put_checkpoint(note).await.unwrap();
         assert_eq!(store.get_checkpoint().await.unwrap().as_deref(), Some(note));

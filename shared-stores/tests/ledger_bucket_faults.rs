@@ -139,6 +139,8 @@ async fn a_bucket_that_is_gone_is_never_an_empty_one() {
     };
     gone(store.get(NAME).await.unwrap_err());
     gone(store.get_checkpoint().await.unwrap_err());
+    gone(store.has(NAME).await.map(drop).unwrap_err());
+    gone(store.names_in("tile/entries/000.p").await.map(drop).unwrap_err());
     gone(store.put_if_absent(NAME, bytes("one")).await.unwrap_err());
     gone(store.put_checkpoint("another").await.unwrap_err());
     gone(store.check_access(TIMEOUT).await.unwrap_err());

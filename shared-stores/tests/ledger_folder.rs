@@ -74,6 +74,25 @@ async fn what_is_written_once_is_read_and_writing_it_again_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_lies_in_a_folder_is_told_and_a_store_that_is_gone_is_not_an_empty_one() {
+    let ledger = Fixture::new();
+    assert!(!ledger.store.has(NAME).await.unwrap());
+    assert!(ledger.store.names_in("tile/0/x001/067.p").await.unwrap().is_empty());
+    for name in [NAME, "tile/0/x001/067.p/17", "tile/0/x001/067"] {
+        ledger.store.put_if_absent(name, bytes("one")).await.unwrap();
+    }
+    assert!(ledger.store.has(NAME).await.unwrap() && !ledger.store.has("tile/0/x001/067.p").await.unwrap());
+    let mut names = ledger.store.names_in("tile/0/x001/067.p").await.unwrap();
+    names.sort_unstable();
+    assert_eq!(names, ["17", "5"]);
+    assert_eq!(ledger.store.names_in("tile/0/x001").await.unwrap(), ["067"], "without folders");
+    fs::rename(ledger.path("log"), ledger.path("away")).unwrap();
+    assert!(ledger.store.has(NAME).await.is_err());
+    assert!(ledger.store.names_in("tile/0/x001/067.p").await.is_err());
+    assert!(matches!(ledger.store.names_in("../away").await, Err(LedgerStoreError::Name(_))));
+}
+
+#[tokio::test]
 async fn other_bytes_are_never_overwritten() {
     let ledger = Fixture::new();
     ledger.store.put_if_absent(NAME, bytes("one")).await.unwrap();

@@ -12,11 +12,11 @@ use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use shared_database::DatabaseError;
 use shared_database::ledger::StoredCheckpoint;
-use shared_ledger::{LookError, Standing, standing};
+use shared_ledger::{LookError, Standing, Stored, root_of, standing};
 use shared_models::history::LostHistory;
 use shared_models::ledger::{
-    BundleId, EntryError, NodeId, TileError, TileId, TreeError, bundles_between, canonical, leaf_hash, tiles_between,
-    write_bundle, write_tile,
+    BundleId, EntryError, NodeId, TileError, TileId, TreeError, bundles_between, canonical, leaf_hash, read_checkpoint,
+    tiles_between, write_bundle, write_tile,
 };
 use shared_stores::{LedgerStore, LedgerStoreError};
 
@@ -101,6 +101,13 @@ impl From<EntryError> for PublicationError {
 
 type Result<T> = std::result::Result<T, PublicationError>;
 
+impl PublicationError {
+    /// Whether somebody must look: what the store or PostgreSQL has can't be the ledger, and trying again won't help.
+    pub(super) const fn is_contradiction(&self) -> bool {
+        matches!(self, Self::Store(LedgerStoreError::Different { .. }) | Self::Altered(_) | Self::Unfit(_))
+    }
+}
+
 impl Ledger {
     /// Publishes what isn't in the store yet.
     ///
@@ -120,7 +127,12 @@ impl Ledger {
     }
 
     async fn publish_up_to(&self, store: &LedgerStore, newest: &StoredCheckpoint) -> Result<u64> {
-        let mut from = self.size_in(store).await?;
+        let stored = self.stored_in(store).await?;
+        let mut from = stored.size();
+        // Somebody died before the last step, or set it back.
+        if let Some(signed) = stored.signed.filter(|_| stored.is_checkpoint_older) {
+            self.tell(store, from, &signed.note).await?;
+        }
         while let Some(next) = self.database.checkpoint_after(from, STRIDE).await? {
             self.write(store, from, &next).await?;
             from = next.size;
@@ -132,13 +144,13 @@ impl Ledger {
         Ok(from)
     }
 
-    /// How much of our log the store has. If it has more, PostgreSQL has lost its history, and this process stops.
-    pub(super) async fn size_in(&self, store: &LedgerStore) -> Result<u64> {
+    /// What the store has of our log. If it has more, PostgreSQL has lost its history, and this process stops.
+    pub(super) async fn stored_in(&self, store: &LedgerStore) -> Result<Stored> {
         let origin = self.signer.verifier().origin();
         match standing(&self.database, store, origin, Some(&self.keys)).await? {
             Standing::InOrder { store, .. } => Ok(store),
-            Standing::Behind { store, database: ours, .. } => {
-                let theirs = store.size;
+            Standing::Behind { store, database: ours } => {
+                let theirs = store.written;
                 self.database.history().lose(LostHistory::Behind { store: theirs, database: ours });
                 Err(PublicationError::Behind { theirs, ours })
             }
@@ -147,13 +159,15 @@ impl Ledger {
         }
     }
 
-    /// Entries, then tiles, then the checkpoint.
+    /// Entries, then tiles, then the checkpoint. Bundles one after the other: what a death leaves of them is then a
+    /// beginning, which a recovery can put back.
     async fn write(&self, store: &LedgerStore, from: u64, next: &StoredCheckpoint) -> Result<()> {
         let bundles: Vec<BundleId> = bundles_between(from, next.size).collect();
         for some in bundles.chunks(RENEWAL) {
             self.renew().await?;
-            let writes: Vec<_> = some.iter().map(|id| self.write_bundle(store, *id).boxed()).collect();
-            stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+            for id in some {
+                self.write_bundle(store, *id).await?;
+            }
         }
         let tiles: Vec<TileId> = tiles_between(from, next.size).collect();
         for some in tiles.chunks(RENEWAL) {
@@ -161,16 +175,27 @@ impl Ledger {
             let writes: Vec<_> = some.iter().map(|id| self.write_tile(store, *id).boxed()).collect();
             stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         }
+        if root_of(&self.database, next.size).await? != next.root {
+            return Err(PublicationError::Unfit(format!("its entries don't lead to the root of size {}", next.size)));
+        }
         let name = format!("checkpoints/{}", next.size);
         store.put_if_absent(&name, Bytes::from(next.note.clone())).await?;
-        // Not what is newer by now: somebody may have published on while this process stood still.
-        self.renew().await?;
-        if self.size_in(store).await? > next.size {
-            return Err(PublicationError::Overtaken);
-        }
-        store.put_checkpoint(&next.note).await?;
+        self.tell(store, next.size, &next.note).await?;
         self.database.mark_checkpoint_published(next.size).await?;
         Ok(())
+    }
+
+    /// Replaces the newest checkpoint, but not one that is newer by now: somebody may have published on while this
+    /// process stood still.
+    async fn tell(&self, store: &LedgerStore, size: u64, note: &str) -> Result<()> {
+        self.renew().await?;
+        if let Some(told) = store.get_checkpoint().await? {
+            let told = read_checkpoint(&told, &self.keys);
+            if told.map_err(|error| PublicationError::Foreign(error.to_string()))?.checkpoint.size > size {
+                return Err(PublicationError::Overtaken);
+            }
+        }
+        Ok(store.put_checkpoint(note).await?)
     }
 
     async fn renew(&self) -> Result<()> {

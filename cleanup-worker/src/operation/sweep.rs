@@ -7,7 +7,8 @@ use anyhow::{Context as _, bail};
 use chrono::SecondsFormat;
 use clap::Args;
 use shared_database::orphans::{Orphan, OrphanCounts};
-use shared_service::settings::{DatabaseSettings, Validate as _, VespaSettings, time};
+use shared_ledger::Watch;
+use shared_service::settings::{DatabaseSettings, LedgerStoreSettings, Validate as _, VespaSettings, time};
 use shared_stores::VespaClient;
 
 use super::connect;
@@ -34,6 +35,9 @@ pub(super) struct SweepNow {
     /// Where PostgreSQL is; one connection is enough.
     #[command(flatten)]
     database: DatabaseSettings,
+    /// The ledger store; while PostgreSQL has less than it, nothing is swept.
+    #[command(flatten)]
+    ledger: LedgerStoreSettings,
     /// The index.
     #[command(flatten)]
     vespa: VespaSettings,
@@ -49,6 +53,11 @@ pub(super) async fn run(given: &SweepNow) -> anyhow::Result<()> {
     let database = connect(&given.database)?;
     let vespa = VespaClient::new(&given.vespa.vespa_url).context("set up the Vespa client")?;
     let arf = given.blobs.open_existing().context("open the ARF store")?;
+    if let Some(watch) = Watch::of(&given.ledger, &database).map_err(anyhow::Error::msg)? {
+        // What a restore doesn't know looks like orphans.
+        watch.begin().await;
+        watch.state().map_err(anyhow::Error::msg).context("compare PostgreSQL with the ledger store")?;
+    }
     let sweep = Sweep { database, vespa, arf };
     let report = sweep.run().await.context("sweep")?;
     let counts = sweep.database.orphan_counts(given.min_age).await.context("count the orphans")?;

@@ -6,7 +6,7 @@ use cleanup_worker::ledger::Ledger;
 use shared_database::Database;
 use shared_database::deletion::{Requested, Requester, Subject};
 use shared_ledger::{Recovery, Watch};
-use shared_models::{CleanupId, OrganizationId, PublisherId, RequestId, SourceConnectionId, SyncId};
+use shared_models::{CleanupId, CollectionId, OrganizationId, PublisherId, RequestId, SourceConnectionId, SyncId};
 use shared_stores::LedgerStore;
 use tempfile::TempDir;
 use test_support::KeptDatabase;
@@ -27,6 +27,17 @@ pub struct Live {
     pub organization: OrganizationId,
     pub connection: SourceConnectionId,
     pub sync: SyncId,
+    pub collection: CollectionId,
+}
+
+/// Inserts so many entries that say nothing of importance.
+pub fn facts(count: u32) -> String {
+    format!(
+        "INSERT INTO ledger_entry (entry)
+         SELECT jsonb_build_object('form', 1, 'kind', 'audit', 'at', ledger_time(clock_timestamp()), 'actor', 'operator',
+                    'organization_id', NULL, 'action', 'test.made', 'object_id', gen_random_uuid())
+         FROM generate_series(1, {count})"
+    )
 }
 
 impl Installation {
@@ -41,15 +52,20 @@ impl Installation {
     pub async fn live(&self) -> Live {
         let sync = SyncId::random();
         self.rows.live(sync).await;
-        let sql = "SELECT c.organization_id, c.id FROM source_connection c JOIN sync s ON s.source_connection_id = c.id
+        let sql = "SELECT c.organization_id, c.id, c.collection_id FROM source_connection c JOIN sync s ON s.source_connection_id = c.id
                    WHERE s.id = $1";
         let row = self.rows.test.client().await.query_one(sql, &[&sync.0]).await.unwrap();
-        Live { organization: OrganizationId(row.get(0)), connection: SourceConnectionId(row.get(1)), sync }
+        let (organization, connection) = (OrganizationId(row.get(0)), SourceConnectionId(row.get(1)));
+        Live { organization, connection, sync, collection: CollectionId(row.get(2)) }
     }
 
     pub async fn delete(&self, live: Live) -> CleanupId {
+        self.delete_all_of(live, Subject::Connection(live.connection)).await
+    }
+
+    /// Deletes what has one connection, this one.
+    pub async fn delete_all_of(&self, live: Live, subject: Subject) -> CleanupId {
         let requester = Requester { api_key: None, request: RequestId::random(), reference: None };
-        let subject = Subject::Connection(live.connection);
         match self.rows.database.request(live.organization, subject, requester).await.unwrap() {
             Requested::Committed { cleanups, .. } => cleanups[0],
             other => panic!("{other:?}"),
@@ -61,6 +77,11 @@ impl Installation {
         let database = self.rows.another_process();
         let (signer, keys, publisher) = (signer(), keys(), PublisherId::random());
         Ledger { database, signer, keys, store: Some(self.store()), publisher }.run().await.unwrap();
+    }
+
+    /// So many facts of no importance.
+    pub async fn facts(&self, count: u32) {
+        self.rows.test.execute(&facts(count)).await;
     }
 
     pub async fn go_back(&self, to: &KeptDatabase) {

@@ -6,11 +6,13 @@ use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
+use shared_models::ledger::Actor;
 use shared_models::receipt::reference::Salt;
-use shared_models::{CleanupId, Message, MessageId, PurgeTarget, SourceConnectionId, SyncJobId};
+use shared_models::{CleanupId, CollectionId, Message, MessageId, PurgeTarget, SourceConnectionId, SyncJobId};
 
 use super::lock::{Locked, LockedConnection};
 use super::{Requester, Subject, Watched};
+use crate::audit::{self, COLLECTION_DELETED, audited};
 use crate::error::Result;
 use crate::jobs::moves;
 use crate::outbox;
@@ -115,12 +117,7 @@ pub(super) async fn step(
     let stepped = step_connections(db, &locked.connections, requester, watched).await?;
     if let Subject::Collection(collection) = locked.subject {
         match &stepped {
-            Stepped::Committed(_) => {
-                sql_query("DELETE FROM collection WHERE id = $1")
-                    .bind::<sql_types::Uuid, _>(collection)
-                    .execute(db)
-                    .await?;
-            }
+            Stepped::Committed(_) => delete_collection(db, collection, requester).await?,
             // No connection is created in it from now on.
             Stepped::Waiting(_) if locked.requested_by.is_none() => {
                 sql_query(
@@ -139,6 +136,17 @@ pub(super) async fn step(
         }
     }
     Ok(stepped)
+}
+
+/// The ledger remembers it, too: a restore would bring its name back.
+async fn delete_collection(db: &mut Session, collection: CollectionId, requester: &Requester) -> Result<()> {
+    let gone = "WITH gone AS (DELETE FROM collection WHERE id = $1 RETURNING organization_id, id AS object_id)";
+    sql_query(format!("{gone}, {} SELECT FROM gone", audited("gone", COLLECTION_DELETED, "$2")))
+        .bind::<sql_types::Uuid, _>(collection)
+        .bind::<sql_types::Jsonb, _>(audit::actor(requester.api_key.map_or(Actor::Operator, Actor::ApiKeyId))?)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 async fn step_connections(

@@ -14,7 +14,8 @@ use diesel_async::RunQueryDsl;
 use futures::FutureExt as _;
 use serde_json::Value;
 use shared_models::ledger::{Actor, Deleted, Hash, NodeId, SupersededReason};
-use shared_models::{CleanupId, OrganizationId, ReceiptId, SourceConnectionId, SyncId};
+use shared_models::{ApiKeyId, CleanupId, CollectionId, OrganizationId, ReceiptId, SourceConnectionId, SyncId};
+use uuid::Uuid;
 
 use super::sequence::{lock_sequencer, size_of};
 use super::signed;
@@ -87,7 +88,9 @@ pub struct LostBatch {
     /// The ends of receipts among them.
     pub superseded: Vec<LostSuperseded>,
     /// The API keys that they say were deleted.
-    pub revoked_keys: Vec<uuid::Uuid>,
+    pub deleted_keys: Vec<ApiKeyId>,
+    /// The collections that they say were deleted.
+    pub deleted_collections: Vec<CollectionId>,
 }
 
 /// The end of a recovery: the store's checkpoint.
@@ -99,6 +102,8 @@ pub struct RecoveredTo {
     pub root: Hash,
     /// As it was signed.
     pub note: String,
+    /// Whether the store has it.
+    pub is_published: bool,
 }
 
 /// What putting a batch back came to.
@@ -202,12 +207,14 @@ async fn recover(db: &mut Session, given: Arc<(LostBatch, RecoveredTo)>, watched
         return Ok(Recovered::Elsewhere { size });
     }
     let ids = place_entries(db, batch).await?;
+    deletions::lock_restored(db, &batch.deleted).await?;
     let cleanups = deletions::put_cleanups_back(db, &batch.deleted).await?;
     let connections = deletions::delete_again(db, &batch.deleted, watched).await?;
     let receipts = receipts::put_back(db, &batch.receipts, &ids).await?;
     receipts::supersede(db, &batch.superseded).await?;
     let reopened = receipts::reopen(db, batch).await?;
-    revoke(db, &batch.revoked_keys).await?;
+    delete_keys(db, &batch.deleted_keys).await?;
+    delete_collections(db, &batch.deleted_collections).await?;
     if size_of(db).await? == end.size {
         keep_checkpoint(db, end).await?;
     }
@@ -276,20 +283,38 @@ async fn index_entries(db: &mut Session, batch: &LostBatch, ids: &[i64]) -> Resu
 }
 
 /// Keys that were deleted open nothing again.
-async fn revoke(db: &mut Session, keys: &[uuid::Uuid]) -> Result<()> {
-    let revoked = "DELETE FROM api_key WHERE id = ANY ($1)";
-    sql_query(revoked).bind::<sql_types::Array<sql_types::Uuid>, _>(keys).execute(db).await?;
+async fn delete_keys(db: &mut Session, keys: &[ApiKeyId]) -> Result<()> {
+    let keys: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+    let deleted = "DELETE FROM api_key WHERE id = ANY ($1)";
+    sql_query(deleted).bind::<sql_types::Array<sql_types::Uuid>, _>(keys).execute(db).await?;
+    Ok(())
+}
+
+/// Their connections are gone by now, but for those that somebody made since the restore: these keep their collection.
+async fn delete_collections(db: &mut Session, collections: &[CollectionId]) -> Result<()> {
+    if collections.is_empty() {
+        return Ok(());
+    }
+    // Two statements: what was created until the lock was there is seen by the second.
+    let locked = "SELECT FROM collection WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
+    let deleted = "DELETE FROM collection c
+                   WHERE id = ANY ($1) AND NOT EXISTS (SELECT FROM source_connection WHERE collection_id = c.id)";
+    for statement in [locked, deleted] {
+        sql_query(statement).bind::<sql_types::Array<sql_types::Uuid>, _>(collections).execute(db).await?;
+    }
     Ok(())
 }
 
 async fn keep_checkpoint(db: &mut Session, end: &RecoveredTo) -> Result<()> {
     sql_query(
-        "INSERT INTO ledger_checkpoint (size, root, note, published_at) VALUES ($1, $2, $3, clock_timestamp())
-         ON CONFLICT (size) DO UPDATE SET published_at = coalesce(ledger_checkpoint.published_at, clock_timestamp())",
+        "INSERT INTO ledger_checkpoint (size, root, note, published_at)
+         VALUES ($1, $2, $3, CASE WHEN $4 THEN clock_timestamp() END)
+         ON CONFLICT (size) DO UPDATE SET published_at = coalesce(ledger_checkpoint.published_at, EXCLUDED.published_at)",
     )
     .bind::<sql_types::BigInt, _>(signed(end.size)?)
     .bind::<sql_types::Bytea, _>(end.root.0.as_slice())
     .bind::<sql_types::Text, _>(end.note.as_str())
+    .bind::<sql_types::Bool, _>(end.is_published)
     .execute(db)
     .await?;
     let end = "WITH recovered AS (SELECT NULL::uuid AS organization_id, NULL::uuid AS object_id)";

@@ -3,17 +3,15 @@
 use std::ops::Range;
 
 use serde_json::Value;
+use shared_database::audit::{API_KEY_DELETED, COLLECTION_DELETED};
 use shared_database::ledger::{LostBatch, LostEntry, LostReceipt, LostSuperseded};
-use shared_models::OrganizationId;
 use shared_models::ledger::{Entry, Frontier, LedgerSigner, NodeId, ReadEntry, leaf_hash};
 use shared_models::receipt::{Receipt, ReceiptError};
+use shared_models::{ApiKeyId, CollectionId, OrganizationId};
 use shared_stores::LedgerStore;
 
 use super::missing::missing_entries;
 use super::{Missing, RecoveryError};
-
-/// The action of an audit entry that says that a key is no longer one.
-const KEY_DELETED: &str = "api_key.deleted";
 
 impl Missing {
     /// Reads these entries once more, and appends them to `log`; they must be those that were led to the root.
@@ -24,7 +22,7 @@ impl Missing {
         range: Range<u64>,
         log: &mut Frontier,
     ) -> Result<LostBatch, RecoveryError> {
-        let (_, entries) = missing_entries(store, self.checkpoint().size, range.clone()).await?;
+        let (_, entries) = missing_entries(store, self.size(), range.clone()).await?;
         let mut batch = LostBatch { first: range.start, ..LostBatch::default() };
         for (index, (text, leaf)) in range.clone().zip(entries.iter().zip(self.leaves(&range))) {
             if leaf_hash(text) != *leaf {
@@ -92,8 +90,10 @@ impl Missing {
                 Some(receipt.organization_id)
             }
             ReadEntry::Known(Entry::Audit(audit)) => {
-                if audit.action.as_str() == KEY_DELETED {
-                    batch.revoked_keys.extend(audit.object_id);
+                match audit.action.as_str() {
+                    API_KEY_DELETED => batch.deleted_keys.extend(audit.object_id.map(ApiKeyId)),
+                    COLLECTION_DELETED => batch.deleted_collections.extend(audit.object_id.map(CollectionId)),
+                    _ => {}
                 }
                 audit.organization_id
             }

@@ -6,10 +6,10 @@ use std::ops::Range;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared_database::Database;
-use shared_database::ledger::LedgerNodes;
+use shared_database::ledger::{LedgerNodes, RecoveredTo};
 use shared_models::ledger::{
-    BundleId, Checkpoint, Entry, Frontier, Hash, MAX_BUNDLE_BYTES, ReadEntry, SupersededReason, TILE_WIDTH,
-    bundles_between, leaf_hash, needed_for_root, read_bundle,
+    Action, BundleId, Checkpoint, Entry, Frontier, Hash, LedgerSigner, MAX_BUNDLE_BYTES, ReadEntry, SupersededReason,
+    TILE_WIDTH, bundles_between, leaf_hash, needed_for_root, read_bundle,
 };
 use shared_models::{ReceiptId, SyncId};
 use shared_service::clock;
@@ -17,6 +17,7 @@ use shared_stores::LedgerStore;
 
 use super::RecoveryError;
 use crate::files::{AT_ONCE, object};
+use crate::stored::{Signed, Stored};
 
 /// More entries aren't put back without a person.
 const MOST_BY_ITSELF: u64 = 1_000;
@@ -42,8 +43,11 @@ pub struct MissingCounts {
 #[derive(Debug, Clone)]
 pub struct Missing {
     from: u64,
-    checkpoint: Checkpoint,
-    note: String,
+    /// Where it ends.
+    end: Signed,
+    /// Entries that lie beyond the end and aren't signed.
+    unsigned_beyond: u64,
+    is_unsigned: bool,
     /// Of the first missing entry on, for what is read again.
     leaves: Vec<Hash>,
     /// The log as PostgreSQL has it.
@@ -51,33 +55,46 @@ pub struct Missing {
     deleted: Vec<SyncId>,
     pub(super) superseded: BTreeMap<ReceiptId, (DateTime<Utc>, SupersededReason)>,
     counts: MissingCounts,
+    changes: BTreeMap<Action, u64>,
     oldest: Option<DateTime<Utc>>,
 }
 
 impl Missing {
-    /// Reads what the store has beyond the first `from` entries.
+    /// Reads what the store has beyond the first `from` entries: those that are signed, or if there are none, the rest.
     pub(super) async fn read(
         database: &Database,
         store: &LedgerStore,
+        signer: &LedgerSigner,
         from: u64,
-        checkpoint: Checkpoint,
-        note: String,
+        stored: Stored,
     ) -> Result<Self, RecoveryError> {
         let nodes: LedgerNodes = database.ledger_nodes(&needed_for_root(from)?).await?;
         let begin = Frontier::resume(from, &nodes)?;
         let mut log = begin.clone();
+        let signed = stored.signed.filter(|signed| signed.checkpoint.size > from);
+        let is_unsigned = signed.is_none();
+        let end = signed.unwrap_or_else(|| Signed {
+            checkpoint: Checkpoint {
+                origin: signer.verifier().origin().clone(),
+                size: stored.written,
+                root: begin.root(),
+            },
+            note: String::new(),
+        });
         let mut missing = Self {
             from,
-            checkpoint,
-            note,
+            unsigned_beyond: stored.written.saturating_sub(end.checkpoint.size),
+            end,
+            is_unsigned,
             leaves: Vec::new(),
             begin,
             deleted: Vec::new(),
             superseded: BTreeMap::new(),
             counts: MissingCounts::default(),
+            changes: BTreeMap::new(),
             oldest: None,
         };
-        let size = missing.checkpoint.size;
+        let size = missing.end.checkpoint.size;
         let bundles = stream::iter(missing.bundles()).map(|range| missing_entries(store, size, range));
         let mut bundles = Box::pin(bundles.buffered(AT_ONCE));
         while let Some((range, entries)) = bundles.try_next().await? {
@@ -89,7 +106,11 @@ impl Missing {
                 missing.take(Fact::of(fact));
             }
         }
-        if log.root() != missing.checkpoint.root || log.size() != missing.checkpoint.size {
+        if is_unsigned {
+            missing.end.checkpoint.root = log.root();
+            missing.end.note = signer.sign_checkpoint(&missing.end.checkpoint)?;
+        }
+        if log.root() != missing.end.checkpoint.root || log.size() != size {
             return Err(RecoveryError::Altered);
         }
         Ok(missing)
@@ -107,7 +128,10 @@ impl Missing {
                 self.counts.superseded += 1;
                 self.superseded.insert(receipt, (at, reason));
             }
-            Kind::Audit => self.counts.audit += 1,
+            Kind::Audit(action) => {
+                self.counts.audit += 1;
+                *self.changes.entry(action).or_default() += 1;
+            }
             Kind::Unknown => self.counts.unknown += 1,
         }
     }
@@ -115,13 +139,19 @@ impl Missing {
     /// How many entries are missing.
     #[must_use]
     pub const fn count(&self) -> u64 {
-        self.checkpoint.size.saturating_sub(self.from)
+        self.end.checkpoint.size.saturating_sub(self.from)
     }
 
     /// By what they say.
     #[must_use]
     pub const fn counts(&self) -> MissingCounts {
         self.counts
+    }
+
+    /// What somebody changed, and how often: the audit entries.
+    #[must_use]
+    pub const fn changes(&self) -> &BTreeMap<Action, u64> {
+        &self.changes
     }
 
     /// When the oldest of what they say happened.
@@ -136,14 +166,30 @@ impl Missing {
         self.from
     }
 
-    /// What the store has.
+    /// The log's size once it is back.
     #[must_use]
-    pub const fn checkpoint(&self) -> &Checkpoint {
-        &self.checkpoint
+    pub const fn size(&self) -> u64 {
+        self.end.checkpoint.size
     }
 
-    pub(super) fn note(&self) -> &str {
-        &self.note
+    /// Whether no checkpoint covers what is missing: somebody began to publish it and died, or somebody else put it
+    /// there.
+    #[must_use]
+    pub const fn is_unsigned(&self) -> bool {
+        self.is_unsigned
+    }
+
+    /// Entries that lie in the store beyond these, and aren't signed.
+    #[must_use]
+    pub const fn unsigned_beyond(&self) -> u64 {
+        self.unsigned_beyond
+    }
+
+    /// The checkpoint that PostgreSQL gets.
+    pub(super) fn end(&self) -> RecoveredTo {
+        let Signed { checkpoint, note } = &self.end;
+        let note = note.clone();
+        RecoveredTo { size: checkpoint.size, root: checkpoint.root, note, is_published: !self.is_unsigned }
     }
 
     pub(super) fn deleted_syncs(&self) -> &[SyncId] {
@@ -163,7 +209,7 @@ impl Missing {
 
     /// The missing entries by the bundles that they are in.
     pub(super) fn bundles(&self) -> Vec<Range<u64>> {
-        let bundles = bundles_between(self.from, self.checkpoint.size);
+        let bundles = bundles_between(self.from, self.size());
         let range = |bundle: BundleId| {
             let first = bundle.first_entry();
             first.max(self.from)..first.saturating_add(bundle.width.into())
@@ -182,7 +228,7 @@ enum Kind {
     Deleted(SyncId),
     Receipt,
     Superseded(ReceiptId, DateTime<Utc>, SupersededReason),
-    Audit,
+    Audit(Action),
     Unknown,
 }
 
@@ -200,7 +246,7 @@ impl Fact {
                 let at = ended.superseded_at;
                 (Kind::Superseded(ended.receipt_id, at, ended.reason), Some(at))
             }
-            ReadEntry::Known(Entry::Audit(audit)) => (Kind::Audit, Some(audit.at)),
+            ReadEntry::Known(Entry::Audit(audit)) => (Kind::Audit(audit.action), Some(audit.at)),
             ReadEntry::Unknown { .. } => (Kind::Unknown, None),
         };
         Self { kind, at }
@@ -241,6 +287,9 @@ pub(crate) fn is_little(count: u64) -> Result<(), RecoveryError> {
 /// [`RecoveryError::NotByItself`] if not.
 pub fn is_small(missing: &Missing) -> Result<(), RecoveryError> {
     is_little(missing.count())?;
+    if missing.is_unsigned() {
+        return Err(RecoveryError::NotByItself("no checkpoint covers the missing entries".to_owned()));
+    }
     let (unknown, oldest) = (missing.counts().unknown, missing.oldest());
     if unknown > 0 {
         return Err(RecoveryError::NotByItself(format!("{unknown} missing entries are of a later version")));

@@ -75,6 +75,12 @@ impl BundleId {
         path("entries", self.index, self.width)
     }
 
+    /// The folder of the names with a width of the bundles that have this index, such as `tile/entries/x001/067.p`.
+    #[must_use]
+    pub fn partial_folder(self) -> String {
+        format!("tile/entries/{}.p", number(self.index))
+    }
+
     /// The index of its first entry.
     #[must_use]
     pub const fn first_entry(self) -> u64 {
@@ -105,16 +111,20 @@ fn files_between(old: u64, new: u64) -> impl Iterator<Item = (u64, u16)> {
     })
 }
 
-/// Three digits to a folder, so that none gets more than a few thousand entries.
 fn path(kind: &str, index: u64, width: u16) -> String {
+    let partial = if width < TILE_WIDTH { format!(".p/{width}") } else { String::new() };
+    format!("tile/{kind}/{}{partial}", number(index))
+}
+
+/// Three digits to a folder, so that none gets more than a few thousand entries.
+fn number(index: u64) -> String {
     let mut number = format!("{:03}", index % 1000);
     let mut rest = index / 1000;
     while rest > 0 {
         number = format!("x{:03}/{number}", rest % 1000);
         rest /= 1000;
     }
-    let partial = if width < TILE_WIDTH { format!(".p/{width}") } else { String::new() };
-    format!("tile/{kind}/{number}{partial}")
+    number
 }
 
 /// A tile's content.
@@ -193,6 +203,7 @@ mod tests {
         assert_eq!(tile(1, 1_067, 5), "tile/1/x001/067.p/5");
         assert_eq!(BundleId { index: 999, width: 256 }.path(), "tile/entries/999");
         assert_eq!(BundleId { index: 1_234_067, width: 1 }.path(), "tile/entries/x001/x234/067.p/1");
+        assert_eq!(BundleId { index: 1_067, width: 5 }.partial_folder(), "tile/entries/x001/067.p");
         // The example of the specification: a log of 70 000 entries.
         let names: Vec<_> = tiles_between(0, 70_000).map(TileId::path).collect();
         assert_eq!(names.len(), 274 + 2 + 1);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
+use object_store::{Error, GetOptions, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
 use shared_service::Backoff;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -126,6 +126,22 @@ impl Bucket {
 
     pub(super) async fn read(&self, place: &Place, max: u64) -> Result<Option<Bytes>> {
         Ok(self.find(place, max).await?.map(|found| found.content))
+    }
+
+    pub(super) async fn has(&self, place: &Place) -> Result<bool> {
+        // No HEAD: its answer doesn't say what isn't there, the object or the bucket.
+        let first_byte = GetOptions { range: Some((0..1).into()), ..GetOptions::default() };
+        match self.store.get_opts(&self.at(place)?, first_byte).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_said_missing(&error) => Ok(false),
+            Err(error) => Err(LedgerStoreError::store("read")(error)),
+        }
+    }
+
+    pub(super) async fn names_in(&self, place: &Place) -> Result<Vec<String>> {
+        let found = self.store.list_with_delimiter(Some(&self.at(place)?)).await;
+        let found = found.map_err(LedgerStoreError::store("list"))?;
+        Ok(found.objects.iter().filter_map(|object| object.location.filename().map(str::to_owned)).collect())
     }
 
     async fn find(&self, place: &Place, max: u64) -> Result<Option<Found>> {

@@ -142,6 +142,31 @@ impl Folder {
         if bytes > max { too_large(bytes) } else { Ok(Some(content.into())) }
     }
 
+    pub(super) fn has(&self, place: &Place) -> Result<bool> {
+        match fs::metadata(self.at(place)) {
+            Ok(there) => Ok(there.is_file()),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.check().map(|()| false),
+            Err(error) => Err(LedgerStoreError::folder("read")(error)),
+        }
+    }
+
+    pub(super) fn names_in(&self, place: &Place) -> Result<Vec<String>> {
+        let failed = LedgerStoreError::folder("read folder");
+        let entries = match fs::read_dir(self.at(place)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return self.check().map(|()| Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(&failed)?;
+            if entry.file_type().map_err(&failed)?.is_file() {
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        Ok(names)
+    }
+
     /// A new file in staging with that content, which outlives a crash.
     fn stage(&self, place: &Place, content: &[u8]) -> Result<PathBuf> {
         let failed = LedgerStoreError::folder("write");

@@ -117,6 +117,37 @@ impl LedgerStore {
         self.read(Place::in_log(name)?, max_bytes).await
     }
 
+    /// Whether there is such an object, which isn't empty, below `log/`. Its content isn't read.
+    ///
+    /// # Errors
+    /// `Name`, else any storage error.
+    pub async fn has(&self, name: &str) -> Result<bool> {
+        let place = Place::in_log(name)?;
+        let call = async {
+            match &self.backend {
+                Backend::Local(folder) => in_folder(folder, "read", move |f| f.has(&place)).await,
+                Backend::Cloud(bucket) => bucket.has(&place).await,
+            }
+        };
+        self.within_time(call).await
+    }
+
+    /// The names of the objects in a folder below `log/`, not of those in folders within it; in no order. None if
+    /// nothing was ever written there.
+    ///
+    /// # Errors
+    /// `Name`, else any storage error. A name that isn't text is left out.
+    pub async fn names_in(&self, folder: &str) -> Result<Vec<String>> {
+        let place = Place::in_log(folder)?;
+        let call = async {
+            match &self.backend {
+                Backend::Local(folder) => in_folder(folder, "list", move |f| f.names_in(&place)).await,
+                Backend::Cloud(bucket) => bucket.names_in(&place).await,
+            }
+        };
+        self.within_time(call).await
+    }
+
     /// Replaces the newest checkpoint, whole. A call that wasn't answered and lands late can't undo a later one.
     ///
     /// # Errors

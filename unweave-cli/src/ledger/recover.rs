@@ -36,6 +36,10 @@ on by themselves then. If it is interrupted, run it again.
 A copy of this installation that publishes into the same store looks the same: then don't recover, but give the copy a
 ledger store of its own.";
 
+/// Nobody signed what is missing.
+const UNSIGNED: &str = "no checkpoint covers the missing entries: a process died while it published them, or somebody \
+                        else wrote them; look at them with --dry-run, then use --accept-unsigned";
+
 /// Connections that are listed for people.
 const MOST_SHOWN: usize = 20;
 
@@ -67,6 +71,10 @@ pub struct Recover {
     /// Don't let the next syncs write everything again: only if Vespa and ARF certainly weren't restored
     #[arg(long)]
     keep_documents: bool,
+    /// Also put back entries that no checkpoint covers: a process wrote them and died before it signed them. Look at
+    /// them first, for nothing but the rights to write into the store says that they are the ledger's
+    #[arg(long)]
+    accept_unsigned: bool,
     /// How the answer is written
     #[arg(long, value_enum, default_value_t)]
     pub(super) output: Output,
@@ -84,6 +92,9 @@ impl Recover {
         if self.dry_run {
             lines.push(told("next", "nothing was changed: unweave ledger recover"));
             return Ok(Answer { lines, json: described(&missing, &restored, None) });
+        }
+        if missing.is_unsigned() && !self.accept_unsigned {
+            return Err(Failure::refused("checkpoint", UNSIGNED.to_owned()));
         }
         if !self.yes {
             ask(&lines)?;
@@ -133,7 +144,7 @@ async fn run(recovery: &Recovery, missing: &Missing) -> Result<PutBack, Failure>
 }
 
 fn plan(missing: &Missing, restored: &[RestoredConnection]) -> Vec<String> {
-    let (counts, size) = (missing.counts(), missing.checkpoint().size);
+    let (counts, size) = (missing.counts(), missing.size());
     let since = missing.oldest().map_or_else(String::new, |oldest| format!(", the oldest of {}", stamp::text(oldest)));
     let mut lines = vec![
         told("missing", format!("{} of {size} entries{since}", missing.count())),
@@ -145,8 +156,22 @@ fn plan(missing: &Missing, restored: &[RestoredConnection]) -> Vec<String> {
             ),
         ),
     ];
+    if missing.is_unsigned() {
+        lines.push(told("unsigned", "no checkpoint covers them: put back only with --accept-unsigned"));
+    }
+    if missing.unsigned_beyond() > 0 {
+        let text = format!("{} entries beyond these: they are asked for afterwards", missing.unsigned_beyond());
+        lines.push(told("unsigned", text));
+    }
     if counts.unknown > 0 {
         lines.push(told("unknown", format!("{} of a later version: put back, and nothing else", counts.unknown)));
+    }
+    if counts.audit > 0 {
+        let changes: Vec<_> =
+            missing.changes().iter().map(|(what, count)| format!("{count} {}", what.as_str())).collect();
+        lines.push(told("changes", changes.join(", ")));
+        let done_again = "deleted API keys and collections go again; other changes must be made again by hand";
+        lines.push(told("of these", done_again));
     }
     let shown = restored.iter().take(MOST_SHOWN);
     lines.extend(shown.map(|connection| {
@@ -175,12 +200,15 @@ fn described(missing: &Missing, restored: &[RestoredConnection], done: Option<Pu
         "missing": {
             "entries": missing.count(),
             "from": missing.from(),
-            "to": missing.checkpoint().size,
+            "to": missing.size(),
+            "is_signed": !missing.is_unsigned(),
+            "unsigned_beyond": missing.unsigned_beyond(),
             "oldest": missing.oldest().map(stamp::text),
             "deleted": counts.deleted,
             "receipts": counts.receipts,
             "superseded": counts.superseded,
             "audit": counts.audit,
+            "changes": missing.changes(),
             "unknown": counts.unknown,
         },
         "connections": restored.iter().map(|connection| json!({

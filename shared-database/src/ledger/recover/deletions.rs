@@ -93,6 +93,16 @@ async fn stop(db: &mut Session, connections: Vec<SourceConnectionId>) -> Result<
     Ok(may_write)
 }
 
+/// Locks the connections that are there again before anything is written, as every deletion does: so a DELETE of one of
+/// them and this wait for each other in one order.
+pub(super) async fn lock_restored(db: &mut Session, deleted: &[Deleted]) -> Result<()> {
+    let syncs: Vec<SyncId> = deleted.iter().map(|deleted| deleted.sync_id).collect();
+    let locked = "SELECT FROM source_connection c JOIN sync s ON s.source_connection_id = c.id
+                  WHERE s.id = ANY ($1) ORDER BY c.id FOR UPDATE OF c";
+    sql_query(locked).bind::<sql_types::Array<sql_types::Uuid>, _>(syncs).execute(db).await?;
+    Ok(())
+}
+
 /// Inserts the cleanups that aren't there, open, and returns how many.
 pub(super) async fn put_cleanups_back(db: &mut Session, deleted: &[Deleted]) -> Result<u64> {
     let entries = json(deleted)?;

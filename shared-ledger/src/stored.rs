@@ -1,0 +1,152 @@
+//! How far the store's log reaches, also where its newest checkpoint doesn't say it.
+//!
+//! `checkpoint` is the one object of the store that is replaced: a publication that died before its end left it as it
+//! was, and whoever may write it may set it back. What lies below `log/` is written once, entries in their order, and is
+//! therefore asked as well: by few requests if nothing lies there.
+
+use shared_models::ledger::{BundleId, Checkpoint, NoteError, Origin, TILE_WIDTH, TrustedKeys};
+use shared_models::ledger::{read_checkpoint, read_unverified_checkpoint};
+use shared_stores::{LedgerStore, LedgerStoreError};
+
+/// What the store has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The newest checkpoint, if there is one.
+    pub signed: Option<Signed>,
+    /// Entries that lie there. It is more than what is signed after a publication died.
+    pub written: u64,
+    /// Whether `checkpoint` isn't the newest.
+    pub is_checkpoint_older: bool,
+}
+
+/// A checkpoint of this ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// What it says.
+    pub checkpoint: Checkpoint,
+    /// As it was signed.
+    pub note: String,
+}
+
+impl Stored {
+    /// Entries that a checkpoint covers.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.signed.as_ref().map_or(0, |signed| signed.checkpoint.size)
+    }
+}
+
+/// Why what the store has isn't this ledger's, in words.
+pub(crate) struct NotOurs(pub(crate) String);
+
+/// Reads the newest checkpoint, and looks beyond it. Without `keys` whatever checkpoint has the ledger's name is taken
+/// for one.
+pub(crate) async fn stored(
+    store: &LedgerStore,
+    origin: &Origin,
+    keys: Option<&TrustedKeys>,
+) -> Result<Result<Stored, NotOurs>, LedgerStoreError> {
+    let told = match store.get_checkpoint().await? {
+        None => None,
+        Some(note) => match read(note, origin, keys) {
+            Ok(told) => Some(told),
+            Err(why) => return Ok(Err(why)),
+        },
+    };
+    let from = told.as_ref().map_or(0, |told| told.checkpoint.size);
+    let Some(end) = Written::beyond(store, from).await? else {
+        return Ok(Ok(Stored { signed: told, written: from, is_checkpoint_older: false }));
+    };
+    let newer = end.newest_checkpoint(store, from, |note| read(note, origin, keys).ok()).await?;
+    let is_checkpoint_older = newer.is_some();
+    Ok(Ok(Stored { signed: newer.or(told), written: end.size(), is_checkpoint_older }))
+}
+
+fn read(note: String, origin: &Origin, keys: Option<&TrustedKeys>) -> Result<Signed, NotOurs> {
+    let read: Result<Checkpoint, NoteError> = match keys {
+        Some(keys) => read_checkpoint(&note, keys).map(|signed| signed.checkpoint),
+        None => read_unverified_checkpoint(&note),
+    };
+    match read {
+        Ok(checkpoint) if checkpoint.origin == *origin => Ok(Signed { checkpoint, note }),
+        Ok(checkpoint) => Err(NotOurs(format!("it has the ledger '{}', not '{origin}'", checkpoint.origin))),
+        Err(error) => Err(NotOurs(error.to_string())),
+    }
+}
+
+/// The end of the bundles that lie in the store.
+struct Written {
+    /// Full bundles.
+    full: u64,
+    /// The widths of the one that isn't full, the largest first.
+    widths: Vec<u16>,
+}
+
+impl Written {
+    /// Nothing if no entry lies beyond the first `from`.
+    async fn beyond(store: &LedgerStore, from: u64) -> Result<Option<Self>, LedgerStoreError> {
+        let full = full_bundles(store, from / u64::from(TILE_WIDTH)).await?;
+        let end = Self { full, widths: widths(store, full).await? };
+        Ok((end.size() > from).then_some(end))
+    }
+
+    fn size(&self) -> u64 {
+        size(self.full, self.widths.first().copied().unwrap_or_default())
+    }
+
+    /// The newest checkpoint of more than `from` entries that is there and taken for one. It is one of the last, for a
+    /// publication ends with its checkpoint.
+    async fn newest_checkpoint(
+        &self,
+        store: &LedgerStore,
+        from: u64,
+        read: impl Fn(String) -> Option<Signed>,
+    ) -> Result<Option<Signed>, LedgerStoreError> {
+        let mut ends = self.widths.clone();
+        for index in (from / u64::from(TILE_WIDTH)..=self.full).rev() {
+            if index < self.full {
+                ends = widths(store, index).await?;
+            }
+            let sizes = ends.iter().copied().chain([0]).map(|width| size(index, width));
+            for size in sizes.take_while(|size| *size > from) {
+                let Some(note) = store.get(&format!("checkpoints/{size}")).await? else { continue };
+                let signed = String::from_utf8(note.into()).ok().and_then(&read);
+                if let Some(signed) = signed.filter(|signed| signed.checkpoint.size == size) {
+                    return Ok(Some(signed));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn size(full: u64, width: u16) -> u64 {
+    full.saturating_mul(TILE_WIDTH.into()).saturating_add(width.into())
+}
+
+/// How many full bundles lie in the store, which has the first `from` of them: they follow each other.
+async fn full_bundles(store: &LedgerStore, from: u64) -> Result<u64, LedgerStoreError> {
+    let is_there = async |index| store.has(&BundleId { index, width: TILE_WIDTH }.path()).await;
+    let (mut there, mut step) = (from, 1);
+    // In steps that grow, and then back to where it ends.
+    while is_there(there.saturating_add(step - 1)).await? {
+        there = there.saturating_add(step);
+        step *= 2;
+    }
+    while step > 1 {
+        step /= 2;
+        if is_there(there.saturating_add(step - 1)).await? {
+            there = there.saturating_add(step);
+        }
+    }
+    Ok(there)
+}
+
+/// The widths under which a bundle lies that wasn't full, the largest first.
+async fn widths(store: &LedgerStore, index: u64) -> Result<Vec<u16>, LedgerStoreError> {
+    let names = store.names_in(&BundleId { index, width: 1 }.partial_folder()).await?;
+    let width = |name: &String| name.parse::<u16>().ok().filter(|width| (1..TILE_WIDTH).contains(width));
+    let mut widths: Vec<u16> = names.iter().filter_map(width).collect();
+    widths.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(widths)
+}
