@@ -11,7 +11,7 @@ use metrics::{counter, histogram};
 use shared_database::deletion::{Requested, Requester, Subject};
 use shared_database::{Database, DatabaseError};
 use shared_messaging::Publisher;
-use shared_models::{CleanupId, OrganizationId, ProtocolTimes};
+use shared_models::{ApiKeyId, CleanupId, OrganizationId, ProtocolTimes};
 use shared_service::tasks::Tasks;
 
 use crate::relay::RelayBell;
@@ -94,9 +94,9 @@ impl Deletions {
         let parts = Arc::clone(&self.parts);
         let span = tracing::Span::current();
         let task = async move {
-            let began = Instant::now();
+            let (began, by) = (Instant::now(), requester.api_key);
             let outcome = parts.delete(organization, subject, requester).await;
-            record(&outcome, began.elapsed(), subject);
+            record(&outcome, began.elapsed(), subject, by);
             // The client may have hung up: the deletion is done all the same.
             let _ = answer.send(outcome);
         };
@@ -145,7 +145,7 @@ pub fn start_figures_at_zero() {
     drop(histogram!("unweave_deletion_wait_seconds"));
 }
 
-fn record(outcome: &Result<DeletionAnswer, DatabaseError>, took: Duration, subject: Subject) {
+fn record(outcome: &Result<DeletionAnswer, DatabaseError>, took: Duration, subject: Subject, by: Option<ApiKeyId>) {
     let result = match outcome {
         Ok(DeletionAnswer::NotFound) => "not_found",
         Ok(DeletionAnswer::Deleted { .. }) => "deleted",
@@ -155,8 +155,11 @@ fn record(outcome: &Result<DeletionAnswer, DatabaseError>, took: Duration, subje
     };
     counter!("unweave_deletions_total", "result" => result).increment(1);
     histogram!("unweave_deletion_seconds", "result" => result).record(took);
+    let (took_ms, api_key) = (took.as_secs_f64() * 1000.0, by.map(tracing::field::display));
     match outcome {
-        Err(error) => tracing::error!(%subject, %error, "deletion failed; the finisher goes on if it was accepted"),
-        Ok(_) => tracing::info!(%subject, result, took_ms = took.as_secs_f64() * 1000.0, "deletion answered"),
+        Err(error) => {
+            tracing::error!(%subject, %error, api_key, "deletion failed; the finisher goes on if it was accepted")
+        }
+        Ok(_) => tracing::info!(%subject, result, api_key, took_ms, "deletion answered"),
     }
 }

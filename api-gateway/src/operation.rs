@@ -8,6 +8,7 @@ use chrono::SecondsFormat;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
+use shared_database::api_keys::NewApiKey;
 use shared_database::organizations::OrganizationSummary;
 use shared_database::{Database, DatabaseError};
 use shared_models::ledger::Actor;
@@ -74,6 +75,9 @@ struct CreateApiKey {
     /// Days until the key expires
     #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = whole_number(1..=365_u32))]
     expiration_days: u32,
+    /// What those who use it call it
+    #[arg(long = "name", value_name = "TEXT")]
+    key_name: Option<String>,
     /// Where PostgreSQL is; one connection is enough.
     #[command(flatten)]
     database: DatabaseSettings,
@@ -125,8 +129,8 @@ pub async fn run(operation: Operation) -> anyhow::Result<()> {
         Command::CreateApiKey(given) => {
             let (key, hash) = new_key();
             let database = connect(&given.database)?;
-            let lifetime = DAY.saturating_mul(given.expiration_days);
-            let made = match database.create_api_key(given.organization, hash, lifetime, Actor::Operator).await {
+            let new = NewApiKey { hash, lifetime: DAY.saturating_mul(given.expiration_days), name: given.key_name };
+            let made = match database.create_api_key(given.organization, new, Actor::Operator).await {
                 // The only row that a key refers to.
                 Err(DatabaseError::ForeignKey { .. }) => bail!("there is no organization {}", given.organization),
                 made => made.context("make the key")?,

@@ -185,6 +185,8 @@ pub fn api_key(row: ApiKey, key: Option<&SecretString>) -> wire::api_key::ApiKey
         created_by_email: row.created_by_email,
         modified_by_email: None,
         decrypted_key: key.map(|key| key.expose_secret().to_owned()),
+        name: row.name,
+        deleted_at: row.deleted_at,
     }
 }
 
@@ -211,9 +213,10 @@ pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
         error_text: row.error_text,
         entity_rows_deleted: row.entity_rows_deleted,
         writer_end: row.writer_end,
-        requested_by: row.requested_by,
-        request_id: row.request_id,
-        deletion_reference: row.deletion_reference,
+        requested_by: row.asked.requested_by,
+        requested_by_name: row.asked.requested_by_name,
+        request_id: row.asked.request_id,
+        deletion_reference: row.asked.deletion_reference,
         deletion_requested_at: row.deletion_requested_at,
         rows_deleted_at: row.rows_deleted_at,
         blob_key_destroyed_at: row.blob_key_destroyed_at,

@@ -29,6 +29,8 @@ async fn a_key_has_the_contracts_fields_and_lives_for_as_many_days_as_asked() {
         "created_by_email",
         "modified_by_email",
         "decrypted_key",
+        "name",
+        "deleted_at",
     ];
     assert_eq!(field_order(&made.text), fields);
     assert_eq!(field_order(&api.get(&format!("/api-keys/{}", text(&made.ok(), "id"))).await.text), fields);
@@ -110,6 +112,40 @@ async fn a_rotated_key_lives_as_long_again() {
     let again = "SELECT count(*) FROM api_key WHERE expires_at - clock_timestamp() BETWEEN interval '29 days 23 hours'
         AND interval '30 days 5 s'";
     assert_eq!(gateway.database.count(again).await, 1);
+}
+
+#[tokio::test]
+async fn a_key_s_name_outlives_it_and_tells_who_asked_for_a_deletion() {
+    let gateway = Gateway::start().await;
+    let api = &gateway.api;
+    let made = api.post("/api-keys", json!({"name": "nightly clean-up"})).await.ok();
+    assert_eq!((&made["name"], &made["deleted_at"]), (&json!("nightly clean-up"), &Value::Null));
+    let path = format!("/api-keys/{}", text(&made, "id"));
+    let rotated = api.send(Method::POST, &format!("{path}/rotate"), None).await.ok();
+    assert_eq!(rotated["name"], json!("nightly clean-up"), "it keeps what it isn't told");
+    let rotated = api.post(&format!("{path}/rotate"), json!({"name": "the CRM's"})).await.ok();
+    let client = api.with_key(&text(&rotated, "decrypted_key"));
+    let collection = client.collection().await;
+    let connection = client.stub(&collection, json!({})).await;
+    client.delete(&format!("/source-connections/{}", text(&connection, "id"))).await.ok();
+    let deleted = api.delete(&path).await.ok();
+    assert!(deleted["name"] == "the CRM's" && deleted["deleted_at"].is_string(), "{deleted}");
+
+    let cleanup = api.get("/cleanups").await.ok()[0].clone();
+    assert_eq!((&cleanup["requested_by"], &cleanup["requested_by_name"]), (&made["id"], &json!("the CRM's")));
+    assert_eq!(api.get("/api-keys?deleted=true").await.ok(), json!([deleted]));
+    assert!(api.get("/api-keys").await.ok().as_array().unwrap().iter().all(|key| key["id"] != made["id"]));
+    let (other, _) = gateway.organization_on("enterprise").await;
+    assert_eq!(other.get("/api-keys?deleted=true").await.ok(), json!([]));
+    for (name, msg) in [
+        ("", "String should have at least 1 character"),
+        (&*"n".repeat(101), "String should have at most 100 characters"),
+    ] {
+        api.post("/api-keys", json!({"name": name})).await.faults("body.name", msg);
+    }
+    api.get("/api-keys?deleted=perhaps")
+        .await
+        .faults("query.deleted", "Input should be a valid boolean, unable to interpret input");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use shared_database::DatabaseError;
-use shared_database::api_keys::KeyHash;
+use shared_database::api_keys::{KeyHash, NewApiKey};
 use shared_database::deletion::Subject;
 use shared_database::jobs::JobChoice;
 use shared_ledger::recover::is_small;
@@ -91,12 +91,8 @@ async fn del_10_what_a_restore_brought_back_goes_again_and_its_cleanup_is_open()
 async fn del_10_collections_and_keys_that_were_deleted_go_again_and_other_changes_are_told() {
     let world = Installation::new().await;
     let (empty, used) = (world.live().await, world.live().await);
-    let key = world
-        .rows
-        .database
-        .create_api_key(used.organization, KeyHash([1; 32]), Duration::from_secs(86_400), Actor::Operator)
-        .await
-        .unwrap();
+    let new = NewApiKey { hash: KeyHash([1; 32]), lifetime: Duration::from_secs(86_400), name: None };
+    let key = world.rows.database.create_api_key(used.organization, new, Actor::Operator).await.unwrap();
     world.publish().await;
     let kept = world.rows.test.keep().await;
     for live in [empty, used] {

@@ -10,8 +10,8 @@ use diesel::sql_types::{Bool, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use shared_models::{
-    ApiKeyId, CleanupId, CleanupState, CleanupStatus, CleanupWork, CollectionId, DeletionReference, OrganizationId,
-    PurgeTarget, RequestId, SourceConnectionId, Standing, StandingFacts, SyncId, TargetsProgress, WriterEnd,
+    CleanupId, CleanupState, CleanupStatus, CleanupWork, CollectionId, DeletionReference, OrganizationId, PurgeTarget,
+    SourceConnectionId, Standing, StandingFacts, SyncId, TargetsProgress, WriterEnd,
 };
 
 use crate::cleanups::{IS_PAUSED, is_allowed_as_stored, is_overdue_as_stored, standing};
@@ -19,8 +19,10 @@ use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::cleanup;
 
+mod asked;
 mod urgency;
 
+pub use asked::Asked;
 pub use urgency::Urgency;
 
 /// A cleanup, as its organization may see it.
@@ -33,9 +35,9 @@ pub struct CleanupRow {
     pub organization_id: OrganizationId,
     pub collection_id: CollectionId,
     pub source_connection_id: SourceConnectionId,
-    pub requested_by: Option<ApiKeyId>,
-    pub request_id: Option<RequestId>,
-    pub deletion_reference: Option<String>,
+    /// Who asked for the deletion.
+    #[diesel(embed)]
+    pub asked: Asked,
     pub deletion_requested_at: DateTime<Utc>,
     pub rows_deleted_at: DateTime<Utc>,
     pub entity_rows_deleted: i64,
@@ -152,13 +154,33 @@ impl Database {
         skip: i64,
         limit: i64,
     ) -> Result<Vec<CleanupRow>> {
+        self.cleanups_in(Some(organization), filter, skip, limit).await
+    }
+
+    /// The same over all organizations, for operators.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn list_all_cleanups(&self, filter: CleanupFilter, skip: i64, limit: i64) -> Result<Vec<CleanupRow>> {
+        self.cleanups_in(None, filter, skip, limit).await
+    }
+
+    async fn cleanups_in(
+        &self,
+        organization: Option<OrganizationId>,
+        filter: CleanupFilter,
+        skip: i64,
+        limit: i64,
+    ) -> Result<Vec<CleanupRow>> {
         let mut query = cleanup::table
-            .filter(cleanup::organization_id.eq(organization))
             .order((cleanup::created_at.desc(), cleanup::id))
             .offset(skip)
             .limit(limit)
             .select(CleanupRow::as_select())
             .into_boxed();
+        if let Some(organization) = organization {
+            query = query.filter(cleanup::organization_id.eq(organization));
+        }
         if let Some(collection) = filter.collection {
             query = query.filter(cleanup::collection_id.eq(collection));
         }

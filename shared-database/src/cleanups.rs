@@ -25,6 +25,7 @@ mod moves;
 mod pause;
 mod rate;
 mod reopen;
+mod retry;
 mod schedule;
 pub(crate) mod standing;
 mod stats;
@@ -37,6 +38,7 @@ pub(crate) use moves::{reopen_found, reopen_restored};
 pub(crate) use pause::IS_PAUSED;
 pub use pause::Pause;
 pub use rate::PurgeOutlook;
+pub use retry::Retried;
 pub use schedule::PurgeSchedule;
 pub(crate) use schedule::{DEADLINE_AS_STORED, hurries_as_stored, is_allowed_as_stored, is_overdue_as_stored};
 

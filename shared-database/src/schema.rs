@@ -29,6 +29,21 @@ diesel::table! {
         expires_at -> Nullable<Timestamptz>,
         last_used_at -> Nullable<Timestamptz>,
         created_by_email -> Nullable<Text>,
+        name -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    deleted_api_key (id) {
+        id -> Uuid,
+        organization_id -> Uuid,
+        name -> Nullable<Text>,
+        created_at -> Timestamptz,
+        modified_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        created_by_email -> Nullable<Text>,
+        deleted_at -> Timestamptz,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use shared_database::api_keys::KeyHash;
+use shared_database::api_keys::{KeyHash, NewApiKey};
 use shared_database::deletion::{Requested, Requester, Subject};
 use shared_models::ledger::{Action, Actor, Audit, Entry, ReadEntry, canonical};
 use shared_models::{ApiKeyId, OrganizationId, Plan, RequestId};
@@ -11,6 +11,10 @@ use shared_models::{ApiKeyId, OrganizationId, Plan, RequestId};
 use crate::fixture::Fixture;
 
 const DAY: Duration = Duration::from_secs(86_400);
+
+fn new() -> NewApiKey {
+    NewApiKey { hash: KeyHash([1; 32]), lifetime: DAY, name: Some("a name that nobody publishes".to_owned()) }
+}
 
 /// The audit entries, as anybody reads them from the log.
 async fn entries(fixture: &Fixture) -> Vec<Audit> {
@@ -35,8 +39,8 @@ async fn each_change_is_told_once_with_who_and_what() {
     let fixture = Fixture::new().await;
     let (database, organization) = (&fixture.database, fixture.organization);
     let caller = Actor::ApiKeyId(ApiKeyId::random());
-    let key = database.create_api_key(organization, KeyHash([1; 32]), DAY, caller).await.unwrap();
-    database.rotate_api_key(organization, key.id, KeyHash([2; 32]), caller).await.unwrap().unwrap();
+    let key = database.create_api_key(organization, new(), caller).await.unwrap();
+    database.rotate_api_key(organization, key.id, KeyHash([2; 32]), None, caller).await.unwrap().unwrap();
     database.delete_api_key(organization, key.id, caller).await.unwrap().unwrap();
     assert!(database.set_plan(organization, Plan::Team).await.unwrap());
     assert!(database.pause_cleanups(Some(organization), Some("a word that nobody publishes")).await.unwrap());
@@ -68,16 +72,16 @@ async fn what_changes_nothing_is_not_told() {
     let fixture = Fixture::new().await;
     let (database, organization) = (&fixture.database, fixture.organization);
     let (nobody, nothing) = (OrganizationId::random(), ApiKeyId::random());
-    let key = database.create_api_key(organization, KeyHash([1; 32]), DAY, Actor::Operator).await.unwrap();
+    let key = database.create_api_key(organization, new(), Actor::Operator).await.unwrap();
     let before = entries(&fixture).await.len();
-    assert!(database.rotate_api_key(nobody, key.id, KeyHash([2; 32]), Actor::Operator).await.unwrap().is_none());
+    assert!(database.rotate_api_key(nobody, key.id, KeyHash([2; 32]), None, Actor::Operator).await.unwrap().is_none());
     assert!(database.delete_api_key(nobody, key.id, Actor::Operator).await.unwrap().is_none());
     assert!(database.delete_api_key(organization, nothing, Actor::Operator).await.unwrap().is_none());
     assert!(!database.set_plan(nobody, Plan::Team).await.unwrap());
     assert!(!database.resume_cleanups(None).await.unwrap());
     assert_eq!(database.purge_orphans(Duration::ZERO).await.unwrap(), 0);
     // Another key has the hash: nothing is made, and nothing is told.
-    assert!(database.create_api_key(organization, KeyHash([1; 32]), DAY, Actor::Operator).await.is_err());
+    assert!(database.create_api_key(organization, new(), Actor::Operator).await.is_err());
     assert_eq!(entries(&fixture).await.len(), before);
 }
 

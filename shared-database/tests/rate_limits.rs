@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use secrecy::SecretString;
 use shared_database::Database;
-use shared_database::api_keys::KeyHash;
+use shared_database::api_keys::{KeyHash, NewApiKey};
 use shared_database::rate_limits::{Decision, FoundKey, RateLimits};
 use shared_models::ledger::Actor;
 use shared_models::{OrganizationId, Plan};
@@ -20,11 +20,8 @@ const MINUTE: TimeDelta = TimeDelta::seconds(60);
 async fn with_key(plan: Plan) -> Fixture {
     let fixture = Fixture::new().await;
     assert!(fixture.database.set_plan(fixture.organization, plan).await.unwrap());
-    fixture
-        .database
-        .create_api_key(fixture.organization, KEY, Duration::from_secs(3600), Actor::Operator)
-        .await
-        .unwrap();
+    let new = NewApiKey { hash: KEY, lifetime: Duration::from_secs(3600), name: None };
+    fixture.database.create_api_key(fixture.organization, new, Actor::Operator).await.unwrap();
     fixture
 }
 

@@ -1,8 +1,8 @@
 //! How far the store's log reaches, also where its newest checkpoint doesn't say it.
 //!
 //! `checkpoint` is the one object of the store that is replaced: a publication that died before its end left it as it
-//! was, and whoever may write it may set it back. What lies below `log/` is written once, entries in their order, and is
-//! therefore asked as well: by few requests if nothing lies there.
+//! was, and whoever may write it may set it back. What lies below `log/` is written once, entries in their order; so it
+//! is asked as well, by few requests if nothing lies there.
 
 use shared_models::ledger::{BundleId, Checkpoint, NoteError, Origin, TILE_WIDTH, TrustedKeys};
 use shared_models::ledger::{read_checkpoint, read_unverified_checkpoint};

@@ -45,7 +45,7 @@ impl CleanupState {
     }
 
     /// Whether the protocol knows the move from `self` to `next`. A failed or released attempt goes back to
-    /// `scheduled`, and so does a closed cleanup that is reopened.
+    /// `scheduled`, and so does a closed cleanup that is reopened, or a refused one that is tried again.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         matches!(
@@ -53,7 +53,7 @@ impl CleanupState {
             (Self::Scheduled, Self::Purging | Self::Refused)
                 | (Self::Purging, Self::Scheduled | Self::Settling | Self::Refused)
                 | (Self::Settling, Self::Scheduled | Self::Purging | Self::Done | Self::Refused)
-                | (Self::Done, Self::Scheduled)
+                | (Self::Done | Self::Refused, Self::Scheduled)
         )
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::web::{Path, ServiceConfig};
 use secrecy::ExposeSecret as _;
+use shared_database::api_keys::NewApiKey;
 use shared_models::ApiKeyId;
 use shared_models::wire::api_key::ApiKey;
-use shared_models::wire::requests::ApiKeyCreate;
+use shared_models::wire::requests::{ApiKeyCreate, ApiKeyRotate};
 
 use super::{Answer, State, ok, resource};
 use crate::auth::Caller;
@@ -43,27 +44,33 @@ async fn create(state: State, submission: Submission) -> Answer {
     let given = submission.body.object_or_empty()?;
     let mut fields = Fields::of_body(&given);
     let days = fields.integer("expiration_days", 1..=365).unwrap_or(DEFAULT_DAYS);
+    let name = name(&mut fields);
     fields.finish()?;
     let lifetime = DAY.saturating_mul(u32::try_from(days).unwrap_or_default());
     let key = keys::generate();
-    let hash = keys::hash(key.expose_secret());
-    let row = state
-        .database
-        .create_api_key(submission.caller.organization, hash, lifetime, submission.caller.actor())
-        .await?;
+    let new = NewApiKey { hash: keys::hash(key.expose_secret()), lifetime, name };
+    let row = state.database.create_api_key(submission.caller.organization, new, submission.caller.actor()).await?;
     ok(present::api_key(row, Some(&key)))
 }
 
 /// List API keys
 ///
-/// Newest first; without their texts, which nobody knows any more.
+/// Newest first; without their texts, which nobody knows any more. With `deleted=true` those that were deleted: their
+/// names and times are kept, so that what they asked for can be told to somebody.
 #[utoipa::path(
-    get, path = "/api-keys", tag = tags::API_KEYS, operation_id = "list_api_keys", params(parameters::Page),
+    get, path = "/api-keys", tag = tags::API_KEYS, operation_id = "list_api_keys",
+    params(parameters::Page, ("deleted" = Option<bool>, Query, description = "Only those that were deleted.")),
     responses((status = 200, description = "A page of keys.", body = Vec<ApiKey>))
 )]
 async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
-    let page = Query::of(&request).page()?;
-    let rows = state.database.list_api_keys(caller.organization, page.skip, page.limit).await?;
+    let mut query = Query::of(&request);
+    let is_deleted = query.boolean("deleted").unwrap_or_default();
+    let page = query.page()?;
+    let database = &state.database;
+    let rows = match is_deleted {
+        true => database.list_deleted_api_keys(caller.organization, page.skip, page.limit).await?,
+        false => database.list_api_keys(caller.organization, page.skip, page.limit).await?,
+    };
     ok(rows.into_iter().map(|row| present::api_key(row, None)).collect::<Vec<_>>())
 }
 
@@ -87,21 +94,26 @@ async fn get(state: State, caller: Caller, id: Path<String>) -> Answer {
 #[utoipa::path(
     post, path = "/api-keys/{id}/rotate", tag = tags::API_KEYS, operation_id = "rotate_api_key",
     params(parameters::ApiKeyPath),
+    request_body(content = Option<ApiKeyRotate>, content_type = "application/json"),
     responses(
         (status = 200, description = "The key, with its new text.", body = ApiKey),
         (status = 404, description = "The organization has no such key."),
     )
 )]
-async fn rotate(state: State, caller: Caller, id: Path<String>) -> Answer {
+async fn rotate(state: State, submission: Submission, id: Path<String>) -> Answer {
     let (id, key) = (read(&id)?, keys::generate());
-    let row =
-        state.database.rotate_api_key(caller.organization, id, keys::hash(key.expose_secret()), caller.actor()).await?;
+    let given = submission.body.object_or_empty()?;
+    let mut fields = Fields::of_body(&given);
+    let name = name(&mut fields);
+    fields.finish()?;
+    let (caller, hash) = (submission.caller, keys::hash(key.expose_secret()));
+    let row = state.database.rotate_api_key(caller.organization, id, hash, name.as_deref(), caller.actor()).await?;
     ok(present::api_key(row.ok_or(Problem::NoApiKey)?, Some(&key)))
 }
 
 /// Delete an API key
 ///
-/// It stops working at once.
+/// It stops working at once. Its name and times are kept.
 #[utoipa::path(
     delete, path = "/api-keys/{id}", tag = tags::API_KEYS, operation_id = "delete_api_key",
     params(parameters::ApiKeyPath),
@@ -137,6 +149,11 @@ async fn delete_by_query(state: State, caller: Caller, request: HttpRequest) -> 
 async fn remove(state: &State, caller: &Caller, id: ApiKeyId) -> Answer {
     let row = state.database.delete_api_key(caller.organization, id, caller.actor()).await?;
     ok(present::api_key(row.ok_or(Problem::NoApiKey)?, None))
+}
+
+/// What those who use a key call it.
+fn name(fields: &mut Fields<'_>) -> Option<String> {
+    fields.text("name", 1..=100)
 }
 
 fn read(id: &str) -> Result<ApiKeyId, Problem> {

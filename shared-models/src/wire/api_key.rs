@@ -27,4 +27,8 @@ pub struct ApiKey {
     pub modified_by_email: Option<String>,
     /// The key, in the answers to create and rotate only; null everywhere else.
     pub decrypted_key: Option<String>,
+    /// What those who use it call it; null if they didn't say.
+    pub name: Option<String>,
+    /// When it was deleted; null while it works.
+    pub deleted_at: Option<DateTime<Utc>>,
 }

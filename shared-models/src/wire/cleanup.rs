@@ -46,6 +46,8 @@ pub struct Cleanup {
     pub writer_end: WriterEnd,
     /// The API key that asked for the deletion, if there was one.
     pub requested_by: Option<ApiKeyId>,
+    /// What that key is called, or was when it was deleted; null if it has no name.
+    pub requested_by_name: Option<String>,
     /// The request that asked.
     pub request_id: Option<RequestId>,
     /// What the caller called the deletion: the header `X-Deletion-Reference` of its request.

@@ -8,7 +8,7 @@ mod legacy_search;
 mod search;
 mod source_connection;
 
-pub use api_key::ApiKeyCreate;
+pub use api_key::{ApiKeyCreate, ApiKeyRotate};
 pub use collection::{CollectionCreate, CollectionUpdate};
 pub use legacy_search::{ExpansionStrategy, LegacyFilter, LegacySearchRequest, LegacyStrategy};
 pub use search::{

@@ -1,0 +1,2 @@
+DROP TABLE deleted_api_key;
+ALTER TABLE api_key DROP COLUMN name;
