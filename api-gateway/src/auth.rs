@@ -18,10 +18,10 @@ use subtle::ConstantTimeEq as _;
 use url::{Host, Url};
 
 use crate::input;
-use crate::keys;
 use crate::problem::Problem;
 use crate::rate_limit::{self, Quota};
 use crate::state::AppState;
+use shared_models::api_key as keys;
 
 /// Whom a request acts for.
 #[derive(Debug, Clone, Copy)]

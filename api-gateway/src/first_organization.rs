@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use shared_database::{Database, DatabaseError};
 
-use crate::keys;
+use shared_models::api_key as keys;
 
 /// Makes the first organization if there is none, with the key `given` or else one that is logged this once.
 ///

@@ -6,6 +6,7 @@
 
 mod auth;
 mod cancel;
+mod certificate;
 mod cleanup_events;
 mod client_times;
 mod collections;
@@ -18,7 +19,6 @@ mod documentation;
 mod figures;
 mod first_organization;
 mod input;
-mod keys;
 mod ledger;
 mod openapi;
 mod operation;
@@ -84,7 +84,7 @@ const VESPA_PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 fn main() -> anyhow::Result<()> {
     if let Some(operation) = shared_service::operation() {
-        return shared_service::run(Box::pin(operation::run(operation)))?;
+        return operation::run(&operation);
     }
     shared_service::serve(ABOUT, serve)
 }

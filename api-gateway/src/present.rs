@@ -6,7 +6,6 @@ use chrono::{DateTime, SecondsFormat};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use shared_database::api_keys::ApiKey;
-use shared_database::cleanup_view::{CleanupRow, Urgency};
 use shared_database::collections::{CollectionMember, CollectionRow};
 use shared_database::connections::{ClassCount, ConnectionView, ListedConnection};
 use shared_database::jobs::SyncJob;
@@ -187,49 +186,6 @@ pub fn api_key(row: ApiKey, key: Option<&SecretString>) -> wire::api_key::ApiKey
         decrypted_key: key.map(|key| key.expose_secret().to_owned()),
         name: row.name,
         deleted_at: row.deleted_at,
-    }
-}
-
-/// A cleanup.
-#[must_use]
-pub fn cleanup(row: CleanupRow) -> wire::cleanup::Cleanup {
-    let this = format!("/cleanups/{}", row.id);
-    let receipt = row.completed_at.is_some().then(|| format!("{this}/receipt"));
-    let standing = row.standing();
-    let Urgency { deadline_at, hurries, is_overdue } = row.urgency;
-    wire::cleanup::Cleanup {
-        targets: row.targets().into_iter().map(|(target, known)| (target, known.into())).collect(),
-        id: row.id,
-        organization_id: row.organization_id,
-        collection_id: row.collection_id,
-        source_connection_id: row.source_connection_id,
-        sync_id: row.sync_id,
-        status: standing.status(),
-        waiting_for: standing.waiting_for(),
-        state: row.state,
-        attempts: row.attempts,
-        failing_since: row.failing_since(),
-        error_code: row.error_code,
-        error_text: row.error_text,
-        entity_rows_deleted: row.entity_rows_deleted,
-        writer_end: row.writer_end,
-        requested_by: row.asked.requested_by,
-        requested_by_name: row.asked.requested_by_name,
-        request_id: row.asked.request_id,
-        deletion_reference: row.asked.deletion_reference,
-        deletion_requested_at: row.deletion_requested_at,
-        rows_deleted_at: row.rows_deleted_at,
-        blob_key_destroyed_at: row.blob_key_destroyed_at,
-        has_plain_blobs: row.has_plain_blobs,
-        next_attempt_at: row.state.is_open().then_some(row.next_attempt_at),
-        check_again_at: row.check_again_at,
-        deadline_at,
-        hurries,
-        is_overdue,
-        created_at: row.created_at,
-        modified_at: row.modified_at,
-        completed_at: row.completed_at,
-        links: wire::cleanup::CleanupLinks { events: format!("{this}/events"), this, receipt },
     }
 }
 

@@ -11,8 +11,8 @@ use shared_service::settings::{
 };
 use shared_sources::GatewaySourceSettings;
 
-use crate::keys;
 use crate::server::HttpSettings;
+use shared_models::api_key as keys;
 
 /// What the gateway is told at start.
 #[derive(Debug, Clone, Parser)]
@@ -20,7 +20,8 @@ use crate::server::HttpSettings;
     name = "api-gateway",
     version,
     about = "Unweave's HTTP API: source connections that are deleted for real",
-    after_help = "Operations: api-gateway create-organization | list-organizations | set-plan | create-api-key | openapi, each with --help"
+    after_help = "Operations: api-gateway openapi prints the document of the API. What operators do by hand is in the \
+                  command unweave."
 )]
 pub struct Settings {
     /// Where the API is served, to which web pages, and how long clients may take.

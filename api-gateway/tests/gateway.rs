@@ -196,17 +196,16 @@ impl Gateway {
 
     /// Makes an organization on a plan; a client of it, and its id.
     pub async fn organization_on(&self, plan: &str) -> (Api, String) {
-        let log = self.operation(&["create-organization", "--name", "Other", "--plan", plan]).await;
-        let id = log.split_once("organization ").unwrap().1.split_once(',').unwrap().0;
-        (self.api.with_key(key_in(&log)), id.to_owned())
+        let made = self.operation(&["organizations", "create", "--name", "Other", "--plan", plan]).await;
+        (self.api.with_key(&text(&made, "api_key")), text(&made, "id"))
     }
 
-    /// Runs an operation that must succeed; what it said.
-    pub async fn operation(&self, arguments: &[&str]) -> String {
+    /// Runs `unweave`, which must succeed; its answer.
+    pub async fn operation(&self, arguments: &[&str]) -> Value {
         let environment = [("DATABASE_URL", self.database.url.as_str())];
-        let mut operation = Service::spawn_with("api-gateway", arguments, environment);
+        let mut operation = Service::spawn_with("unweave", &[arguments, &["--output", "json"]].concat(), environment);
         assert!(operation.exited(START).await.success(), "{}", operation.tail());
-        operation.log()
+        serde_json::from_str(&operation.log()).unwrap()
     }
 
     /// Starts another gateway on the same database; a client of it.
@@ -215,11 +214,6 @@ impl Gateway {
         let (url, _) = addresses(&mut service).await;
         (Api { url, ..self.api.clone() }, service)
     }
-}
-
-/// The API key that an operation printed.
-pub fn key_in(log: &str) -> &str {
-    log.split_whitespace().rfind(|word| word.len() == KEY.len()).unwrap()
 }
 
 /// The statement that marks every row of the table as D1 does.

@@ -130,7 +130,7 @@ async fn the_first_organization_has_no_limit_and_a_plan_counts_from_the_next_req
     assert!((reset - now()).abs() <= 2);
     let organization = text(&gateway.api.get("/api-keys").await.ok()[0], "organization_id");
     for (plan, most) in [("developer", 10), ("team", 250), ("enterprise", 9999), ("pro", 100)] {
-        gateway.operation(&["set-plan", "--organization", &organization, "--plan", plan]).await;
+        gateway.operation(&["organizations", "set-plan", &organization, plan]).await;
         assert_eq!(quota(&gateway.api.get("/sources").await).0, most, "{plan}");
     }
 }

@@ -128,6 +128,42 @@ fn verified(file: &Value, cleanup: &Cleanup) -> Result<Verified, Refusal> {
 }
 
 #[tokio::test]
+async fn a_browser_gets_the_receipt_as_a_certificate_and_programs_get_json() {
+    let gateway = Gateway::start().await;
+    let worker = Worker::of(&gateway);
+    let collection = gateway.api.collection().await;
+    let named = gateway.api.post("/api-keys", json!({"name": "<b>the CRM</b>"})).await.ok();
+    let client = gateway.api.with_key(&text(&named, "decrypted_key"));
+    let id = text(&client.stub(&collection, json!({})).await, "id");
+    let gone = client.delete(&format!("/source-connections/{id}")).await;
+    let path = format!("/cleanups/{}", gone.headers["x-cleanup-id"].to_str().unwrap());
+    let cleanup = serde_json::from_value(client.get(&path).await.ok()).unwrap();
+    let receipt = worker.finish(&gateway, &cleanup, None).await;
+    worker.publish().await;
+
+    let get = |accept: &'static str| {
+        let request = client.request(Method::GET, &format!("{path}/receipt")).header("x-api-key", &client.key);
+        answer(request.header("Accept", accept))
+    };
+    for page in ["text/html", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"] {
+        let shown = get(page).await;
+        assert_eq!(
+            (shown.status.as_u16(), shown.headers["content-type"].to_str().unwrap()),
+            (200, "text/html; charset=utf-8")
+        );
+        assert!(
+            shown.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'; style-src")
+        );
+        for said in ["Certificate of deletion", &receipt.to_string(), "&lt;b&gt;the CRM&lt;/b&gt;", &id, "Entry "] {
+            assert!(shown.text.contains(said), "{said}: {}", shown.text);
+        }
+    }
+    for program in ["*/*", "application/json", "application/json, text/html;q=0.5", "nonsense"] {
+        assert_eq!(get(program).await.ok()["receipt"]["receipt_id"], json!(receipt), "{program}");
+    }
+}
+
+#[tokio::test]
 async fn del_11_a_receipt_comes_with_its_proof_once_it_is_published_and_goes_when_it_holds_no_longer() {
     let gateway = Gateway::start().await;
     let (api, worker) = (&gateway.api, Worker::of(&gateway));

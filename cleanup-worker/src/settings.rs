@@ -26,7 +26,7 @@ pub use ledger::{LedgerSettings, OutOfReach};
 #[command(
     name = "cleanup-worker",
     version,
-    after_help = "Operations: cleanup-worker pause | resume | pauses | sweep, each with --help"
+    after_help = "Operations: cleanup-worker sweep, with --help. What else operators do by hand is in the command unweave."
 )]
 #[expect(missing_docs, reason = "the groups document themselves, and a text here would become the help of each")]
 pub struct Settings {

@@ -3,21 +3,20 @@
 use std::process::{Command, Output};
 
 use shared_models::SyncId;
-use test_support::wait_until;
+use test_support::{service_binary, wait_until};
 
 use crate::support::{SOON, World};
 
 fn operate(world: &World, words: &[&str]) -> Output {
-    let worker = env!("CARGO_BIN_EXE_cleanup-worker");
-    Command::new(worker).args(words).env("DATABASE_URL", &world.rows.test.url).output().unwrap()
+    let unweave = service_binary("unweave");
+    Command::new(unweave).arg("cleanups").args(words).env("DATABASE_URL", &world.rows.test.url).output().unwrap()
 }
 
-/// What it prints on stdout and stderr, having succeeded.
-fn done(world: &World, words: &[&str]) -> (String, String) {
+/// What it says, having succeeded.
+fn done(world: &World, words: &[&str]) -> String {
     let output = operate(world, words);
-    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(output.status.success(), "{words:?}: {stderr}");
-    (stdout, stderr)
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[tokio::test]
@@ -40,14 +39,15 @@ async fn a_pause_stops_a_purge_within_its_slice_and_a_resume_lets_it_go_on() {
     let other = world.rows.cleanup_of(SyncId::random()).await;
     world.rows.wait_for_state(other, "done").await;
     assert_eq!(world.documents(sync).await, left, "nothing is removed meanwhile");
-    let (pauses, _) = done(&world, &["pauses"]);
-    assert!(pauses.starts_with(&organization) && pauses.trim_end().ends_with("\ttheir migration"), "{pauses}");
+    let pauses = done(&world, &["pauses"]);
+    let pause = pauses.lines().nth(1).unwrap();
+    assert!(pause.trim().starts_with(&organization) && pause.ends_with("their\\u{9}migration"), "{pauses}");
 
     done(&world, &["pause"]);
-    let (_, said) = done(&world, &["resume", "--organization", &organization]);
+    let said = done(&world, &["resume", "--organization", &organization]);
     assert!(said.contains("still paused: all cleanups"), "{said}");
     done(&world, &["resume"]);
-    assert_eq!(done(&world, &["pauses"]).0, "");
+    assert_eq!(done(&world, &["pauses", "--output", "json"]), "[]\n");
     world.rows.wait_for_state(id, "done").await;
     assert_eq!(world.documents(sync).await, 0);
 }
@@ -63,7 +63,7 @@ async fn what_can_not_be_paused_or_resumed_is_said() {
         (vec!["resume"], "aren't paused"),
     ] {
         let output = operate(&world, &words);
-        let said = String::from_utf8(output.stderr).unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(!output.status.success() && said.contains(says), "{words:?}: {said}");
     }
 }

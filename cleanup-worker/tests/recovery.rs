@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use shared_database::DatabaseError;
-use shared_database::api_keys::{KeyHash, NewApiKey};
+use shared_database::api_keys::NewApiKey;
 use shared_database::deletion::Subject;
 use shared_database::jobs::JobChoice;
 use shared_ledger::recover::is_small;
 use shared_ledger::{RecoveryError, Standing};
+use shared_models::api_key::KeyHash;
 use shared_models::history::LostHistory;
 use shared_models::ledger::Actor;
 use shared_models::{LeaseOwner, SyncId};

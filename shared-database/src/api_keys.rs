@@ -1,4 +1,4 @@
-//! API keys. Only a key's SHA-256 is stored: 32 random bytes need no salt and no slow hash.
+//! API keys, and what is left of those that were deleted. Only a key's hash is stored.
 //!
 //! Keeps DEL-9: every call names the organization, but for the look-up by hash in [`crate::rate_limits`], which finds
 //! it, and the note that the key it found was used.
@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
+use shared_models::api_key::KeyHash;
 use shared_models::ledger::Actor;
 use shared_models::{ApiKeyId, OrganizationId};
 
@@ -17,10 +18,6 @@ use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::deleted_api_key;
 use crate::statement::sql_query;
-
-/// SHA-256 of a key's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyHash(pub [u8; 32]);
 
 /// A key, or what is left of one that was deleted.
 #[derive(Debug, Clone, QueryableByName)]

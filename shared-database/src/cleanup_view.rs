@@ -21,6 +21,7 @@ use crate::schema::cleanup;
 
 mod asked;
 mod urgency;
+mod wire;
 
 pub use asked::Asked;
 pub use urgency::Urgency;

@@ -8,13 +8,13 @@ use futures::FutureExt as _;
 use shared_models::ledger::Actor;
 use shared_models::{ApiKeyId, OrganizationId, Plan};
 
-use crate::api_keys::KeyHash;
 use crate::audit::{self, audited};
 use crate::error::Result;
 use crate::pool::Database;
 use crate::schema::{api_key, organization};
 use crate::session::Session;
 use crate::statement::sql_query;
+use shared_models::api_key::KeyHash;
 
 /// Advisory lock under which the first organization is made: several gateways may start at once. ASCII "unwvorg".
 const FIRST_ORGANIZATION_LOCK: i64 = 0x75_6e_77_76_6f_72_67;
@@ -37,7 +37,25 @@ pub struct OrganizationSummary {
     /// How many API keys it has, expired ones included.
     #[diesel(sql_type = sql_types::BigInt)]
     pub keys: i64,
+    /// How many collections.
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub collections: i64,
+    /// How many source connections.
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub connections: i64,
+    /// How many cleanups have work left.
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub open_cleanups: i64,
 }
+
+/// Of [`OrganizationSummary`].
+const SUMMARY: &str = "SELECT id, name, plan, created_at,
+    (SELECT count(*) FROM api_key WHERE organization_id = organization.id) AS keys,
+    (SELECT count(*) FROM collection WHERE organization_id = organization.id) AS collections,
+    (SELECT count(*) FROM source_connection WHERE organization_id = organization.id) AS connections,
+    (SELECT count(*) FROM cleanup WHERE organization_id = organization.id
+     AND state IN ('scheduled', 'purging', 'settling')) AS open_cleanups
+    FROM organization";
 
 impl Database {
     /// Makes an organization with one key that doesn't expire.
@@ -78,14 +96,17 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn list_organizations(&self) -> Result<Vec<OrganizationSummary>> {
-        let organizations = sql_query(
-            "SELECT id, name, plan, created_at,
-                    (SELECT count(*) FROM api_key WHERE organization_id = organization.id) AS keys
-             FROM organization ORDER BY created_at, id",
-        )
-        .load(&mut self.connection().await?)
-        .await?;
-        Ok(organizations)
+        let all = sql_query(format!("{SUMMARY} ORDER BY created_at, id"));
+        Ok(all.load(&mut self.connection().await?).await?)
+    }
+
+    /// One organization.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn organization(&self, organization: OrganizationId) -> Result<Option<OrganizationSummary>> {
+        let one = sql_query(format!("{SUMMARY} WHERE id = $1")).bind::<sql_types::Uuid, _>(organization);
+        Ok(one.get_result(&mut self.connection().await?).await.optional()?)
     }
 
     /// Makes the first organization, without a limit, if there is none yet; `None` if there is one. Run twice, or by

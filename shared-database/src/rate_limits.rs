@@ -17,9 +17,9 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl as _;
 use shared_models::{ApiKeyId, OrganizationId, Plan};
 
-use crate::api_keys::KeyHash;
 use crate::error::Result;
 use crate::pool::Database;
+use shared_models::api_key::KeyHash;
 
 /// Whether requests are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

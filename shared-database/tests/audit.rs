@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use shared_database::api_keys::{KeyHash, NewApiKey};
+use shared_database::api_keys::NewApiKey;
 use shared_database::deletion::{Requested, Requester, Subject};
+use shared_models::api_key::KeyHash;
 use shared_models::ledger::{Action, Actor, Audit, Entry, ReadEntry, canonical};
 use shared_models::{ApiKeyId, OrganizationId, Plan, RequestId};
 

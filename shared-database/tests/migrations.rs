@@ -91,7 +91,7 @@ async fn foreign_keys_cascade_below_the_connection_and_restrict_above_it() {
             "api_key -> organization RESTRICT",
             "collection -> organization RESTRICT",
             "credential -> source_connection CASCADE",
-        "deleted_api_key -> organization CASCADE",
+            "deleted_api_key -> organization CASCADE",
             "entity -> sync CASCADE",
             "entity_count -> sync CASCADE",
             "ledger_index -> ledger_entry RESTRICT",

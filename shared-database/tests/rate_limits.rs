@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use secrecy::SecretString;
 use shared_database::Database;
-use shared_database::api_keys::{KeyHash, NewApiKey};
+use shared_database::api_keys::NewApiKey;
 use shared_database::rate_limits::{Decision, FoundKey, RateLimits};
+use shared_models::api_key::KeyHash;
 use shared_models::ledger::Actor;
 use shared_models::{OrganizationId, Plan};
 

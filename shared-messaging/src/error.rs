@@ -64,7 +64,7 @@ pub enum PublishError {
     NotRequested,
     /// Sent, but not confirmed in time or before the connection broke: the message may be there, or not.
     #[error("publish outcome unknown: {0}")]
-    Unknown(#[source] MessagingError),
+    Unknown(#[from] MessagingError),
 }
 
 impl PublishError {

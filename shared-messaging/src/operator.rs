@@ -2,9 +2,11 @@
 //!
 //! A dead message is replayed by publishing it as it was to where it came from; consumers are idempotent (DEL-6).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ErrorKind};
 use secrecy::SecretString;
@@ -15,6 +17,8 @@ use crate::error::{MessagingError, PublishError};
 use crate::publisher::Publisher;
 use crate::topology::{self, Route};
 
+/// Dead messages that are looked through: each is held in memory until the end.
+const MOST: usize = 10_000;
 /// Longest wait for the connection that replays.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -35,6 +39,31 @@ pub struct DeadMessage {
     pub first_seen: Option<String>,
     /// Its body.
     pub body: Vec<u8>,
+}
+
+/// Which dead messages something is done with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chosen {
+    /// Up to so many, from the oldest on.
+    Oldest(usize),
+    /// Those with these ids, wherever they are among the first 10 000.
+    Ids(BTreeSet<String>),
+}
+
+impl Chosen {
+    fn has_more(&self, seen: usize, done: usize) -> bool {
+        match self {
+            Self::Oldest(most) => seen < *most,
+            Self::Ids(ids) => done < ids.len(),
+        }
+    }
+
+    fn has(&self, message: &lapin::message::BasicGetMessage) -> bool {
+        match self {
+            Self::Oldest(_) => true,
+            Self::Ids(ids) => message.properties.message_id().as_ref().is_some_and(|id| ids.contains(id.as_str())),
+        }
+    }
 }
 
 /// A connection for looking at queues by hand.
@@ -64,7 +93,7 @@ impl Operator {
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
         match within("look at a queue", channel.queue_declare(queue.into(), options, FieldTable::default())).await {
             Ok(found) => Ok(Some(found.message_count())),
-            Err(MessagingError::Broker(error)) if matches!(error.kind(), ErrorKind::ProtocolError(_)) => Ok(None),
+            Err(error) if is_not_found(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -78,49 +107,84 @@ impl Operator {
         let mut dead = Vec::new();
         while dead.len() < limit {
             let options = BasicGetOptions::default();
-            let Some(got) = within("get a message", channel.basic_get(topology::DEAD.into(), options)).await? else {
-                break;
-            };
-            dead.push(read(&got));
+            let got = within("get a message", channel.basic_get(topology::DEAD.into(), options)).await;
+            match got {
+                Ok(Some(got)) => dead.push(read(&got)),
+                Ok(None) => break,
+                // Nobody has published yet; the channel is closed by it.
+                Err(error) if is_not_found(&error) => return Ok(dead),
+                Err(error) => return Err(error),
+            }
         }
         // Closing the channel returns all of them.
         within("close the channel", channel.close(200, "OK".into())).await?;
         Ok(dead)
     }
 
-    /// Publishes up to `limit` dead messages to where they came from, and removes each once it is confirmed there.
-    /// Returns how many. Those that don't say where they came from stay.
+    /// Publishes the chosen dead messages to where they came from, and removes each once it is confirmed there. Returns
+    /// how many. Those that don't say where they came from stay.
     ///
     /// # Errors
     /// The first [`PublishError`]; that message and the rest stay dead.
-    pub async fn replay(&self, limit: usize) -> Result<usize, PublishError> {
+    pub async fn replay(&self, chosen: &Chosen) -> Result<usize, PublishError> {
         let publisher = Publisher::start(self.address.clone());
         publisher.connected_within(CONNECT).await;
-        let unknown = PublishError::Unknown;
-        let channel = self.channel().await.map_err(unknown)?;
-        let mut replayed = 0;
-        for _ in 0..limit {
-            let options = BasicGetOptions::default();
-            let got =
-                within("get a message", channel.basic_get(topology::DEAD.into(), options)).await.map_err(unknown)?;
-            let Some(got) = got else { break };
-            let Some(route) = way_back(&Epitaph::of(&got.properties)) else { continue };
+        self.each(chosen, async |got| {
+            let Some(route) = way_back(&Epitaph::of(&got.properties)) else { return Ok(false) };
             let properties = dead::revive(&got.properties, self.address.user());
             if let Err(error) = publisher.publish_again(&route, &got.data, properties).await {
                 let nack = got.acker.nack(BasicNackOptions { requeue: true, multiple: false });
-                within("give a message back", nack).await.map_err(unknown)?;
+                within("give a message back", nack).await?;
                 return Err(error);
             }
-            within("acknowledge", got.acker.ack(BasicAckOptions::default())).await.map_err(unknown)?;
-            replayed += 1;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Removes the chosen dead messages for good. Returns how many. Nothing is lost by it that rows don't say: whoever
+    /// works looks at them now and then without being told.
+    ///
+    /// # Errors
+    /// [`MessagingError`] if the broker doesn't answer.
+    pub async fn drop_dead(&self, chosen: &Chosen) -> Result<usize, MessagingError> {
+        self.each(chosen, async |_| Ok(true)).await
+    }
+
+    /// Acknowledges each chosen message that `work` has dealt with. The others go back to where they were.
+    async fn each<E: From<MessagingError>>(
+        &self,
+        chosen: &Chosen,
+        work: impl AsyncFn(&lapin::message::BasicGetMessage) -> Result<bool, E>,
+    ) -> Result<usize, E> {
+        let channel = self.channel().await?;
+        let (mut seen, mut done) = (0, 0);
+        while seen < MOST && chosen.has_more(seen, done) {
+            let options = BasicGetOptions::default();
+            let got = match within("get a message", channel.basic_get(topology::DEAD.into(), options)).await {
+                Err(error) if is_not_found(&error) => return Ok(done),
+                got => got?,
+            };
+            let Some(got) = got else { break };
+            seen += 1;
+            if chosen.has(&got) && work(&got).await? {
+                within("acknowledge", got.acker.ack(BasicAckOptions::default())).await?;
+                done += 1;
+            }
         }
-        within("close the channel", channel.close(200, "OK".into())).await.map_err(unknown)?;
-        Ok(replayed)
+        within("close the channel", channel.close(200, "OK".into())).await?;
+        Ok(done)
     }
 
     async fn channel(&self) -> Result<Channel, MessagingError> {
         within("open a channel", self.connection.create_channel()).await
     }
+}
+
+/// Whether there is no such queue.
+fn is_not_found(error: &MessagingError) -> bool {
+    matches!(error, MessagingError::Broker(error) if matches!(error.kind(), ErrorKind::ProtocolError(amqp)
+        if *amqp.kind() == AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)))
 }
 
 fn read(message: &lapin::message::BasicGetMessage) -> DeadMessage {

@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, ShortString}
 use parking_lot::Mutex;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use shared_messaging::operator::Operator;
+use shared_messaging::operator::{Chosen, Operator};
 use shared_messaging::{Outcome, Subscription};
 use shared_models::Envelope;
 
@@ -136,7 +136,7 @@ async fn a_dead_message_keeps_all_that_it_came_with_and_a_replay_gives_it_back()
     assert_eq!(shown.message_id.as_deref(), Some("not an id of ours"));
     assert_eq!((shown.queue.as_deref(), shown.exchange.as_deref()), (Some(QUEUE), Some("")));
     assert_eq!(shown.first_seen, Some(header(&dead, "x-dead-first-seen")));
-    assert_eq!(operator.replay(10).await.unwrap(), 1);
+    assert_eq!(operator.replay(&Chosen::Oldest(10)).await.unwrap(), 1);
     let replayed = raw.get(QUEUE).await;
     assert_eq!((replayed.body.as_slice(), replayed.properties), (GARBAGE, original));
     fixture.depth("dead", 0).await;
@@ -153,7 +153,7 @@ async fn copies_to_other_queues_are_sent_once_and_never_again() {
     fixture.depth("copies", 1).await;
     let_die(&fixture).await;
     assert_eq!(raw.get("dead").await.headers().get("x-dead-cc"), Some(&others));
-    assert_eq!(operator(&fixture).await.replay(1).await.unwrap(), 1);
+    assert_eq!(operator(&fixture).await.replay(&Chosen::Oldest(1)).await.unwrap(), 1);
     raw.get(QUEUE).await;
     fixture.depth("copies", 1).await;
 }
@@ -202,7 +202,7 @@ async fn an_event_that_died_is_replayed_to_its_exchange() {
         ("events", "job.stopped.x")
     );
     let listener = raw.listen("events").await;
-    assert!(operator(&fixture).await.replay(1).await.unwrap() == 1);
+    assert!(operator(&fixture).await.replay(&Chosen::Oldest(1)).await.unwrap() == 1);
     let heard = raw.get(&listener).await;
     assert_eq!((heard.exchange.as_str(), heard.routing_key.as_str()), ("events", "job.stopped.x"));
     assert_eq!((heard.body.as_slice(), heard.properties), (GARBAGE, BasicProperties::default()));
@@ -224,7 +224,7 @@ async fn what_the_broker_dead_lettered_is_given_back_as_it_was_too() {
     let shown = operator.dead(1).await.unwrap().remove(0);
     assert_eq!((shown.queue.as_deref(), shown.reason.as_deref()), (Some(QUEUE), Some("maxlen")));
     test_support::wait_until("the policy is gone", BOUND, async || {
-        operator.replay(2).await.unwrap();
+        operator.replay(&Chosen::Oldest(2)).await.unwrap();
         fixture.server.queue_depth(QUEUE).await == Some(2)
     })
     .await;

@@ -1,6 +1,6 @@
 use secrecy::SecretString;
 use shared_messaging::Outcome;
-use shared_messaging::operator::Operator;
+use shared_messaging::operator::{Chosen, Operator};
 
 use crate::fixture::{BELLS, Fixture, Memory, bell};
 
@@ -19,7 +19,7 @@ async fn a_dead_message_is_shown_and_replayed_to_where_it_came_from() {
     assert_eq!(dead[0].reason.as_deref(), Some("the handler panicked"));
     assert_eq!(dead[1].queue, None);
 
-    assert_eq!(operator.replay(10).await.unwrap(), 1);
+    assert_eq!(operator.replay(&Chosen::Oldest(10)).await.unwrap(), 1);
     let memory = Memory::answering(Outcome::Done);
     fixture.consume(BELLS, memory.clone()).await;
     test_support::wait_until("the replayed one arrives", crate::fixture::BOUND, async || memory.count() == 1).await;

@@ -3,6 +3,7 @@
 //!
 //! Nothing here does I/O. A word that appears in SQL, in a queue, in a metric or on the wire has its one spelling here.
 
+pub mod api_key;
 mod blob_key;
 mod cleanup;
 mod deletion_reference;

@@ -10,7 +10,6 @@ use crate::input;
 
 /// Which keys are trusted: at least one.
 #[derive(Debug, Clone, Args)]
-#[group(required = true, multiple = true)]
 pub struct Keys {
     /// A verifier key that you trust, `<origin>+<8 digits>+<base64>`; may be given several times
     #[arg(long, value_name = "VERIFIER_KEY")]
@@ -21,11 +20,19 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// Whether any was named.
+    pub const fn are_given(&self) -> bool {
+        !self.key.is_empty() || self.keys.is_some()
+    }
+
     /// All of them.
     ///
     /// # Errors
-    /// The file can't be read, or holds something else.
+    /// None was named; the file can't be read, or holds something else.
     pub fn trusted(&self) -> Result<TrustedKeys, Failure> {
+        if !self.are_given() {
+            return Err(Failure::Usage("--key or --keys is needed: the keys that you trust".to_owned()));
+        }
         let mut keys = self.key.clone();
         if let Some(path) = &self.keys {
             for (number, line) in (1..).zip(input::read_text(path)?.lines()) {

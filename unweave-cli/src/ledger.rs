@@ -40,7 +40,7 @@ impl Command {
             Self::Status(asked) => asked.output,
             Self::Export(asked) => asked.output,
             Self::Recover(asked) => asked.output,
-            Self::Keys(_) | Self::NewKey(_) => Output::Text,
+            Self::Keys(_) | Self::NewKey(_) => Output::Table,
         }
     }
 

@@ -1,25 +1,35 @@
-//! `unweave`: what is done by hand with receipts and the deletion ledger.
+//! `unweave`: what operators do by hand, and what anybody does with receipts and the deletion ledger.
 //!
 //! It reads strangers' files: what is in them is bounded, checked before it is believed, and shown without what would
-//! do something to a terminal. It needs none of the services, and no key but those that its caller trusts.
+//! do something to a terminal. With receipts and ledgers it needs none of the services, and no key but those that its
+//! caller trusts. Operators give it the services' own settings.
 
+mod api_keys;
+mod audit;
+mod cleanups;
+mod confirm;
+mod dead;
 mod failure;
 mod input;
 mod keys;
 mod ledger;
+mod organizations;
 mod output;
 mod place;
+mod postgres;
 mod progress;
 mod receipt;
+mod shell;
+mod table;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use failure::Failure;
 use output::{Answer, Output};
 
-/// Receipts of deletions, and the ledger that they are in
+/// Operates Unweave; verifies receipts of deletions, and the ledger that they are in
 #[derive(Debug, Parser)]
 #[command(
     name = "unweave",
@@ -40,6 +50,24 @@ enum Command {
     /// The deletion ledger
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// Cleanups: how far they are, and what to do about one that is stuck
+    #[command(subcommand)]
+    Cleanups(cleanups::Command),
+    /// Messages that no consumer could work on
+    #[command(subcommand)]
+    Dead(dead::Command),
+    /// Organizations, the tenants
+    #[command(subcommand)]
+    Organizations(organizations::Command),
+    /// API keys of organizations
+    #[command(subcommand)]
+    ApiKeys(api_keys::Command),
+    /// Shows who changed what: keys, organizations, plans, pauses, retries, sweeps, recoveries
+    Audit(audit::AuditLog),
+    /// Prints the completions for a shell
+    Completion(shell::Completion),
+    /// Writes manual pages
+    Man(shell::Man),
 }
 
 impl Command {
@@ -47,6 +75,13 @@ impl Command {
         match self {
             Self::Receipt(command) => command.output(),
             Self::Ledger(command) => command.output(),
+            Self::Cleanups(command) => command.output(),
+            Self::Dead(command) => command.output(),
+            Self::Organizations(command) => command.output(),
+            Self::ApiKeys(command) => command.output(),
+            Self::Audit(asked) => asked.output,
+            Self::Man(asked) => asked.output,
+            Self::Completion(_) => Output::Table,
         }
     }
 
@@ -54,6 +89,13 @@ impl Command {
         match self {
             Self::Receipt(command) => Box::pin(command.run()).await,
             Self::Ledger(command) => Box::pin(command.run()).await,
+            Self::Cleanups(command) => Box::pin(command.run()).await,
+            Self::Dead(command) => Box::pin(command.run()).await,
+            Self::Organizations(command) => Box::pin(command.run()).await,
+            Self::ApiKeys(command) => Box::pin(command.run()).await,
+            Self::Audit(asked) => Box::pin(asked.run()).await,
+            Self::Completion(asked) => Ok(asked.run(Arguments::command())),
+            Self::Man(asked) => asked.run(Arguments::command()),
         }
     }
 }

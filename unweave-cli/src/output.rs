@@ -1,4 +1,4 @@
-//! What people and programs are told: lines on standard output, or one JSON object. Never a colour, and never what a
+//! What people and programs are told: lines on standard output, or one JSON value. Never a colour, and never what a
 //! stranger's file would do to a terminal.
 
 use std::io::Write as _;
@@ -11,10 +11,11 @@ use crate::failure::Failure;
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// Lines for people
+    /// Lines and tables for people
     #[default]
-    Text,
-    /// One JSON object for programs
+    #[value(alias = "text")]
+    Table,
+    /// One JSON value for programs
     Json,
 }
 
@@ -23,8 +24,16 @@ pub enum Output {
 pub struct Answer {
     /// For people.
     pub lines: Vec<String>,
-    /// For programs: an object.
+    /// For programs.
     pub json: Value,
+}
+
+/// What a command says before its end, such as each change of what it watches.
+pub fn say_meanwhile(output: Output, answer: &Answer) {
+    match output {
+        Output::Table => print(answer.lines.iter().map(|line| one_line(line))),
+        Output::Json => print([plain_json(&answer.json, false)]),
+    }
 }
 
 /// A line that says what was checked, and what came of it.
@@ -42,9 +51,9 @@ pub fn told(what: &str, found: impl AsRef<str>) -> String {
 #[expect(clippy::print_stderr, reason = "talks to people")]
 pub fn say(output: Output, outcome: &Result<Answer, Failure>) {
     match (output, outcome) {
-        (Output::Text, Ok(answer)) => print(answer.lines.iter().map(|line| one_line(line))),
-        (Output::Text, Err(refused @ Failure::Refused { .. })) => print([one_line(&refused.to_string())]),
-        (Output::Text, Err(failure)) => eprintln!("unweave: {}", one_line(&failure.to_string())),
+        (Output::Table, Ok(answer)) => print(answer.lines.iter().map(|line| one_line(line))),
+        (Output::Table, Err(refused @ Failure::Refused { .. })) => print([one_line(&refused.to_string())]),
+        (Output::Table, Err(failure)) => eprintln!("unweave: {}", one_line(&failure.to_string())),
         (Output::Json, Ok(answer)) => print_json(&answer.json),
         (Output::Json, Err(failure)) => print_json(&match failure {
             Failure::Refused { reason, text } => json!({ "verdict": "refused", "reason": reason, "text": text }),
@@ -62,14 +71,19 @@ fn print(lines: impl IntoIterator<Item = String>) {
 
 /// Everything beyond ASCII is escaped: so no terminal does anything that a stranger's text asks for.
 fn print_json(json: &Value) {
+    print([plain_json(json, true)]);
+}
+
+fn plain_json(json: &Value, is_laid_out: bool) -> String {
     let mut text = String::new();
-    for letter in format!("{json:#}").chars() {
+    let written = if is_laid_out { format!("{json:#}") } else { json.to_string() };
+    for letter in written.chars() {
         match letter.is_ascii() {
             true => text.push(letter),
             false => text.extend(letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
         }
     }
-    print([text]);
+    text
 }
 
 /// In one line, and without what moves a terminal's cursor, clears it, or turns the direction of what is read.

@@ -2,10 +2,12 @@
 
 use clap::Subcommand;
 
+mod print;
 mod verify;
 
 use crate::failure::Failure;
 use crate::output::{Answer, Output};
+use print::Print;
 use verify::Verify;
 
 /// What is done with receipts.
@@ -13,6 +15,8 @@ use verify::Verify;
 pub enum Command {
     /// Checks whether a receipt is evidence: offline, by keys that you already have
     Verify(Verify),
+    /// Prints a receipt as a certificate: a page for people, on paper or on a screen
+    Print(Print),
 }
 
 impl Command {
@@ -20,6 +24,7 @@ impl Command {
     pub const fn output(&self) -> Output {
         match self {
             Self::Verify(asked) => asked.output,
+            Self::Print(asked) => asked.output,
         }
     }
 
@@ -30,6 +35,7 @@ impl Command {
     pub async fn run(&self) -> Result<Answer, Failure> {
         match self {
             Self::Verify(asked) => asked.run().await,
+            Self::Print(asked) => asked.run(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod documented;
 mod exports;
 mod hostile;
 mod keys;
+mod operators;
 mod receipts;
 mod second_verifier;
 mod status;

@@ -160,3 +160,18 @@ fn what_isnt_understood_is_no_verdict() {
     verify("receipt.json", &["--connection", CONNECTION, "--cleanup", CLEANUP]).failed(2);
     verify("receipt.json", &["--ledger", "ftp://example.org/"]).failed(2);
 }
+
+#[test]
+fn a_receipt_is_printed_as_a_certificate_once_it_is_verified() {
+    let print = |more: &[&str]| unweave(&[&["receipt", "print", &pinned("receipt.json")], more].concat());
+    let page = print(&["--keys", &pinned("keys.txt")]).well();
+    for said in ["<!DOCTYPE html>", "Certificate of deletion", CONNECTION, "GDPR-42", "Verified before printing"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let page = print(&["--unverified"]).well();
+    assert!(page.contains(CONNECTION) && !page.contains("Verified before printing"));
+    assert!(print(&[]).failed(2).contains("--unverified"));
+    print(&["--keys", &pinned("keys.txt"), "--unverified"]).failed(2);
+    let stranger = crate::support::signer(9).verifier().to_string();
+    print(&["--key", &stranger]).refused("unknown_key");
+}

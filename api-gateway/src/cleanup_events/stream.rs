@@ -7,12 +7,12 @@ use actix_web::web::Bytes;
 use futures::Stream;
 use shared_database::cleanup_view::CleanupRow;
 use shared_models::WaitingFor;
+use shared_models::wire::cleanup::Cleanup;
 use shared_models::wire::cleanup::CleanupEvent;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Place;
-use crate::present;
 
 /// Often enough that no proxy takes the connection for dead, and that a client that has gone is soon noticed: only a
 /// write tells.
@@ -92,6 +92,6 @@ pub fn event_id(row: &CleanupRow) -> String {
 fn event(row: CleanupRow, id: &str) -> String {
     let name = CleanupEvent::from(row.state);
     // JSON has no line breaks of its own, so this is one line.
-    let data = serde_json::to_string(&present::cleanup(row)).unwrap_or_default();
+    let data = serde_json::to_string(&Cleanup::from(row)).unwrap_or_default();
     format!("id: {id}\nevent: {name}\ndata: {data}\n\n")
 }

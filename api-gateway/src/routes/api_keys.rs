@@ -14,9 +14,10 @@ use super::{Answer, State, ok, resource};
 use crate::auth::Caller;
 use crate::input::{self, Fields, Query};
 use crate::openapi::{parameters, tags};
+use crate::present;
 use crate::problem::Problem;
 use crate::submission::Submission;
-use crate::{keys, present};
+use shared_models::api_key as keys;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const DEFAULT_DAYS: i64 = 90;

@@ -9,11 +9,11 @@ use shared_models::wire::ledger::CleanupReceipt;
 
 use super::{Answer, State, no_parameters, ok, resource};
 use crate::auth::Caller;
+use crate::certificate;
 use crate::cleanup_events::event_id;
 use crate::input::{self, Query};
 use crate::ledger;
 use crate::openapi::{parameters, tags};
-use crate::present;
 use crate::problem::Problem;
 
 mod paging;
@@ -51,7 +51,7 @@ async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
     if let Some(next) = next {
         response.insert_header(("Link", next));
     }
-    Ok(response.json(rows.into_iter().map(present::cleanup).collect::<Vec<_>>()))
+    Ok(response.json(rows.into_iter().map(Cleanup::from).collect::<Vec<_>>()))
 }
 
 /// Get a cleanup
@@ -68,7 +68,7 @@ async fn list(state: State, caller: Caller, request: HttpRequest) -> Answer {
 async fn get(state: State, caller: Caller, id: Path<String>, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
     let row = state.database.cleanup(caller.organization, read(&id)?).await?;
-    ok(present::cleanup(row.ok_or(Problem::NoCleanup)?))
+    ok(Cleanup::from(row.ok_or(Problem::NoCleanup)?))
 }
 
 /// Watch a cleanup
@@ -104,12 +104,16 @@ async fn events(state: State, caller: Caller, id: Path<String>, request: HttpReq
 ///
 /// What was removed, and when each store was verified empty; signed, and in the ledger seconds later, so that anybody
 /// who has the ledger's key can verify it offline: the one that holds. A cleanup that is open again, because something
-/// may have come back, has none until it is done.
+/// may have come back, has none until it is done. Asked for `text/html` it is a certificate: a page for people, to be
+/// printed.
 #[utoipa::path(
     get, path = "/cleanups/{cleanup_id}/receipt", tag = tags::CLEANUPS, operation_id = "get_cleanup_receipt",
     params(parameters::CleanupPath),
     responses(
-        (status = 200, description = "The receipt with its signature and its place in the ledger.", body = ReceiptFile),
+        (
+            status = 200, description = "The receipt with its signature and its place in the ledger.",
+            content((ReceiptFile = "application/json"), (String = "text/html"))
+        ),
         (status = 404, description = "The organization has no such cleanup, or the cleanup isn't done yet."),
         (status = 409, description = "The cleanup is open again, and its last receipt was superseded."),
     )
@@ -124,7 +128,12 @@ async fn receipt(state: State, caller: Caller, id: Path<String>, request: HttpRe
         None => return Err(Problem::NoCleanup),
     };
     let holds = receipts.into_iter().find(|receipt| receipt.superseded.is_none());
-    ok(ledger::file(&state.database, holds.ok_or(Problem::ReceiptSuperseded(newest))?).await?)
+    let file = ledger::file(&state.database, holds.ok_or(Problem::ReceiptSuperseded(newest))?).await?;
+    if !certificate::is_asked_for(&request) {
+        return ok(file);
+    }
+    let asked = state.database.cleanup(caller.organization, id).await?.ok_or(Problem::NoCleanup)?.asked;
+    certificate::page(&file, asked.requested_by_name)
 }
 
 /// List a cleanup's receipts

@@ -282,18 +282,11 @@ impl System {
 
     /// Makes an organization with this plan; answers a client with its key.
     pub async fn organization(&self, gateway: &Gateway, name: &str, plan: &str) -> Api {
-        let environment = self.environment(&[]);
-        let output = tokio::process::Command::new(service_binary("api-gateway"))
-            .args(["create-organization", "--name", name, "--plan", plan])
-            .env_clear()
-            .envs(environment)
-            .output()
-            .await
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let key = text.split_whitespace().rfind(|word| word.len() == 43).expect("a key").to_owned();
-        gateway.api.with_key(&key)
+        let create = ["organizations", "create", "--name", name, "--plan", plan, "--output", "json"];
+        let (code, said) = self.unweave(&create).await;
+        assert_eq!(code, Some(0), "{said}");
+        let made: serde_json::Value = serde_json::from_str(&said).unwrap();
+        gateway.api.with_key(made["api_key"].as_str().unwrap())
     }
 
     /// Runs `unweave` with the environment of a cleanup-worker; answers its exit code and what it said.

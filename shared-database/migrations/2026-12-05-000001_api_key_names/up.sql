@@ -16,3 +16,6 @@ CREATE TABLE deleted_api_key (
 );
 -- For the list of an organization's deleted keys, newest first.
 CREATE INDEX deleted_api_key_organization ON deleted_api_key (organization_id, deleted_at DESC, id);
+
+-- For the audit log: its entries are few among those of deletions and receipts.
+CREATE INDEX ledger_entry_audit ON ledger_entry (id) WHERE entry->>'kind' = 'audit';

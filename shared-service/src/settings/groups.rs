@@ -242,14 +242,22 @@ fn log_level(text: &str) -> Result<String, String> {
 
 // The texts below never quote the value: it may hold a password.
 
-fn postgres_url(text: &str) -> Result<SecretString, &'static str> {
+/// A URL of PostgreSQL.
+///
+/// # Errors
+/// What is wrong with it, without the password.
+pub fn postgres_url(text: &str) -> Result<SecretString, &'static str> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => Ok(SecretString::from(text)),
         _ => Err("not a URL of the form postgres://user:password@host:5432/database"),
     }
 }
 
-fn amqp_url(text: &str) -> Result<SecretString, &'static str> {
+/// A URL of RabbitMQ.
+///
+/// # Errors
+/// What is wrong with it, without the password.
+pub fn amqp_url(text: &str) -> Result<SecretString, &'static str> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "amqp" | "amqps") && url.has_host() => Ok(SecretString::from(text)),
         _ => Err("not a URL of the form amqp://user:password@host:5672/vhost"),

@@ -3,7 +3,6 @@
 //! Keeps DEL-10. What it would delete is shown before anything is done, and somebody says yes to it: a clone of this
 //! installation that publishes into the same store looks like lost history, too.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use clap::Args;
@@ -18,6 +17,7 @@ use shared_service::settings::{BadKey, KeyRing, ProtocolSettings, Validate as _,
 use shared_stores::LedgerStore;
 
 use super::keys::signer;
+use crate::confirm::Confirmation;
 use crate::failure::Failure;
 use crate::output::{Answer, Output, checked, told};
 use crate::progress;
@@ -65,9 +65,8 @@ pub struct Recover {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Don't ask
-    #[arg(long, conflicts_with = "dry_run")]
-    yes: bool,
+    #[command(flatten)]
+    confirmation: Confirmation,
     /// Don't let the next syncs write everything again: only if Vespa and ARF certainly weren't restored
     #[arg(long)]
     keep_documents: bool,
@@ -96,10 +95,8 @@ impl Recover {
         if missing.is_unsigned() && !self.accept_unsigned {
             return Err(Failure::refused("checkpoint", UNSIGNED.to_owned()));
         }
-        if !self.yes {
-            ask(&lines)?;
-            lines.clear();
-        }
+        self.confirmation.ask(&lines, "Put this back, and delete those connections?")?;
+        lines.clear();
         let done = run(&recovery, &missing).await?;
         lines.extend(outcome(done));
         Ok(Answer { lines, json: described(&missing, &restored, Some(done)) })
@@ -217,25 +214,6 @@ fn described(missing: &Missing, restored: &[RestoredConnection], done: Option<Pu
             "sync_id": connection.sync_id,
         })).collect::<Vec<_>>(),
     })
-}
-
-/// Somebody must have read what is going to happen.
-#[expect(clippy::print_stderr, reason = "talks to people")]
-fn ask(lines: &[String]) -> Result<(), Failure> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::Usage("nobody is there to be asked: --yes does it, --dry-run only shows it".to_owned()));
-    }
-    lines.iter().for_each(|line| eprintln!("{}", crate::output::one_line(line)));
-    eprint!("Put this back, and delete those connections? Type yes: ");
-    let _flushed = std::io::stderr().flush();
-    let mut answer = String::new();
-    let read = stdin.lock().read_line(&mut answer);
-    if read.is_ok() && answer.trim() == "yes" {
-        Ok(())
-    } else {
-        Err(Failure::Unchecked("nothing was changed".to_owned()))
-    }
 }
 
 fn outcome(done: PutBack) -> Vec<String> {

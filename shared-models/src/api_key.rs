@@ -1,10 +1,14 @@
-//! The text of API keys: 32 random bytes as URL-safe base64, 43 characters. Only its SHA-256 is stored.
+//! The text of API keys: 32 random bytes as URL-safe base64, 43 characters. Only its SHA-256 is stored: so many random
+//! bytes need no salt and no slow hash.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
-use shared_database::api_keys::KeyHash;
+
+/// SHA-256 of a key's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyHash(pub [u8; 32]);
 
 /// A new key.
 #[must_use]
