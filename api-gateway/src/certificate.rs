@@ -1,6 +1,6 @@
 //! A receipt as a page for people, for those who ask for one.
 
-use actix_web::http::header::{ACCEPT, Accept, CACHE_CONTROL, CONTENT_SECURITY_POLICY, Header as _, VARY};
+use actix_web::http::header::{ACCEPT, Accept, CACHE_CONTROL, CONTENT_SECURITY_POLICY, Header as _, Quality, VARY};
 use actix_web::{HttpRequest, HttpResponse};
 use shared_certificate::{Context, certificate};
 use shared_models::receipt::ReceiptFile;
@@ -16,8 +16,7 @@ pub fn is_asked_for(request: &HttpRequest) -> bool {
         return false;
     }
     let Ok(accepted) = Accept::parse(request) else { return false };
-    let first = accepted.ranked().into_iter().next();
-    first.is_some_and(|kind| kind.essence_str() == "text/html")
+    accepted.preference().essence_str() == "text/html" && accepted.iter().any(|kind| kind.quality > Quality::ZERO)
 }
 
 /// The page.

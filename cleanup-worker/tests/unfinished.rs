@@ -8,7 +8,9 @@ use shared_ledger::recover::is_small;
 use shared_ledger::{RecoveryError, Standing};
 use shared_models::PublisherId;
 use shared_models::history::LostHistory;
-use shared_models::ledger::{LogCopy, bundles_between, read_checkpoint};
+use shared_models::ledger::{
+    Checkpoint, Hash, LedgerSigner, LogCopy, bundles_between, read_bundle, read_checkpoint, write_bundle,
+};
 
 use crate::support::dying::dying;
 use crate::support::installation::Installation;
@@ -117,6 +119,73 @@ async fn del_10_what_nobody_signed_waits_for_a_person_and_is_not_written_over() 
     assert!(watch.state().is_ok(), "{:?}", watch.state());
     world.publish().await;
     assert_eq!(checked_size(world.folder.path()), 4);
+}
+
+#[tokio::test]
+async fn del_10_whoever_overwrites_the_checkpoint_hides_no_lost_history() {
+    let foreign = signer_of("unweave.test/other").sign_checkpoint(&other_checkpoint()).unwrap();
+    for overwritten in ["garbage\n", &foreign] {
+        let world = Installation::new().await;
+        let (first, second) = (world.live().await, world.live().await);
+        world.delete(first).await;
+        world.publish().await;
+        let kept = world.rows.test.keep().await;
+        let cleanup = world.delete(second).await;
+        world.publish().await;
+        std::fs::write(note_in(&world), overwritten).unwrap();
+        let whole = world.rows.another_process();
+        let watch = world.watch(&whole, false);
+        watch.begin().await;
+        assert!(whole.history().lost().is_none() && watch.state().unwrap_err().contains("isn't this ledger's"));
+        world.go_back(&kept).await;
+
+        let (database, reader) = (world.rows.another_process(), world.rows.another_process());
+        world.watch(&database, false).begin().await;
+        let origin = crate::support::ORIGIN.parse().unwrap();
+        shared_ledger::Watch::new(reader.clone(), world.store(), origin, false).begin().await;
+        let behind = Some(LostHistory::Behind { store: 2, database: 1 });
+        assert_eq!((database.history().lost(), reader.history().lost()), (behind, behind));
+        let recovery = world.recovery(&database);
+        let missing = recovery.missing().await.unwrap().unwrap();
+        recovery.run(&missing, |_| ()).await.unwrap();
+        assert_eq!(world.count(&format!("cleanup WHERE id = '{cleanup}' AND state = 'scheduled'")).await, 1);
+        world.publish().await;
+        assert_eq!(checked_size(world.folder.path()), 3, "it is repaired");
+    }
+}
+
+fn signer_of(origin: &str) -> LedgerSigner {
+    LedgerSigner::new(origin.parse().unwrap(), "2026".to_owned(), &[7; 32]).unwrap()
+}
+
+fn other_checkpoint() -> Checkpoint {
+    Checkpoint { origin: "unweave.test/other".parse().unwrap(), size: 9, root: Hash([9; 32]) }
+}
+
+#[tokio::test]
+async fn del_11_what_does_not_go_on_from_our_entries_stops_nobody_and_is_never_put_back() {
+    let world = Installation::new().await;
+    world.facts(2).await;
+    world.publish().await;
+    let live = world.live().await;
+    let bundles = world.folder.path().join("log/tile/entries/000.p");
+    let ours = std::fs::read(bundles.join("2")).unwrap();
+    let ours = read_bundle(&ours, 2).unwrap();
+    let strange = write_bundle(&[b"{}".as_slice(), ours[1], ours[1]]).unwrap();
+    for (name, content) in [("200", Vec::new()), ("3", strange)] {
+        std::fs::write(bundles.join(name), content).unwrap();
+        let database = world.rows.another_process();
+        let watch = world.watch(&database, false);
+        watch.begin().await;
+        assert!(database.history().lost().is_none(), "{name}");
+        assert!(watch.state().unwrap_err().contains("contradict"), "{name}");
+        let refused = world.recovery(&database).missing().await;
+        assert!(matches!(refused, Err(RecoveryError::Fork { database: 2, .. })), "{refused:?}");
+        std::fs::remove_file(bundles.join(name)).unwrap();
+        watch.begin().await;
+        assert!(watch.state().is_ok(), "{name}");
+    }
+    assert_eq!(world.count(&format!("source_connection WHERE id = '{}'", live.connection)).await, 1);
 }
 
 #[tokio::test]

@@ -45,9 +45,12 @@ pub fn page(file: &ReceiptFile, receipt: &Receipt, context: &Context) -> Markup 
     }
 }
 
-/// What no longer holds says so before everything else.
+/// What no longer holds, or wasn't verified, says so before everything else.
 fn void(context: &Context) -> Markup {
     html! {
+        @if context.is_unverified {
+            p.void { "Nobody verified the receipt before this page was made from it." }
+        }
         @if let Some((at, reason)) = context.superseded {
             p.void {
                 "This certificate no longer holds since " (moment(at)) ": " (superseded(reason)) ". Ask for the one that \
@@ -102,9 +105,13 @@ fn what(receipt: &Receipt) -> Markup {
 
 fn who(file: &ReceiptFile, receipt: &Receipt, context: &Context) -> Markup {
     let reference = file.reference.as_ref().map(|opening| opening.reference.to_string());
-    let key = receipt.requested_by.map(|key| html! {
-        @if let Some(name) = &context.requested_by_name { "“" (name) "”, the access key " } @else { "The access key " }
-        (id(key))
+    let key = receipt.requested_by.map(|key| {
+        html! {
+            "The access key " (id(key))
+            @if let Some(name) = &context.requested_by_name {
+                ", called “" (name) "” when this page was made"
+            }
+        }
     });
     let mut rows = vec![("Asked for on", html! { (moment(receipt.deletion_requested_at)) })];
     match (reference, receipt.deletion_reference_hash) {
@@ -137,7 +144,8 @@ fn since(receipt: &Receipt) -> Markup {
                 @if receipt.has_plain_blobs {
                     "Some files may have been written before there was a key."
                 } @else {
-                    "All its files were encrypted with that key: what may be left of them in copies is unreadable."
+                    "All its files were encrypted with that key: what may be left of them in copies is unreadable, but for \
+                 whoever has both a backup of the database from before and the keys of the service."
                 }
             },
         ));
@@ -200,15 +208,15 @@ fn left(receipt: &Receipt) -> Markup {
 fn proof(file: &ReceiptFile, receipt: &Receipt, context: &Context) -> Markup {
     let mut rows =
         vec![("Number of the receipt", id(receipt.receipt_id)), ("Signed by the key", id(&file.signature.key_id))];
-    rows.push(("In the public record", match &file.ledger {
+    rows.push(("In the deletion ledger", match &file.ledger {
         Some(ledger) => html! {
-            "Entry " (thousands(ledger.index)) " of the deletion ledger"
+            "Entry number " (thousands(ledger.index))
             @if let Ok(checkpoint) = read_unverified_checkpoint(&ledger.checkpoint) {
-                " " (id(&checkpoint.origin)) " of " (count(checkpoint.size, "entry", "entries")) ", whose root is "
-                (id(checkpoint.root))
+                " of " (id(&checkpoint.origin)) ", which had " (count(checkpoint.size, "entry", "entries"))
+                " then and the root " (id(checkpoint.root))
             }
         },
-        None => html! { "Not yet: the receipt is signed, and enters the deletion ledger within seconds. Get it again then." },
+        None => html! { "Not yet: the receipt is signed, and enters it within seconds. Get the certificate again then." },
     }));
     if !context.verified_by.is_empty() {
         let keys = context.verified_by.join(", ");
@@ -226,8 +234,9 @@ fn proof(file: &ReceiptFile, receipt: &Receipt, context: &Context) -> Markup {
                  the file. Then the command "
                 code { "unweave receipt verify receipt.json --key KEY --connection " (receipt.source_connection_id) }
                 " checks, without any connection to the service, that the receipt is signed, that it is of this deletion, \
-                 and that it stands in a record that only grows and that nobody can alter unnoticed. The formats are \
-                 published: any other program can do the same."
+                 and that it stands in the deletion ledger. That is a record that only grows: whoever keeps its signed \
+                 state, as this file does, notices if anything before it is altered. The formats are published: any other \
+                 program can do the same."
             }
         }
     }

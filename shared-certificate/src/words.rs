@@ -19,7 +19,7 @@ pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut shown = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             shown.push('\u{202f}');
         }
         shown.push(digit);
@@ -29,7 +29,7 @@ pub fn thousands(number: u64) -> String {
 
 /// A span of seconds.
 pub fn seconds(seconds: u64) -> String {
-    if seconds >= 120 && seconds % 60 == 0 {
+    if seconds >= 120 && seconds.is_multiple_of(60) {
         return count(seconds / 60, "minute", "minutes");
     }
     count(seconds, "second", "seconds")
@@ -66,9 +66,7 @@ pub const fn verified(by: Verification) -> &'static str {
 pub const fn writer_end(end: WriterEnd) -> &'static str {
     match end {
         WriterEnd::Acknowledged => "Nothing was copying it any more: whoever did had stopped and said so.",
-        WriterEnd::Lease => {
-            "Whoever was copying it had lost the right to write, and was known to be silent before the records went."
-        }
+        WriterEnd::Lease => "Whoever may have been copying it had lost the right to write by then.",
     }
 }
 

@@ -116,7 +116,10 @@ async fn del_10_a_collection_has_an_entry_for_each_connection_and_one_salt_each(
     let requester = Requester { reference: Some("R".parse().unwrap()), ..fixture.requester() };
     let subject = Subject::Collection(fixture.collection);
     fixture.database.request(fixture.organization, subject, requester).await.unwrap();
-    let deleted = fixture.entries().await.into_iter().map(|entry| match entry {
+    let mut entries = fixture.entries().await;
+    let last = entries.pop().unwrap();
+    assert!(matches!(&last, Entry::Audit(audit) if audit.object_id == Some(fixture.collection.0)), "{last:?}");
+    let deleted = entries.into_iter().map(|entry| match entry {
         Entry::Deleted(deleted) => deleted,
         other => panic!("{other:?}"),
     });
@@ -269,6 +272,7 @@ async fn a_receipt_whose_cleanup_is_reopened_holds_no_longer_and_the_ledger_says
 async fn what_there_was_before_the_ledger_enters_it_once_and_in_its_order() {
     let fixture = Fixture::new().await;
     let url = SecretString::from(fixture.test_database.url.clone());
+    fixture.run(include_str!("../migrations/2026-12-05-000001_api_key_names/down.sql")).await;
     fixture.run(include_str!("../migrations/2026-12-04-000001_audit/down.sql")).await;
     fixture.run(include_str!("../migrations/2026-12-03-000001_ledger/down.sql")).await;
     fixture.sql("DELETE FROM __diesel_schema_migrations WHERE version >= '20261203000001'").await;

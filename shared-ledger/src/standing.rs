@@ -1,7 +1,11 @@
 //! How PostgreSQL's ledger stands to the one in the store.
 
+use shared_database::ledger::LedgerNodes;
 use shared_database::{Database, DatabaseError};
-use shared_models::ledger::{Checkpoint, Hash, Origin, TreeError, TrustedKeys, needed_for_root, root};
+use shared_models::ledger::{
+    Checkpoint, Hash, MAX_BUNDLE_BYTES, NodeId, Origin, TILE_WIDTH, TreeError, TrustedKeys, bundles_between, leaf_hash,
+    needed_for_root, read_bundle, root,
+};
 use shared_stores::{LedgerStore, LedgerStoreError};
 
 use crate::files::{self, FileError};
@@ -74,9 +78,25 @@ pub async fn standing(
     {
         return Ok(Standing::Fork { store: checkpoint.size, database: ours });
     }
+    // What isn't signed counts only if it goes on from what PostgreSQL has.
+    if theirs.size() <= ours && theirs.written > ours && !does_go_on(database, ours, store, theirs.written).await? {
+        return Ok(Standing::Fork { store: theirs.written, database: ours });
+    }
     let is_whole = theirs.size().max(theirs.written) <= ours;
     let (store, database) = (theirs, ours);
     Ok(if is_whole { Standing::InOrder { store, database } } else { Standing::Behind { store, database } })
+}
+
+/// Whether the bundle that has the first entry beyond PostgreSQL's is one, and begins with PostgreSQL's entries.
+async fn does_go_on(database: &Database, ours: u64, store: &LedgerStore, written: u64) -> Result<bool, LookError> {
+    let index = ours / u64::from(TILE_WIDTH);
+    let bundle = bundles_between(ours, written).find(|bundle| bundle.index == index);
+    let Some(bundle) = bundle else { return Ok(false) };
+    let content = files::object(store, &bundle.path(), MAX_BUNDLE_BYTES).await?;
+    let Ok(entries) = read_bundle(&content, bundle.width) else { return Ok(false) };
+    let places: Vec<NodeId> = (bundle.first_entry()..ours).map(|index| NodeId { level: 0, index }).collect();
+    let nodes: LedgerNodes = database.ledger_nodes(&places).await?;
+    Ok(places.iter().zip(entries).all(|(place, entry)| nodes.get(place) == Some(&leaf_hash(entry))))
 }
 
 /// Whether one of the two is the beginning of the other.

@@ -17,6 +17,8 @@ pub struct Stored {
     pub written: u64,
     /// Whether `checkpoint` isn't the newest.
     pub is_checkpoint_older: bool,
+    /// Why `checkpoint` isn't this ledger's, though what lies below `log/` is.
+    pub strange: Option<String>,
 }
 
 /// A checkpoint of this ledger.
@@ -46,20 +48,33 @@ pub(crate) async fn stored(
     origin: &Origin,
     keys: Option<&TrustedKeys>,
 ) -> Result<Result<Stored, NotOurs>, LedgerStoreError> {
-    let told = match store.get_checkpoint().await? {
-        None => None,
-        Some(note) => match read(note, origin, keys) {
-            Ok(told) => Some(told),
-            Err(why) => return Ok(Err(why)),
-        },
+    let told = match store.get_checkpoint().await {
+        Ok(note) => note.map(|note| read(note, origin, keys)).transpose(),
+        Err(error @ (LedgerStoreError::NotText { .. } | LedgerStoreError::TooLarge { .. })) => {
+            Err(NotOurs(error.to_string()))
+        }
+        Err(error) => return Err(error),
+    };
+    // Whoever may replace it can't make anybody forget what lies below the lock.
+    let (told, strange) = match told {
+        Ok(told) => (told, None),
+        Err(why) => (None, Some(why)),
     };
     let from = told.as_ref().map_or(0, |told| told.checkpoint.size);
-    let Some(end) = Written::beyond(store, from).await? else {
-        return Ok(Ok(Stored { signed: told, written: from, is_checkpoint_older: false }));
+    let end = Written::beyond(store, from).await?;
+    let newer = match &end {
+        Some(end) => end.newest_checkpoint(store, from, |note| read(note, origin, keys).ok()).await?,
+        None => None,
     };
-    let newer = end.newest_checkpoint(store, from, |note| read(note, origin, keys).ok()).await?;
-    let is_checkpoint_older = newer.is_some();
-    Ok(Ok(Stored { signed: newer.or(told), written: end.size(), is_checkpoint_older }))
+    match strange {
+        Some(why) if newer.is_none() => Ok(Err(why)),
+        strange => Ok(Ok(Stored {
+            is_checkpoint_older: newer.is_some(),
+            signed: newer.or(told),
+            written: end.map_or(from, |end| end.size()),
+            strange: strange.map(|NotOurs(why)| why),
+        })),
+    }
 }
 
 fn read(note: String, origin: &Origin, keys: Option<&TrustedKeys>) -> Result<Signed, NotOurs> {
@@ -73,6 +88,9 @@ fn read(note: String, origin: &Origin, keys: Option<&TrustedKeys>) -> Result<Sig
         Err(error) => Err(NotOurs(error.to_string())),
     }
 }
+
+/// Bundles that a publication writes before its checkpoint, at most, and some more.
+const MOST_UNSIGNED: usize = 128;
 
 /// The end of the bundles that lie in the store.
 struct Written {
@@ -95,7 +113,7 @@ impl Written {
     }
 
     /// The newest checkpoint of more than `from` entries that is there and taken for one. It is one of the last, for a
-    /// publication ends with its checkpoint.
+    /// publication ends with its checkpoint: further back nothing is looked for.
     async fn newest_checkpoint(
         &self,
         store: &LedgerStore,
@@ -103,7 +121,7 @@ impl Written {
         read: impl Fn(String) -> Option<Signed>,
     ) -> Result<Option<Signed>, LedgerStoreError> {
         let mut ends = self.widths.clone();
-        for index in (from / u64::from(TILE_WIDTH)..=self.full).rev() {
+        for index in (from / u64::from(TILE_WIDTH)..=self.full).rev().take(MOST_UNSIGNED) {
             if index < self.full {
                 ends = widths(store, index).await?;
             }

@@ -252,7 +252,7 @@ impl Watch {
         match &found {
             Standing::InOrder { store, database } => {
                 let ended = self.history().is_whole(look, store.written, *database);
-                self.in_order(ended, *database);
+                self.in_order(ended, *database, store.strange.as_ref());
             }
             Standing::Behind { store, database } => {
                 let (seen, found) = (self.history().seen(), *database);
@@ -328,7 +328,7 @@ impl Watch {
         is_news
     }
 
-    fn in_order(&self, ended: Option<(LostHistory, u64)>, size: u64) {
+    fn in_order(&self, ended: Option<(LostHistory, u64)>, size: u64, strange: Option<&String>) {
         // A loss since the look began is the next look's.
         if let Some(lost) = self.history().lost() {
             Seen::of_lost(lost).show();
@@ -336,9 +336,12 @@ impl Watch {
         }
         self.told.lock().not_put_back = None;
         let unpublishable = self.told.lock().unpublishable.clone();
-        match unpublishable {
-            Some(fault) => self.fault(Seen::Fork, fault),
-            None => drop(self.is_news(Seen::InOrder, None)),
+        match (unpublishable, strange) {
+            (Some(fault), _) => self.fault(Seen::Fork, fault),
+            (None, Some(why)) => {
+                self.fault(Seen::Foreign, format!("`checkpoint` in LEDGER_URL isn't this ledger's: {why}"));
+            }
+            (None, None) => drop(self.is_news(Seen::InOrder, None)),
         }
         match ended {
             None => {}

@@ -50,11 +50,21 @@ pub enum Chosen {
     Ids(BTreeSet<String>),
 }
 
+/// What a message is whose id was dealt with before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeats {
+    /// The same one, which is dead again.
+    AreBack,
+    /// Another copy.
+    AreCopies,
+}
+
 impl Chosen {
-    fn has_more(&self, seen: usize, done: usize) -> bool {
+    /// How many messages to look at.
+    fn most(&self) -> usize {
         match self {
-            Self::Oldest(most) => seen < *most,
-            Self::Ids(ids) => done < ids.len(),
+            Self::Oldest(most) => MOST.min(*most),
+            Self::Ids(_) => MOST,
         }
     }
 
@@ -129,7 +139,7 @@ impl Operator {
     pub async fn replay(&self, chosen: &Chosen) -> Result<usize, PublishError> {
         let publisher = Publisher::start(self.address.clone());
         publisher.connected_within(CONNECT).await;
-        self.each(chosen, async |got| {
+        self.each(chosen, Repeats::AreBack, async |got| {
             let Some(route) = way_back(&Epitaph::of(&got.properties)) else { return Ok(false) };
             let properties = dead::revive(&got.properties, self.address.user());
             if let Err(error) = publisher.publish_again(&route, &got.data, properties).await {
@@ -148,28 +158,31 @@ impl Operator {
     /// # Errors
     /// [`MessagingError`] if the broker doesn't answer.
     pub async fn drop_dead(&self, chosen: &Chosen) -> Result<usize, MessagingError> {
-        self.each(chosen, async |_| Ok(true)).await
+        self.each(chosen, Repeats::AreCopies, async |_| Ok(true)).await
     }
 
     /// Acknowledges each chosen message that `work` has dealt with. The others go back to where they were.
     async fn each<E: From<MessagingError>>(
         &self,
         chosen: &Chosen,
+        repeats: Repeats,
         work: impl AsyncFn(&lapin::message::BasicGetMessage) -> Result<bool, E>,
     ) -> Result<usize, E> {
         let channel = self.channel().await?;
-        let (mut seen, mut done) = (0, 0);
-        while seen < MOST && chosen.has_more(seen, done) {
+        let (mut ids, mut done) = (BTreeSet::new(), 0);
+        for _ in 0..chosen.most() {
             let options = BasicGetOptions::default();
             let got = match within("get a message", channel.basic_get(topology::DEAD.into(), options)).await {
                 Err(error) if is_not_found(&error) => return Ok(done),
                 got => got?,
             };
             let Some(got) = got else { break };
-            seen += 1;
-            if chosen.has(&got) && work(&got).await? {
+            let id = got.properties.message_id().as_ref().map(ToString::to_string);
+            // Of copies all are taken, and they count once; what is dead again since isn't taken.
+            let is_back = repeats == Repeats::AreBack && id.as_ref().is_some_and(|id| ids.contains(id));
+            if chosen.has(&got) && !is_back && work(&got).await? {
                 within("acknowledge", got.acker.ack(BasicAckOptions::default())).await?;
-                done += 1;
+                done += usize::from(id.is_none_or(|id| ids.insert(id)));
             }
         }
         within("close the channel", channel.close(200, "OK".into())).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use shared_messaging::operator::{Chosen, DeadMessage, Operator};
 use shared_messaging::{MessagingError, PublishError};
@@ -31,7 +31,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 struct Broker {
     /// RabbitMQ, as amqp://user:password@host:5672/vhost or amqps://…; a secret
-    #[arg(long, env = "AMQP_URL", value_name = "URL", hide_env_values = true, value_parser = amqp_url)]
+    #[arg(long, env = "AMQP_URL", value_name = "URL", hide_env_values = true)]
     amqp_url: SecretString,
 }
 
@@ -157,7 +157,9 @@ impl Command {
 
 impl Broker {
     async fn connect(&self) -> Result<Operator, Failure> {
-        Ok(Operator::connect(&self.amqp_url).await?)
+        let url = amqp_url(self.amqp_url.expose_secret());
+        let url = url.map_err(|error| Failure::Usage(format!("AMQP_URL: {error}")))?;
+        Ok(Operator::connect(&url).await?)
     }
 }
 
@@ -181,8 +183,9 @@ impl Which {
     }
 
     fn outcome(&self, count: usize, name: &str, what: &str) -> Result<Answer, Failure> {
-        if count < self.messages.len() {
-            let missing = self.messages.len() - count;
+        let asked = self.messages.iter().collect::<BTreeSet<_>>().len();
+        if count < asked {
+            let missing = asked - count;
             let text = format!("{count} messages {what}; {missing} aren't dead, or don't say where they came from");
             return Err(Failure::refused("not_found", text));
         }

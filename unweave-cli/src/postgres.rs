@@ -1,7 +1,7 @@
 //! PostgreSQL, by the services' own setting.
 
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use shared_database::{Database, DatabaseError};
 use shared_service::settings::postgres_url;
 
@@ -11,14 +11,16 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 pub struct Postgres {
     /// PostgreSQL, as postgres://user:password@host/database; a secret
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = postgres_url)]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: SecretString,
 }
 
 impl Postgres {
     /// Makes connections when they are needed.
     pub fn open(&self) -> Result<Database, Failure> {
-        Database::new(&self.database_url, 2).map_err(|error| Failure::Unchecked(error.to_string()))
+        let url = postgres_url(self.database_url.expose_secret());
+        let url = url.map_err(|error| Failure::Usage(format!("DATABASE_URL: {error}")))?;
+        Database::new(&url, 2).map_err(|error| Failure::Unchecked(error.to_string()))
     }
 }
 

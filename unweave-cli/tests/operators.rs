@@ -150,7 +150,9 @@ async fn a_stuck_cleanup_is_found_shown_and_tried_again() {
 
     let said = world.run(&["cleanups", "retry", &stuck.to_string(), &waits.to_string()]).well();
     assert_eq!(said.lines().count(), 2);
-    assert!(world.is(stuck, "attempts = 0 AND error_code IS NULL AND next_attempt_at <= clock_timestamp()").await);
+    assert!(
+        world.is(stuck, "attempts = 7 AND failing_since IS NOT NULL AND next_attempt_at <= clock_timestamp()").await
+    );
     let rung = format!("SELECT count(*) FROM outbox WHERE message->>'cleanup_id' = '{stuck}'");
     assert_eq!(world.database.count(&rung).await, 1, "the workers are told");
     let told = world.json(&["audit", "--action", "cleanup.retried"]);

@@ -169,7 +169,9 @@ fn a_receipt_is_printed_as_a_certificate_once_it_is_verified() {
         assert!(page.contains(said), "{said}: {page}");
     }
     let page = print(&["--unverified"]).well();
-    assert!(page.contains(CONNECTION) && !page.contains("Verified before printing"));
+    assert!(
+        page.contains(CONNECTION) && !page.contains("Verified before printing") && page.contains("Nobody verified")
+    );
     assert!(print(&[]).failed(2).contains("--unverified"));
     print(&["--keys", &pinned("keys.txt"), "--unverified"]).failed(2);
     let stranger = crate::support::signer(9).verifier().to_string();

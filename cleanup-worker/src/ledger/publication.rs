@@ -15,8 +15,8 @@ use shared_database::ledger::StoredCheckpoint;
 use shared_ledger::{LookError, Standing, Stored, root_of, standing};
 use shared_models::history::LostHistory;
 use shared_models::ledger::{
-    BundleId, EntryError, NodeId, TileError, TileId, TreeError, bundles_between, canonical, leaf_hash, read_checkpoint,
-    tiles_between, write_bundle, write_tile,
+    BundleId, EntryError, NodeId, NoteError, TileError, TileId, TreeError, bundles_between, canonical, leaf_hash,
+    read_checkpoint, tiles_between, write_bundle, write_tile,
 };
 use shared_stores::{LedgerStore, LedgerStoreError};
 
@@ -189,10 +189,16 @@ impl Ledger {
     /// process stood still.
     async fn tell(&self, store: &LedgerStore, size: u64, note: &str) -> Result<()> {
         self.renew().await?;
-        if let Some(told) = store.get_checkpoint().await? {
-            let told = read_checkpoint(&told, &self.keys);
-            if told.map_err(|error| PublicationError::Foreign(error.to_string()))?.checkpoint.size > size {
-                return Err(PublicationError::Overtaken);
+        if let Ok(Some(told)) = store.get_checkpoint().await {
+            let origin = self.signer.verifier().origin();
+            match read_checkpoint(&told, &self.keys) {
+                Ok(told) if told.checkpoint.size > size => return Err(PublicationError::Overtaken),
+                // By a key that this process doesn't know yet.
+                Err(error @ NoteError::UnknownKey(_)) if error == NoteError::UnknownKey(origin.to_string()) => {
+                    return Err(PublicationError::Foreign(error.to_string()));
+                }
+                // What isn't this ledger's doesn't belong there: the log was found to be.
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(store.put_checkpoint(note).await?)

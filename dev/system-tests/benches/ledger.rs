@@ -241,8 +241,9 @@ async fn recover(system: &System, lost: u64) {
 
 /// From done to a published receipt.
 async fn lag(system: &System) {
-    let _worker = system.cleanup_worker_with(&[("SETTLE_DELAY", "100ms")]).await;
+    // What was put back is no part of it, and nobody holds it yet.
     system.database.arrange("UPDATE cleanup SET state = 'done' WHERE state <> 'done'").await;
+    let _worker = system.cleanup_worker_with(&[("SETTLE_DELAY", "100ms")]).await;
     for _ in 0..CLEANUPS {
         system.request_cleanup(Uuid::new_v4()).await;
     }

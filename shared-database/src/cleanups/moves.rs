@@ -93,19 +93,19 @@ pub(super) fn finish() -> String {
     )
 }
 
-/// `refused → scheduled`, or no move, of the cleanup `$1`: due now, without failures. Not one that somebody holds, or
+/// `refused → scheduled`, or no move, of the cleanup `$1`: due now. What failed before is kept, until there is headway:
+/// else whoever tries again and again would silence the alarm. Not one that somebody holds, or
 /// whose sync is live; nor one that settles, whose wait is part of the proof.
-pub(super) fn retry() -> String {
-    format!(
-        "UPDATE cleanup SET state = CASE state WHEN 'refused' THEN 'scheduled' ELSE state END, next_work = 'look',
-                {NO_FAILURE}, next_attempt_at = clock_timestamp(), modified_at = clock_timestamp(),
+pub(super) const RETRY: &str =
+    "UPDATE cleanup SET state = CASE state WHEN 'refused' THEN 'scheduled' ELSE state END, next_work = 'look',
+                error_code = CASE state WHEN 'refused' THEN NULL ELSE error_code END,
+                error_text = CASE state WHEN 'refused' THEN NULL ELSE error_text END,
+                next_attempt_at = clock_timestamp(), modified_at = clock_timestamp(),
                 opened_at = CASE state WHEN 'refused' THEN clock_timestamp() ELSE opened_at END
          WHERE id = $1 AND (
              (state = 'scheduled' AND claim_expires_at IS NULL)
              OR (state = 'refused' AND NOT EXISTS (SELECT 1 FROM sync WHERE sync.id = cleanup.sync_id)))
-         RETURNING organization_id, id AS object_id, request_id"
-    )
-}
+         RETURNING organization_id, id AS object_id, request_id";
 
 /// What every way back to `scheduled` of a closed row does: the claim grows, so that nobody who held it can come back.
 const REOPENED: &str = "state = 'scheduled', next_work = 'look', claim = claim + 1, claim_expires_at = NULL,

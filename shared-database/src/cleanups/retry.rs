@@ -17,7 +17,7 @@ use crate::statement::sql_query;
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retried {
-    /// It is due now, as if it had never failed.
+    /// It is due now.
     Due,
     /// It is being purged just now, or was and is verified once its settle delay is over.
     UnderWay,
@@ -30,7 +30,7 @@ pub enum Retried {
 }
 
 impl Database {
-    /// `refused → scheduled`, or no move: makes a cleanup due now and forgets its failures. The ledger is told.
+    /// `refused → scheduled`, or no move: makes a cleanup due now. The ledger is told.
     ///
     /// # Errors
     /// Any database error.
@@ -47,7 +47,7 @@ async fn retry(db: &mut Session, id: CleanupId) -> Result<Retried> {
     }
     let retried: Option<Row> = sql_query(format!(
         "WITH retried AS ({}), {} SELECT request_id FROM retried",
-        moves::retry(),
+        moves::RETRY,
         audited("retried", "cleanup.retried", "$2")
     ))
     .bind::<sql_types::Uuid, _>(id)

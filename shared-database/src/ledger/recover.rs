@@ -282,10 +282,16 @@ async fn index_entries(db: &mut Session, batch: &LostBatch, ids: &[i64]) -> Resu
     Ok(())
 }
 
-/// Keys that were deleted open nothing again.
+/// Keys that were deleted open nothing again; their names are kept.
 async fn delete_keys(db: &mut Session, keys: &[ApiKeyId]) -> Result<()> {
     let keys: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-    let deleted = "DELETE FROM api_key WHERE id = ANY ($1)";
+    let deleted = "WITH gone AS (
+                       DELETE FROM api_key WHERE id = ANY ($1)
+                       RETURNING id, organization_id, name, created_at, modified_at, expires_at, last_used_at,
+                                 created_by_email)
+                   INSERT INTO deleted_api_key (id, organization_id, name, created_at, modified_at, expires_at,
+                                                last_used_at, created_by_email)
+                   SELECT * FROM gone ON CONFLICT DO NOTHING";
     sql_query(deleted).bind::<sql_types::Array<sql_types::Uuid>, _>(keys).execute(db).await?;
     Ok(())
 }

@@ -89,7 +89,8 @@ impl Recover {
         let restored = recovery.restored(&missing).await?;
         let mut lines = plan(&missing, &restored);
         if self.dry_run {
-            lines.push(told("next", "nothing was changed: unweave ledger recover"));
+            let accept = if missing.is_unsigned() { " --accept-unsigned" } else { "" };
+            lines.push(told("next", format!("nothing was changed: unweave ledger recover{accept}")));
             return Ok(Answer { lines, json: described(&missing, &restored, None) });
         }
         if missing.is_unsigned() && !self.accept_unsigned {
@@ -98,7 +99,7 @@ impl Recover {
         self.confirmation.ask(&lines, "Put this back, and delete those connections?")?;
         lines.clear();
         let done = run(&recovery, &missing).await?;
-        lines.extend(outcome(done));
+        lines.extend(outcome(&missing, done));
         Ok(Answer { lines, json: described(&missing, &restored, Some(done)) })
     }
 
@@ -216,12 +217,17 @@ fn described(missing: &Missing, restored: &[RestoredConnection], done: Option<Pu
     })
 }
 
-fn outcome(done: PutBack) -> Vec<String> {
+fn outcome(missing: &Missing, done: PutBack) -> Vec<String> {
+    let next = if missing.unsigned_beyond() > 0 {
+        "entries that nobody signed are left, and the services stand still: unweave ledger recover --dry-run"
+    } else {
+        "the services notice it within seconds; cleanups purge once more what came back"
+    };
     vec![
         checked("put back", format!("{} cleanups, {} receipts", done.cleanups, done.receipts)),
         checked("deleted", format!("{} connections that were there again", done.connections)),
         checked("reopened", format!("{} cleanups that were done", done.reopened)),
-        told("next", "the services notice it within seconds; cleanups purge once more what came back"),
+        told("next", next),
     ]
 }
 

@@ -30,7 +30,7 @@ pub struct Print {
     file: PathBuf,
     #[command(flatten)]
     keys: Keys,
-    /// Print it without verifying it first; the page doesn't say that it was verified then
+    /// Print it without verifying it first; the page says so then
     #[arg(long, conflicts_with_all = ["key", "keys"])]
     unverified: bool,
     /// How the answer is written
@@ -42,7 +42,7 @@ impl Print {
     pub(super) fn run(&self) -> Result<Answer, Failure> {
         let most = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
         let file = ReceiptFile::read(&input::read(&self.file, most)?).map_err(Refusal::from)?;
-        let mut context = Context::default();
+        let mut context = Context { is_unverified: self.unverified, ..Context::default() };
         if !self.unverified {
             if !self.keys.are_given() {
                 let text = "--key or --keys verifies it first; --unverified prints it without";
