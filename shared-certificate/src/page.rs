@@ -34,11 +34,15 @@ pub fn page(file: &ReceiptFile, receipt: &Receipt, context: &Context) -> Markup 
                     (since(receipt))
                     (copies(receipt))
                     (left(receipt))
-                    (proof(file, receipt, context))
-                }
-                footer {
-                    "This page was made from the receipt with the number " code { (receipt.receipt_id) } " by Unweave, the service \
-                     that held the data. It is for reading: the receipt’s file is what proves it."
+                    // The foot is never alone on a sheet.
+                    div.keep {
+                        (proof(file, receipt, context))
+                        footer {
+                            "This page was made from the receipt with the number " code { (receipt.receipt_id) }
+                            " by Unweave, the service that held the data. It is for reading: the receipt’s file is what \
+                             proves it."
+                        }
+                    }
                 }
             }
         }
@@ -89,7 +93,7 @@ fn id(id: impl ToString) -> Markup {
 fn what(receipt: &Receipt) -> Markup {
     let records = count(receipt.entity_rows_deleted, "record of what was copied", "records of what was copied");
     html! {
-        section.keep {
+        section {
             h2 { "What was deleted" }
             (facts([
                 ("The connection", id(receipt.source_connection_id)),
@@ -123,7 +127,7 @@ fn who(file: &ReceiptFile, receipt: &Receipt, context: &Context) -> Markup {
     if let Some(request) = receipt.request_id {
         rows.push(("In the request", id(request)));
     }
-    html! { section.keep { h2 { "Who asked, and when" } (facts(rows)) } }
+    html! { section { h2 { "Who asked, and when" } (facts(rows)) } }
 }
 
 fn since(receipt: &Receipt) -> Markup {
@@ -150,12 +154,12 @@ fn since(receipt: &Receipt) -> Markup {
             },
         ));
     }
-    html! { section.keep { h2 { "Since when nobody could reach it" } (facts(rows)) } }
+    html! { section { h2 { "Since when nobody could reach it" } (facts(rows)) } }
 }
 
 fn copies(receipt: &Receipt) -> Markup {
     html! {
-        section.keep {
+        section {
             h2 { "When each copy was gone" }
             table.copies {
                 thead { tr { th { "Where" } th { "Removed" } th { "Found empty" } th { "Found empty again" } } }
@@ -192,7 +196,7 @@ fn copy(target: PurgeTarget, of: &TargetReceipt) -> Markup {
 fn left(receipt: &Receipt) -> Markup {
     html! {
         @if !(receipt.out_of_reach.is_empty() && receipt.out_of_reach_until.is_empty()) {
-            section.keep {
+            section {
                 h2 { "What this service can’t reach" }
                 ul {
                     @for text in &receipt.out_of_reach { li { (text) } }
@@ -226,7 +230,7 @@ fn proof(file: &ReceiptFile, receipt: &Receipt, context: &Context) -> Markup {
         rows.push(("It follows the receipt", id(before)));
     }
     html! {
-        section.keep {
+        section {
             h2 { "How to verify it" }
             (facts(rows))
             p {

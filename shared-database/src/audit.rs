@@ -49,8 +49,8 @@ pub struct AuditFilter {
 /// An audit entry, and what the ledger's entry doesn't say.
 #[derive(Debug, Clone)]
 pub struct AuditEntry {
-    /// What it says.
-    pub audit: Audit,
+    /// What it says; nothing if a later version wrote it.
+    pub audit: Option<Audit>,
     /// What the API key is called, or was, if it was one.
     pub actor_name: Option<String>,
     /// Its place in the ledger; it waits for one if there is none.
@@ -96,9 +96,11 @@ impl Database {
             .map(|Row { entry, name, index }| {
                 let corrupt = |error: EntryError| DatabaseError::Corrupt(format!("an audit entry: {error}"));
                 match Entry::read(&canonical(&entry).map_err(corrupt)?).map_err(corrupt)? {
-                    ReadEntry::Known(Entry::Audit(audit)) => Ok(AuditEntry { audit, actor_name: name, index }),
+                    ReadEntry::Known(Entry::Audit(audit)) => {
+                        Ok(AuditEntry { audit: Some(audit), actor_name: name, index })
+                    }
                     ReadEntry::Known(_) | ReadEntry::Unknown { .. } => {
-                        Err(DatabaseError::Corrupt("an audit entry is of another form".to_owned()))
+                        Ok(AuditEntry { audit: None, actor_name: name, index })
                     }
                 }
             })

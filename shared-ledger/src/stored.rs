@@ -4,9 +4,12 @@
 //! was, and whoever may write it may set it back. What lies below `log/` is written once, entries in their order; so it
 //! is asked as well, by few requests if nothing lies there.
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared_models::ledger::{BundleId, Checkpoint, NoteError, Origin, TILE_WIDTH, TrustedKeys};
 use shared_models::ledger::{read_checkpoint, read_unverified_checkpoint};
 use shared_stores::{LedgerStore, LedgerStoreError};
+
+use crate::files::AT_ONCE;
 
 /// What the store has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,21 +123,27 @@ impl Written {
         from: u64,
         read: impl Fn(String) -> Option<Signed>,
     ) -> Result<Option<Signed>, LedgerStoreError> {
-        let mut ends = self.widths.clone();
-        for index in (from / u64::from(TILE_WIDTH)..=self.full).rev().take(MOST_UNSIGNED) {
-            if index < self.full {
-                ends = widths(store, index).await?;
-            }
-            let sizes = ends.iter().copied().chain([0]).map(|width| size(index, width));
-            for size in sizes.take_while(|size| *size > from) {
-                let Some(note) = store.get(&format!("checkpoints/{size}")).await? else { continue };
-                let signed = String::from_utf8(note.into()).ok().and_then(&read);
-                if let Some(signed) = signed.filter(|signed| signed.checkpoint.size == size) {
-                    return Ok(Some(signed));
-                }
+        let indexes = (from / u64::from(TILE_WIDTH)..=self.full).rev().take(MOST_UNSIGNED);
+        let sizes = stream::iter(indexes).map(|index| self.ends_in(store, index)).buffered(AT_ONCE);
+        let notes = sizes
+            .map_ok(|sizes| stream::iter(sizes.into_iter().filter(|size| *size > from).map(Ok)))
+            .try_flatten()
+            .map_ok(|size| async move { Ok((size, store.get(&format!("checkpoints/{size}")).await?)) })
+            .try_buffered(AT_ONCE);
+        let mut notes = std::pin::pin!(notes);
+        while let Some((size, note)) = notes.try_next().await? {
+            let signed = note.and_then(|note| String::from_utf8(note.into()).ok()).and_then(&read);
+            if let Some(signed) = signed.filter(|signed| signed.checkpoint.size == size) {
+                return Ok(Some(signed));
             }
         }
         Ok(None)
+    }
+
+    /// The sizes at which a publication may have ended in a bundle, the largest first.
+    async fn ends_in(&self, store: &LedgerStore, index: u64) -> Result<Vec<u64>, LedgerStoreError> {
+        let widths = if index < self.full { widths(store, index).await? } else { self.widths.clone() };
+        Ok(widths.into_iter().chain([0]).map(|width| size(index, width)).collect())
     }
 }
 

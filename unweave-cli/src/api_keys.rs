@@ -19,6 +19,14 @@ use crate::postgres::Postgres;
 use crate::table;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+const CREATE: &str = "Example:
+    unweave api-keys create --organization 0f0e0d0c-0b0a-4908-8706-050403020100 \\
+      --name 'nightly clean-up of the CRM' --expiration-days 365";
+
+const REVOKE: &str = "Example:
+    unweave api-keys revoke 0f0e0d0c-0b0a-4908-8706-050403020101 \\
+      --organization 0f0e0d0c-0b0a-4908-8706-050403020100";
+
 /// Keys of one organization that are listed.
 const MOST: i64 = 10_000;
 
@@ -49,8 +57,7 @@ pub struct List {
 
 /// What `api-keys create` is given.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n    unweave api-keys create --organization 0f0e0d0c-0b0a-4908-8706-050403020100 \
-                  --name 'nightly clean-up of the CRM' --expiration-days 365")]
+#[command(after_help = CREATE)]
 pub struct Create {
     /// Whose
     #[arg(long, value_name = "ID")]
@@ -70,8 +77,7 @@ pub struct Create {
 
 /// What `api-keys revoke` is given.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n    unweave api-keys revoke 0f0e0d0c-0b0a-4908-8706-050403020101 \
-                  --organization 0f0e0d0c-0b0a-4908-8706-050403020100")]
+#[command(after_help = REVOKE)]
 pub struct Revoke {
     /// Which
     #[arg(value_name = "ID")]
@@ -89,7 +95,8 @@ pub struct Revoke {
 }
 
 fn name(text: &str) -> Result<String, &'static str> {
-    if (1..=100).contains(&text.chars().count()) { Ok(text.to_owned()) } else { Err("1 to 100 characters") }
+    let is_name = (1..=100).contains(&text.chars().count()) && !text.trim().is_empty();
+    if is_name { Ok(text.to_owned()) } else { Err("1 to 100 characters, not blanks alone") }
 }
 
 impl Command {

@@ -65,24 +65,28 @@ impl AuditLog {
 }
 
 fn row(entry: &AuditEntry) -> [String; 6] {
-    let who = match (entry.audit.actor, &entry.actor_name) {
+    let index = entry.index.map_or_else(|| "waits for its place".to_owned(), |index| index.to_string());
+    let Some(audit) = &entry.audit else {
+        let nothing = || table::NOTHING.to_owned();
+        return [nothing(), nothing(), "of a later version".to_owned(), nothing(), nothing(), index];
+    };
+    let who = match (audit.actor, &entry.actor_name) {
         (Actor::Operator, _) => "operator".to_owned(),
         (Actor::ApiKeyId(_), Some(name)) => format!("'{name}'"),
         (Actor::ApiKeyId(id), None) => id.to_string(),
     };
-    let index = entry.index.map_or_else(|| "waits for its place".to_owned(), |index| index.to_string());
     [
-        table::moment(entry.audit.at),
+        table::moment(audit.at),
         who,
-        entry.audit.action.as_str().to_owned(),
-        table::shown(entry.audit.object_id),
-        table::shown(entry.audit.organization_id),
+        audit.action.as_str().to_owned(),
+        table::shown(audit.object_id),
+        table::shown(audit.organization_id),
         index,
     ]
 }
 
 fn described(entry: &AuditEntry) -> Value {
-    let audit = &entry.audit;
+    let Some(audit) = &entry.audit else { return json!({ "action": null, "ledger_index": entry.index }) };
     json!({
         "at": stamp::text(audit.at),
         "actor": audit.actor,

@@ -109,7 +109,6 @@ async fn what_is_not_there_or_not_understood_is_said() {
         &["api-keys", "create", "--organization", nobody],
         &["cleanups", "show", nobody],
         &["cleanups", "watch", nobody],
-        &["cleanups", "retry", nobody],
         &["cleanups", "pause", "--organization", nobody],
         &["cleanups", "resume"],
     ] {
@@ -157,6 +156,8 @@ async fn a_stuck_cleanup_is_found_shown_and_tried_again() {
     assert_eq!(world.database.count(&rung).await, 1, "the workers are told");
     let told = world.json(&["audit", "--action", "cleanup.retried"]);
     assert_eq!(told.as_array().unwrap().len(), 2);
+    let failing = world.json(&["cleanups", "retry", "--failing"]);
+    assert_eq!(failing, json!([{ "id": stuck, "outcome": "due" }]), "it fails until there is headway");
 }
 
 #[tokio::test]
@@ -182,7 +183,13 @@ async fn a_retry_skips_no_wait_that_is_part_of_the_proof_and_purges_nothing_that
          INSERT INTO sync (id, source_connection_id) SELECT {sync}, '{refused}'"
     );
     world.database.execute(&live).await;
-    world.run(&["cleanups", "retry", &refused.to_string()]).refused("live");
+    let nobody = Uuid::new_v4().to_string();
+    let waits = world.cleanup(&[]).await.to_string();
+    let told = world.run(&["cleanups", "retry", &refused.to_string(), &nobody, &waits]);
+    assert_eq!(told.code, Some(1));
+    let lines: Vec<_> = told.out.lines().collect();
+    assert!(lines[0].contains("its sync is live") && lines[1].ends_with("isn't there"), "{lines:?}");
+    assert!(lines[2].ends_with("is due now") && lines[3].starts_with("refused (live)"), "{lines:?}");
     world.database.execute(&format!("DELETE FROM source_connection WHERE id = '{refused}'")).await;
     assert_eq!(world.json(&["cleanups", "retry", &refused.to_string()])[0]["outcome"], "due");
     assert!(world.is(refused, "state = 'scheduled'").await);

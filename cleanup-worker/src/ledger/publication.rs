@@ -115,20 +115,22 @@ impl Ledger {
     /// [`PublicationError`].
     pub async fn publish(&self, store: &LedgerStore) -> Result<Published> {
         let newest = self.database.newest_checkpoint(false).await?;
-        let Some(newest) = newest.filter(|newest| newest.published_at.is_none()) else {
+        if newest.is_none_or(|newest| newest.published_at.is_some()) {
             return Ok(Published::Upto(0));
-        };
+        }
         if !self.database.hold_publisher(self.publisher, LEASE).await? {
             return Ok(Published::Another);
         }
-        let published = self.publish_up_to(store, &newest).await;
+        let published = self.publish_all(store).await;
         self.database.drop_publisher(self.publisher).await?;
         published.map(Published::Upto)
     }
 
-    async fn publish_up_to(&self, store: &LedgerStore, newest: &StoredCheckpoint) -> Result<u64> {
+    async fn publish_all(&self, store: &LedgerStore) -> Result<u64> {
         let stored = self.stored_in(store).await?;
         let mut from = stored.size();
+        // The process that wrote it may have died before it said so.
+        self.database.mark_checkpoint_published(from).await?;
         // Somebody died before the last step, or set it back.
         if let Some(signed) = stored.signed.filter(|_| stored.is_checkpoint_older) {
             self.tell(store, from, &signed.note).await?;
@@ -139,8 +141,6 @@ impl Ledger {
             figures::ledger_published(from);
             tracing::info!(size = from, "ledger published");
         }
-        // The store may have had it all, and the process that wrote it died before it said so.
-        self.database.mark_checkpoint_published(newest.size).await?;
         Ok(from)
     }
 
