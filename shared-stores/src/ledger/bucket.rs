@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{Error, GetOptions, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
+use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
 use shared_service::Backoff;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -129,9 +129,8 @@ impl Bucket {
     }
 
     pub(super) async fn has(&self, place: &Place) -> Result<bool> {
-        // No HEAD: its answer doesn't say what isn't there, the object or the bucket.
-        let first_byte = GetOptions { range: Some((0..1).into()), ..GetOptions::default() };
-        match self.store.get_opts(&self.at(place)?, first_byte).await {
+        // No HEAD: its answer doesn't say what isn't there, the object or the bucket. No range: some stores know none.
+        match self.store.get(&self.at(place)?).await {
             Ok(_) => Ok(true),
             Err(error) if is_said_missing(&error) => Ok(false),
             Err(error) => Err(LedgerStoreError::store("read")(error)),

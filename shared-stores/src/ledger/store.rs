@@ -117,7 +117,7 @@ impl LedgerStore {
         self.read(Place::in_log(name)?, max_bytes).await
     }
 
-    /// Whether there is such an object, which isn't empty, below `log/`. Its content isn't read.
+    /// Whether there is such an object below `log/`. Its content isn't read.
     ///
     /// # Errors
     /// `Name`, else any storage error.
