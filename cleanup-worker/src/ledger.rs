@@ -130,8 +130,11 @@ pub fn start(ledger: Ledger, watch: Option<Watch>, bell: &Bell, driver: &Driver)
         let (ledger, watch) = (ledger.clone(), watch.clone());
         async move {
             let ended = ledger.run().await;
-            if let Some(watch) = &watch {
-                watch.publication(ended.as_ref().err().filter(|error| error.is_contradiction()));
+            match (&watch, &ended) {
+                (Some(watch), Ok(())) => watch.publication(None::<&LedgerError>),
+                (Some(watch), Err(error)) if error.is_contradiction() => watch.publication(Some(error)),
+                // A store that is away says nothing about that.
+                (Some(_), Err(_)) | (None, _) => {}
             }
             ended
         }

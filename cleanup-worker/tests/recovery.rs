@@ -120,6 +120,7 @@ async fn del_10_collections_and_keys_that_were_deleted_go_again_and_other_change
     let done = recovery.run(&missing, |_| ()).await.unwrap();
     assert_eq!((done.connections, done.cleanups), (2, 2));
     assert_eq!(world.count("api_key").await, 0);
+    assert_eq!(world.count(&format!("deleted_api_key WHERE id = '{}'", key.id)).await, 1, "its name is kept");
     assert_eq!(world.count(&format!("collection WHERE id = '{}'", empty.collection)).await, 0);
     assert_eq!(world.count(&format!("collection WHERE id = '{}'", used.collection)).await, 1, "it is in use");
     assert_eq!(world.count(&format!("source_connection WHERE id = '{new}'")).await, 1);

@@ -189,7 +189,12 @@ impl Ledger {
     /// process stood still.
     async fn tell(&self, store: &LedgerStore, size: u64, note: &str) -> Result<()> {
         self.renew().await?;
-        if let Ok(Some(told)) = store.get_checkpoint().await {
+        let told = match store.get_checkpoint().await {
+            // No checkpoint of anybody.
+            Err(LedgerStoreError::NotText { .. }) => None,
+            told => told?,
+        };
+        if let Some(told) = told {
             let origin = self.signer.verifier().origin();
             match read_checkpoint(&told, &self.keys) {
                 Ok(told) if told.checkpoint.size > size => return Err(PublicationError::Overtaken),
