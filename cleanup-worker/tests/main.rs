@@ -8,6 +8,7 @@
 )]
 
 mod buckets;
+mod checkpoints;
 mod claims;
 mod claims_ends;
 mod cost;

@@ -84,13 +84,11 @@ impl History {
         Look { losses: self.0.lock().losses }
     }
 
-    /// The look found that the store has `store` entries, no more than PostgreSQL's `size`, and that nothing
-    /// contradicts it. Ends a loss, unless there was another one since the look began, or the store had more before:
-    /// then it has shrunk, and says nothing. Returns what it ended, and how large the ledger had been.
-    pub fn is_whole(&self, look: Look, store: u64, size: u64) -> Option<(LostHistory, u64)> {
+    /// The look found that PostgreSQL's ledger of `size` entries lacks nothing that could be put back. Ends a loss,
+    /// unless there was another one since the look began. Returns what it ended, and how large the ledger had been.
+    pub fn is_whole(&self, look: Look, size: u64) -> Option<(LostHistory, u64)> {
         let mut known = self.0.lock();
-        let had_more = matches!(known.lost, Some(LostHistory::Behind { store: had, .. }) if had > store);
-        if known.losses != look.losses || had_more {
+        if known.losses != look.losses {
             return None;
         }
         let (ended, seen) = (known.lost.take(), known.seen);
@@ -234,9 +232,9 @@ mod tests {
         let history = watched(9);
         let early = history.look();
         assert!(history.after(history.before().unwrap(), 8).is_err());
-        assert_eq!(history.is_whole(early, 9, 9), None);
+        assert_eq!(history.is_whole(early, 9), None);
         assert!(history.lost().is_some());
-        assert_eq!(history.is_whole(history.look(), 8, 8), Some((LostHistory::Shrunk { seen: 9, found: 8 }, 9)));
+        assert_eq!(history.is_whole(history.look(), 8), Some((LostHistory::Shrunk { seen: 9, found: 8 }, 9)));
         assert!(history.after(history.before().unwrap(), 8).is_ok(), "the size begins again");
     }
 
@@ -260,14 +258,6 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_has_less_than_before_ends_nothing() {
-        let history = watched(7);
-        assert!(history.lose(LostHistory::Behind { store: 9, database: 7 }));
-        assert_eq!(history.is_whole(history.look(), 7, 7), None);
-        assert!(history.is_whole(history.look(), 9, 9).is_some());
-    }
-
-    #[test]
     fn another_server_is_looked_at_before_anything_goes_on() {
         let history = watched(7);
         history.met("one".to_owned());
@@ -276,7 +266,7 @@ mod tests {
         history.met("another".to_owned());
         assert_eq!(history.lost(), Some(LostHistory::Unread));
         assert!(history.after(before, 7).is_err(), "what was sent meanwhile isn't used");
-        assert!(history.is_whole(history.look(), 5, 6).is_some_and(|(_, seen)| seen == 7));
+        assert!(history.is_whole(history.look(), 6).is_some_and(|(_, seen)| seen == 7));
         assert!(history.check().is_ok());
     }
 

@@ -14,5 +14,5 @@ pub mod watch;
 pub use recover::{Recovery, RecoveryError};
 pub use settings::{LedgerRecovery, origin, signers};
 pub use standing::{LookError, Standing, root_of, standing};
-pub use stored::{Signed, Stored};
+pub use stored::{Signed, Stored, Strange};
 pub use watch::Watch;

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use crate::files::FileError;
 use crate::standing::{LookError, Standing, standing};
+use crate::stored::Strange;
 
 mod batch;
 mod missing;
@@ -89,6 +90,11 @@ pub enum RecoveryError {
         #[source]
         error: EntryError,
     },
+    /// Nobody known here signed the store's checkpoint.
+    #[error(
+        "`checkpoint` in LEDGER_URL: {0}; give the newest of LEDGER_KEYS, or remove it if it is none of this ledger's"
+    )]
+    UnknownKey(String),
     /// What was read doesn't lead to the signed root.
     #[error("the entries in LEDGER_URL don't lead to the signed root: somebody altered them")]
     Altered,
@@ -144,11 +150,15 @@ impl Recovery {
     /// # Errors
     /// [`RecoveryError`].
     pub async fn missing(&self) -> Result<Option<Missing>, RecoveryError> {
-        match standing(&self.database, &self.store, &self.origin, Some(&self.keys)).await? {
+        match standing(&self.database, &self.store, &self.origin, &self.keys).await? {
             Standing::InOrder { .. } => Ok(None),
             Standing::Fork { store, database } => Err(RecoveryError::Fork { store, database }),
             Standing::Foreign(why) => Err(RecoveryError::Foreign(why)),
             Standing::Behind { store, database } => {
+                // Whoever has the newest key knows whether it is signed.
+                if let (Some(Strange::Unsigned(why)), true) = (&store.strange, store.size() <= database) {
+                    return Err(RecoveryError::UnknownKey(why.clone()));
+                }
                 Ok(Some(Missing::read(&self.database, &self.store, &self.signer, database, store).await?))
             }
         }

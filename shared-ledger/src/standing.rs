@@ -3,13 +3,13 @@
 use shared_database::ledger::LedgerNodes;
 use shared_database::{Database, DatabaseError};
 use shared_models::ledger::{
-    Checkpoint, Hash, MAX_BUNDLE_BYTES, NodeId, Origin, TILE_WIDTH, TreeError, TrustedKeys, bundles_between, leaf_hash,
+    Checkpoint, Hash, MAX_BUNDLE_BYTES, NodeId, Origin, TreeError, TrustedKeys, bundles_between, leaf_hash,
     needed_for_root, read_bundle, root,
 };
 use shared_stores::{LedgerStore, LedgerStoreError};
 
 use crate::files::{self, FileError};
-use crate::stored::{NotOurs, Signed, Stored, stored};
+use crate::stored::{Signed, Stored, Strange, stored};
 
 /// How the two stand to each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +56,8 @@ pub enum LookError {
     Tree(#[from] TreeError),
 }
 
-/// Compares the two: the store is read first, so that what is published meanwhile makes nothing look lost. Whoever
-/// doesn't know the ledger's keys believes what the store says: the worst that a stranger's checkpoint brings about is
-/// that this process stands still.
+/// Compares the two: the store is read first, so that what is published meanwhile makes nothing look lost. A checkpoint
+/// that none of `keys` signed proves nothing; then the entries are compared.
 ///
 /// # Errors
 /// One of the two can't be read.
@@ -66,35 +65,75 @@ pub async fn standing(
     database: &Database,
     store: &LedgerStore,
     origin: &Origin,
-    keys: Option<&TrustedKeys>,
+    keys: &TrustedKeys,
 ) -> Result<Standing, LookError> {
-    let theirs = match stored(store, origin, keys).await? {
-        Ok(theirs) => theirs,
-        Err(NotOurs(why)) => return Ok(Standing::Foreign(why)),
-    };
+    let theirs = stored(store, origin, keys).await?;
     let ours = database.ledger_size().await?;
     if let Some(Signed { checkpoint, .. }) = &theirs.signed
         && !is_one_log(database, ours, store, checkpoint).await?
     {
         return Ok(Standing::Fork { store: checkpoint.size, database: ours });
     }
+    if let (None, Some(strange)) = (&theirs.signed, &theirs.strange) {
+        return unsigned(database, ours, store, &theirs, strange).await;
+    }
     // What isn't signed counts only if it goes on from what PostgreSQL has.
-    if theirs.size() <= ours && theirs.written > ours && !does_go_on(database, ours, store, theirs.written).await? {
+    if theirs.size() <= ours && theirs.written > ours && !are_one_log(database, ours, store, theirs.written).await? {
         return Ok(Standing::Fork { store: theirs.written, database: ours });
     }
-    let is_whole = theirs.size().max(theirs.written) <= ours;
-    let (store, database) = (theirs, ours);
-    Ok(if is_whole { Standing::InOrder { store, database } } else { Standing::Behind { store, database } })
+    Ok(whichever_is_larger(theirs, ours))
 }
 
-/// Whether the bundle that has the first entry beyond PostgreSQL's is one, and begins with PostgreSQL's entries.
-async fn does_go_on(database: &Database, ours: u64, store: &LedgerStore, written: u64) -> Result<bool, LookError> {
-    let index = ours / u64::from(TILE_WIDTH);
-    let bundle = bundles_between(ours, written).find(|bundle| bundle.index == index);
+fn whichever_is_larger(store: Stored, database: u64) -> Standing {
+    let is_whole = store.size().max(store.written) <= database;
+    if is_whole { Standing::InOrder { store, database } } else { Standing::Behind { store, database } }
+}
+
+/// Nobody known here signed anything in the store. Somebody may have, with a key that is newer than PostgreSQL's
+/// history: so it is this ledger's if its entries are.
+async fn unsigned(
+    database: &Database,
+    ours: u64,
+    store: &LedgerStore,
+    theirs: &Stored,
+    strange: &Strange,
+) -> Result<Standing, LookError> {
+    let is_ours = match strange {
+        _ if theirs.written == 0 => false,
+        // Nothing in PostgreSQL tells another ledger from this one, but for the name.
+        Strange::NotOurs(_) if ours == 0 => false,
+        Strange::NotOurs(_) | Strange::Unsigned(_) => are_one_log(database, ours, store, theirs.written).await?,
+    };
+    Ok(if is_ours { whichever_is_larger(theirs.clone(), ours) } else { Standing::Foreign(strange.why().to_owned()) })
+}
+
+/// Whether the first of the two logs that ends does so in the other, too: its last entries are compared, of one bundle
+/// at most. What the store has beyond PostgreSQL must go on from there.
+async fn are_one_log(database: &Database, ours: u64, store: &LedgerStore, written: u64) -> Result<bool, LookError> {
+    let shared = ours.min(written);
+    let is_same = match shared.checked_sub(1) {
+        Some(last) => has_ours(database, store, written, last, shared).await?,
+        None => true,
+    };
+    Ok(is_same && (written <= ours || has_ours(database, store, written, ours, ours).await?))
+}
+
+/// Whether the bundle that has entry `index` is one, and has PostgreSQL's entries as far as `end`.
+async fn has_ours(
+    database: &Database,
+    store: &LedgerStore,
+    written: u64,
+    index: u64,
+    end: u64,
+) -> Result<bool, LookError> {
+    let bundle = bundles_between(index, written).next();
     let Some(bundle) = bundle else { return Ok(false) };
-    let content = files::object(store, &bundle.path(), MAX_BUNDLE_BYTES).await?;
+    let content = match files::object(store, &bundle.path(), MAX_BUNDLE_BYTES).await {
+        Err(FileError::Missing(_) | FileError::Store(LedgerStoreError::TooLarge { .. })) => return Ok(false),
+        content => content?,
+    };
     let Ok(entries) = read_bundle(&content, bundle.width) else { return Ok(false) };
-    let places: Vec<NodeId> = (bundle.first_entry()..ours).map(|index| NodeId { level: 0, index }).collect();
+    let places: Vec<NodeId> = (bundle.first_entry()..end).map(|index| NodeId { level: 0, index }).collect();
     let nodes: LedgerNodes = database.ledger_nodes(&places).await?;
     Ok(places.iter().zip(entries).all(|(place, entry)| nodes.get(place) == Some(&leaf_hash(entry))))
 }

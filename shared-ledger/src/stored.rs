@@ -5,8 +5,9 @@
 //! is asked as well, by few requests if nothing lies there.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use shared_models::ledger::{BundleId, Checkpoint, NoteError, Origin, TILE_WIDTH, TrustedKeys};
-use shared_models::ledger::{read_checkpoint, read_unverified_checkpoint};
+use shared_models::ledger::{
+    BundleId, Checkpoint, Origin, TILE_WIDTH, TrustedKeys, read_checkpoint, read_unverified_checkpoint,
+};
 use shared_stores::{LedgerStore, LedgerStoreError};
 
 use crate::files::AT_ONCE;
@@ -20,8 +21,28 @@ pub struct Stored {
     pub written: u64,
     /// Whether `checkpoint` isn't the newest.
     pub is_checkpoint_older: bool,
-    /// Why `checkpoint` isn't this ledger's, though what lies below `log/` is.
-    pub strange: Option<String>,
+    /// Why `checkpoint` isn't taken for this ledger's. What lies below `log/` may be all the same.
+    pub strange: Option<Strange>,
+}
+
+/// Why a checkpoint isn't taken for this ledger's, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Strange {
+    /// It is no checkpoint, or one of another ledger.
+    NotOurs(String),
+    /// It has this ledger's name, and no known key signed it: a stranger wrote it, or the key is newer than what this
+    /// process knows.
+    Unsigned(String),
+}
+
+impl Strange {
+    /// In words.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::NotOurs(why) | Self::Unsigned(why) => why,
+        }
+    }
 }
 
 /// A checkpoint of this ledger.
@@ -41,20 +62,16 @@ impl Stored {
     }
 }
 
-/// Why what the store has isn't this ledger's, in words.
-pub(crate) struct NotOurs(pub(crate) String);
-
-/// Reads the newest checkpoint, and looks beyond it. Without `keys` whatever checkpoint has the ledger's name is taken
-/// for one.
+/// Reads the newest checkpoint, and looks beyond it.
 pub(crate) async fn stored(
     store: &LedgerStore,
     origin: &Origin,
-    keys: Option<&TrustedKeys>,
-) -> Result<Result<Stored, NotOurs>, LedgerStoreError> {
+    keys: &TrustedKeys,
+) -> Result<Stored, LedgerStoreError> {
     let told = match store.get_checkpoint().await {
         Ok(note) => note.map(|note| read(note, origin, keys)).transpose(),
         Err(error @ (LedgerStoreError::NotText { .. } | LedgerStoreError::TooLarge { .. })) => {
-            Err(NotOurs(error.to_string()))
+            Err(Strange::NotOurs(error.to_string()))
         }
         Err(error) => return Err(error),
     };
@@ -69,27 +86,28 @@ pub(crate) async fn stored(
         Some(end) => end.newest_checkpoint(store, from, |note| read(note, origin, keys).ok()).await?,
         None => None,
     };
-    match strange {
-        Some(why) if newer.is_none() => Ok(Err(why)),
-        strange => Ok(Ok(Stored {
-            is_checkpoint_older: newer.is_some(),
-            signed: newer.or(told),
-            written: end.map_or(from, |end| end.size()),
-            strange: strange.map(|NotOurs(why)| why),
-        })),
+    Ok(Stored {
+        is_checkpoint_older: newer.is_some(),
+        signed: newer.or(told),
+        written: end.map_or(from, |end| end.size()),
+        strange,
+    })
+}
+
+fn read(note: String, origin: &Origin, keys: &TrustedKeys) -> Result<Signed, Strange> {
+    match read_checkpoint(&note, keys).map(|signed| signed.checkpoint) {
+        Ok(checkpoint) if checkpoint.origin == *origin => Ok(Signed { checkpoint, note }),
+        Ok(checkpoint) => Err(other_name(&checkpoint, origin)),
+        Err(error) => Err(match read_unverified_checkpoint(&note) {
+            Ok(checkpoint) if checkpoint.origin == *origin => Strange::Unsigned(error.to_string()),
+            Ok(checkpoint) => other_name(&checkpoint, origin),
+            Err(error) => Strange::NotOurs(error.to_string()),
+        }),
     }
 }
 
-fn read(note: String, origin: &Origin, keys: Option<&TrustedKeys>) -> Result<Signed, NotOurs> {
-    let read: Result<Checkpoint, NoteError> = match keys {
-        Some(keys) => read_checkpoint(&note, keys).map(|signed| signed.checkpoint),
-        None => read_unverified_checkpoint(&note),
-    };
-    match read {
-        Ok(checkpoint) if checkpoint.origin == *origin => Ok(Signed { checkpoint, note }),
-        Ok(checkpoint) => Err(NotOurs(format!("it has the ledger '{}', not '{origin}'", checkpoint.origin))),
-        Err(error) => Err(NotOurs(error.to_string())),
-    }
+fn other_name(checkpoint: &Checkpoint, origin: &Origin) -> Strange {
+    Strange::NotOurs(format!("it has the ledger '{}', not '{origin}'", checkpoint.origin))
 }
 
 /// Bundles that a publication writes before its checkpoint, at most, and some more.

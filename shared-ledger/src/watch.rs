@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use shared_database::{Database, History};
+use shared_database::{Database, DatabaseError, History};
 use shared_models::history::LostHistory;
 use shared_models::ledger::{Origin, TrustedKeys};
 use shared_service::metrics::{Description, Kind};
@@ -20,6 +20,7 @@ use shared_stores::LedgerStore;
 use crate::recover::{Recovery, RecoveryError, is_little, is_small};
 use crate::settings::origin;
 use crate::standing::{LookError, Standing, standing};
+use crate::stored::{Stored, Strange};
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -94,7 +95,7 @@ pub struct Watch {
     database: Database,
     store: LedgerStore,
     origin: Origin,
-    keys: Option<TrustedKeys>,
+    keys: TrustedKeys,
     is_required: bool,
     recovery: Option<Arc<Recovery>>,
     /// What was told last, so that it is told once; and what readiness says.
@@ -113,6 +114,8 @@ struct Told {
     not_put_back: Option<String>,
     /// The size of the store whose missing entries were too old.
     refused: Option<u64>,
+    /// The largest log that a checkpoint in the store covered.
+    most_signed: u64,
 }
 
 impl Watch {
@@ -127,7 +130,7 @@ impl Watch {
             database,
             store,
             origin,
-            keys: None,
+            keys: TrustedKeys::default(),
             is_required,
             recovery: None,
             told: Arc::default(),
@@ -150,10 +153,10 @@ impl Watch {
         Ok(Some(Self::new(database.clone(), store, origin(settings)?, settings.ledger_required)))
     }
 
-    /// Believes no checkpoint that isn't signed by one of these keys.
+    /// Believes checkpoints by these keys, too, and not only by those that PostgreSQL names.
     #[must_use]
     pub fn with_keys(self, keys: TrustedKeys) -> Self {
-        Self { keys: Some(keys), ..self }
+        Self { keys, ..self }
     }
 
     /// Puts back by itself what a failover under this process lost, if it is little.
@@ -248,13 +251,16 @@ impl Watch {
     /// One of them can't be read.
     pub async fn look(&self) -> Result<Standing, LookError> {
         let look = self.history().look();
-        let found = standing(&self.database, &self.store, &self.origin, self.keys.as_ref()).await?;
+        let found = standing(&self.database, &self.store, &self.origin, &self.known_keys().await?).await?;
         match &found {
             Standing::InOrder { store, database } => {
-                let ended = self.history().is_whole(look, store.written, *database);
+                // A store that was set back says nothing of what PostgreSQL lost.
+                let has_all = self.most_signed(store) <= *database;
+                let ended = if has_all { self.history().is_whole(look, *database) } else { None };
                 self.in_order(ended, *database, store.strange.as_ref());
             }
             Standing::Behind { store, database } => {
+                self.most_signed(store);
                 let (seen, found) = (self.history().seen(), *database);
                 self.history().lose(if seen > found {
                     LostHistory::Shrunk { seen, found }
@@ -264,7 +270,8 @@ impl Watch {
                 self.lost();
             }
             Standing::Fork { store, database } => {
-                self.history().was_read();
+                // There is nothing to be waited for: what the store has can't be put back.
+                self.history().is_whole(look, *database);
                 let fault = format!(
                     "the ledger in LEDGER_URL, of {store} entries, and PostgreSQL's, of {database}, contradict each other"
                 );
@@ -276,6 +283,21 @@ impl Watch {
             }
         }
         Ok(found)
+    }
+
+    /// Those of this process, and every key that has signed by what PostgreSQL knows: whoever may write there needs no
+    /// forged checkpoint.
+    async fn known_keys(&self) -> Result<TrustedKeys, DatabaseError> {
+        let stored = self.database.ledger_keys().await?;
+        let stored = stored.iter().filter_map(|key| key.verifier_key.parse().ok());
+        Ok(self.keys.iter().cloned().chain(stored).collect())
+    }
+
+    /// The most entries that a checkpoint in the store ever covered.
+    fn most_signed(&self, store: &Stored) -> u64 {
+        let mut told = self.told.lock();
+        told.most_signed = told.most_signed.max(store.size());
+        told.most_signed
     }
 
     /// Recovers if a statement of this process noticed the loss, and little is missing. Whether it did.
@@ -328,7 +350,7 @@ impl Watch {
         is_news
     }
 
-    fn in_order(&self, ended: Option<(LostHistory, u64)>, size: u64, strange: Option<&String>) {
+    fn in_order(&self, ended: Option<(LostHistory, u64)>, size: u64, strange: Option<&Strange>) {
         // A loss since the look began is the next look's.
         if let Some(lost) = self.history().lost() {
             Seen::of_lost(lost).show();
@@ -339,6 +361,7 @@ impl Watch {
         match (unpublishable, strange) {
             (Some(fault), _) => self.fault(Seen::Fork, fault),
             (None, Some(why)) => {
+                let why = why.why();
                 self.fault(Seen::Foreign, format!("`checkpoint` in LEDGER_URL isn't this ledger's: {why}"));
             }
             (None, None) => drop(self.is_news(Seen::InOrder, None)),

@@ -147,7 +147,11 @@ impl Ledger {
     /// What the store has of our log. If it has more, PostgreSQL has lost its history, and this process stops.
     pub(super) async fn stored_in(&self, store: &LedgerStore) -> Result<Stored> {
         let origin = self.signer.verifier().origin();
-        match standing(&self.database, store, origin, Some(&self.keys)).await? {
+        match standing(&self.database, store, origin, &self.keys).await? {
+            // By a key that this process doesn't know yet.
+            Standing::InOrder { store: Stored { signed: None, strange: Some(strange), .. }, .. } => {
+                Err(PublicationError::Foreign(strange.why().to_owned()))
+            }
             Standing::InOrder { store, .. } => Ok(store),
             Standing::Behind { store, database: ours } => {
                 let theirs = store.written;

@@ -236,7 +236,9 @@ impl From<RecoveryError> for Failure {
         let text = error.to_string();
         match error {
             RecoveryError::Fork { .. } => Self::refused("forked", text),
-            RecoveryError::Foreign(_) | RecoveryError::Note(_) => Self::refused("checkpoint", text),
+            RecoveryError::Foreign(_) | RecoveryError::Note(_) | RecoveryError::UnknownKey(_) => {
+                Self::refused("checkpoint", text)
+            }
             RecoveryError::Altered => Self::refused("root", text),
             RecoveryError::Tree(_) | RecoveryError::Tile(_) => Self::refused("bundle", text),
             RecoveryError::Entry { .. } | RecoveryError::Receipt { .. } => Self::refused("entry", text),
