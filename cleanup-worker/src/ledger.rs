@@ -83,14 +83,14 @@ impl Ledger {
     ///
     /// # Errors
     /// What kept one of the two from its end. What has been done by then stays.
-    pub async fn run(&self) -> Result<(), LedgerError> {
+    pub async fn run(&self) -> Result<Published, LedgerError> {
         match self.go_on().await {
-            Err(error) if error.is_lost_history() => Ok(()),
+            Err(error) if error.is_lost_history() => Ok(Published::Waiting),
             outcome => outcome,
         }
     }
 
-    async fn go_on(&self) -> Result<(), LedgerError> {
+    async fn go_on(&self) -> Result<Published, LedgerError> {
         // Most of the time nothing waits: then this is all.
         if self.database.does_ledger_wait().await.map_err(LedgerError::Sequence)? {
             if let Some(store) = &self.store {
@@ -102,10 +102,10 @@ impl Ledger {
                 }
             }
         }
-        if let Some(store) = &self.store {
-            self.publish(store).await?;
+        match &self.store {
+            Some(store) => Ok(self.publish(store).await?),
+            None => Ok(Published::Upto(0)),
         }
-        Ok(())
     }
 
     /// Gives places to one batch; returns the size of the log, or nothing if none waits or somebody else is at it.
@@ -131,12 +131,12 @@ pub fn start(ledger: Ledger, watch: Option<Watch>, bell: &Bell, driver: &Driver)
         async move {
             let ended = ledger.run().await;
             match (&watch, &ended) {
-                (Some(watch), Ok(())) => watch.publication(None::<&LedgerError>),
+                (Some(watch), Ok(Published::Upto(_))) => watch.publication(None::<&LedgerError>),
                 (Some(watch), Err(error)) if error.is_contradiction() => watch.publication(Some(error)),
-                // A store that is away says nothing about that.
-                (Some(_), Err(_)) | (None, _) => {}
+                // A store that is away says nothing about that, nor does it if another process is at it.
+                (Some(_), Ok(Published::Another | Published::Waiting) | Err(_)) | (None, _) => {}
             }
-            ended
+            ended.map(drop)
         }
     });
 }

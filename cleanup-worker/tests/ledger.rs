@@ -209,7 +209,7 @@ async fn who_has_no_lease_publishes_nothing() {
     assert_eq!(one.publish(&world.store()).await.unwrap(), Published::Upto(1));
 }
 
-fn refused(outcome: Result<(), LedgerError>) -> PublicationError {
+fn refused(outcome: Result<Published, LedgerError>) -> PublicationError {
     match outcome {
         Err(LedgerError::Publish(error)) => error,
         other => panic!("{other:?}"),

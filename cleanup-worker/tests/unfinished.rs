@@ -124,7 +124,8 @@ async fn del_10_what_nobody_signed_waits_for_a_person_and_is_not_written_over() 
 #[tokio::test]
 async fn del_10_whoever_overwrites_the_checkpoint_hides_no_lost_history() {
     let foreign = signer_of("unweave.test/other").sign_checkpoint(&other_checkpoint()).unwrap();
-    for overwritten in ["garbage\n", &foreign] {
+    let too_large = "x".repeat(1 << 20);
+    for overwritten in ["garbage\n", &foreign, &too_large] {
         let world = Installation::new().await;
         let (first, second) = (world.live().await, world.live().await);
         world.delete(first).await;

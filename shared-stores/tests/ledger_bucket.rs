@@ -88,6 +88,11 @@ async fn what_is_too_large_is_not_read() {
     let error = store.get("huge").await.unwrap_err();
     assert_eq!(error.to_string(), "log/huge of 8388609 bytes is larger than 8388608");
     assert_eq!(store.get_at_most("huge", 9 << 20).await.unwrap().unwrap().len(), (8 << 20) + 1);
+    // It stands in nobody's way.
+    server.write("team/ledger/checkpoint", vec![7; 1 << 20]);
+    assert!(matches!(store.get_checkpoint().await, Err(LedgerStoreError::TooLarge { .. })));
+    store.put_checkpoint("a note").await.unwrap();
+    assert_eq!(store.get_checkpoint().await.unwrap().as_deref(), Some("a note"));
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ pub enum Published {
     Upto(u64),
     /// Another process is at it.
     Another,
+    /// Nothing is published while PostgreSQL's history is lost.
+    Waiting,
 }
 
 /// Why the ledger wasn't published. Nothing in the store was changed by it.
@@ -195,7 +197,7 @@ impl Ledger {
         self.renew().await?;
         let told = match store.get_checkpoint().await {
             // No checkpoint of anybody.
-            Err(LedgerStoreError::NotText { .. }) => None,
+            Err(LedgerStoreError::NotText { .. } | LedgerStoreError::TooLarge { .. }) => None,
             told => told?,
         };
         if let Some(told) = told {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
+use object_store::{Error, GetResult, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
 use shared_service::Backoff;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -39,12 +39,6 @@ enum Written {
     Done,
     /// What the store holds isn't what the write expected.
     Refused,
-}
-
-/// An object, as it is now.
-struct Found {
-    content: Bytes,
-    version: UpdateVersion,
 }
 
 impl Bucket {
@@ -86,7 +80,7 @@ impl Bucket {
     async fn holds(&self, place: &Place, content: &Bytes) -> Result<bool> {
         let bytes = u64::try_from(content.len()).unwrap_or(u64::MAX);
         match self.find(place, bytes).await {
-            Ok(Some(found)) if found.content == content => Ok(true),
+            Ok(Some(found)) if found == *content => Ok(true),
             Ok(None) => Ok(false),
             Ok(Some(_)) | Err(LedgerStoreError::TooLarge { .. }) => {
                 Err(LedgerStoreError::Different { name: place.name() })
@@ -97,17 +91,24 @@ impl Bucket {
 
     /// Replaces what is there now, or nothing.
     pub(super) async fn replace(&self, place: &Place, content: Bytes) -> Result<()> {
-        let mode = match self.find(place, MAX_CHECKPOINT_BYTES).await? {
-            Some(found) if found.content == content => return Ok(()),
-            Some(found) => PutMode::Update(found.version),
+        let mode = match self.get(place).await? {
             None => PutMode::Create,
+            // What is too large to be read is none of ours.
+            Some(found) if found.meta.size > MAX_CHECKPOINT_BYTES => PutMode::Update(version(&found)),
+            Some(found) => {
+                let version = version(&found);
+                if found.bytes().await.map_err(LedgerStoreError::store("read"))? == content {
+                    return Ok(());
+                }
+                PutMode::Update(version)
+            }
         };
         if let Written::Done = self.write(place, content.clone(), mode).await? {
             return Ok(());
         }
         // It may have been refused because an earlier attempt of the same client came through.
         match self.find(place, MAX_CHECKPOINT_BYTES).await? {
-            Some(found) if found.content == content => Ok(()),
+            Some(found) if found == content => Ok(()),
             Some(_) | None => Err(LedgerStoreError::Contended { name: place.name() }),
         }
     }
@@ -125,16 +126,12 @@ impl Bucket {
     }
 
     pub(super) async fn read(&self, place: &Place, max: u64) -> Result<Option<Bytes>> {
-        Ok(self.find(place, max).await?.map(|found| found.content))
+        self.find(place, max).await
     }
 
     pub(super) async fn has(&self, place: &Place) -> Result<bool> {
         // No HEAD: its answer doesn't say what isn't there, the object or the bucket. No range: some stores know none.
-        match self.store.get(&self.at(place)?).await {
-            Ok(_) => Ok(true),
-            Err(error) if is_said_missing(&error) => Ok(false),
-            Err(error) => Err(LedgerStoreError::store("read")(error)),
-        }
+        Ok(self.get(place).await?.is_some())
     }
 
     pub(super) async fn names_in(&self, place: &Place) -> Result<Vec<String>> {
@@ -143,19 +140,22 @@ impl Bucket {
         Ok(found.objects.iter().filter_map(|object| object.location.filename().map(str::to_owned)).collect())
     }
 
-    async fn find(&self, place: &Place, max: u64) -> Result<Option<Found>> {
-        let found = match self.store.get(&self.at(place)?).await {
-            Ok(found) => found,
-            Err(error) if is_said_missing(&error) => return Ok(None),
-            Err(error) => return Err(LedgerStoreError::store("read")(error)),
-        };
+    async fn find(&self, place: &Place, max: u64) -> Result<Option<Bytes>> {
+        let Some(found) = self.get(place).await? else { return Ok(None) };
         let bytes = found.meta.size;
         if bytes > max {
             return Err(LedgerStoreError::TooLarge { name: place.name(), bytes, max });
         }
-        let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
-        let content = found.bytes().await.map_err(LedgerStoreError::store("read"))?;
-        Ok(Some(Found { content, version }))
+        found.bytes().await.map(Some).map_err(LedgerStoreError::store("read"))
+    }
+
+    /// Nothing if the store says that it isn't there.
+    async fn get(&self, place: &Place) -> Result<Option<GetResult>> {
+        match self.store.get(&self.at(place)?).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_said_missing(&error) => Ok(None),
+            Err(error) => Err(LedgerStoreError::store("read")(error)),
+        }
     }
 
     fn at(&self, place: &Place) -> Result<Path> {
@@ -163,4 +163,9 @@ impl Bucket {
         Path::parse(if root.as_ref().is_empty() { place.to_owned() } else { format!("{root}/{place}") })
             .map_err(|_| LedgerStoreError::Setup("the prefix in the ledger store URL is unusable".to_owned()))
     }
+}
+
+/// Which object it is, as it is now.
+fn version(found: &GetResult) -> UpdateVersion {
+    UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() }
 }
