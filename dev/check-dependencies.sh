@@ -58,8 +58,10 @@ while read -r name folder; do
                 [[ "$name" == shared-database || "$folder" == dev/* ]] ||
                     complain "only shared-database speaks Diesel, not $name ($dependency)" ;;
             reqwest)
-                [[ "$name" == shared-stores || "$name" == shared-sources || "$folder" == dev/* ]] ||
-                    complain "only shared-stores and shared-sources make HTTP requests, not $name" ;;
+                # The command is a client of the API, too.
+                [[ "$name" == shared-stores || "$name" == shared-sources || "$name" == unweave-cli ||
+                    "$folder" == dev/* ]] ||
+                    complain "only shared-stores, shared-sources and unweave-cli make HTTP requests, not $name" ;;
         esac
     done <<< "$shipped"
 

@@ -16,6 +16,7 @@ mod cleanups;
 mod collections;
 mod health;
 mod ledger;
+mod receipts;
 mod resource;
 mod search;
 mod source_connections;
@@ -38,19 +39,21 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(sources::configure)
         .configure(source_connections::configure)
         .configure(cleanups::configure)
+        .configure(receipts::configure)
         .configure(ledger::configure)
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::NoRoute.into()))
         .default_service(web::to(no_route));
 }
 
 /// What the routes say of themselves.
-pub fn documents() -> [OpenApi; 8] {
+pub fn documents() -> [OpenApi; 9] {
     [
         sources::Document::openapi(),
         collections::Document::openapi(),
         search::Document::openapi(),
         source_connections::Document::openapi(),
         cleanups::Document::openapi(),
+        receipts::Document::openapi(),
         ledger::Document::openapi(),
         api_keys::Document::openapi(),
         health::Document::openapi(),

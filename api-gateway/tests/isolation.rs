@@ -53,6 +53,7 @@ fn table() -> Vec<(&'static str, Vec<(Method, Must)>)> {
         ("/cleanups/{id}/events", vec![get(NotFind)]),
         ("/cleanups/{id}/receipt", vec![get(NotFind)]),
         ("/cleanups/{id}/receipts", vec![get(NotFind)]),
+        ("/receipts", vec![get(ShowNothing)]),
         ("/ledger/entries", vec![get(ShowNothing)]),
         ("/.well-known/unweave-ledger/keys", vec![get(ShowNothing)]),
         ("/.well-known/unweave-ledger/checkpoint", vec![get(ShowNothing)]),

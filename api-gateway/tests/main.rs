@@ -21,6 +21,7 @@ mod openapi;
 mod operations;
 mod preview;
 mod rate_limits;
+mod receipt_exports;
 mod receipts;
 mod retrieval;
 mod round_trips;

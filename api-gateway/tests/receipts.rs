@@ -18,27 +18,27 @@ use shared_models::{PurgeTarget, ReceiptId, VerifiedEmpty};
 
 use crate::gateway::{Answer, Gateway, answer, text};
 
-fn signer() -> Arc<LedgerSigner> {
+pub(crate) fn signer() -> Arc<LedgerSigner> {
     let origin = "unweave.test/ledger".parse().unwrap();
     Arc::new(LedgerSigner::new(origin, "2026".to_owned(), &[7; 32]).unwrap())
 }
 
-fn keys() -> TrustedKeys {
+pub(crate) fn keys() -> TrustedKeys {
     signer().verifier().clone().into()
 }
 
 /// What a cleanup-worker does to the database, done here.
-struct Worker {
-    database: Database,
+pub(crate) struct Worker {
+    pub(crate) database: Database,
 }
 
 impl Worker {
-    fn of(gateway: &Gateway) -> Self {
+    pub(crate) fn of(gateway: &Gateway) -> Self {
         Self { database: Database::new(&SecretString::from(gateway.database.url.clone()), 2).unwrap() }
     }
 
     /// The cleanup becomes done with a receipt that names the reference by this salt.
-    async fn finish(&self, gateway: &Gateway, cleanup: &Cleanup, reference: Option<&Opening>) -> ReceiptId {
+    pub(crate) async fn finish(&self, gateway: &Gateway, cleanup: &Cleanup, reference: Option<&Opening>) -> ReceiptId {
         let now: DateTime<Utc> = "2026-11-30T12:00:00.123456Z".parse().unwrap();
         let target = |target: &PurgeTarget| {
             let verification = VerifiedEmpty { at: now, by: target.verification() };
@@ -99,7 +99,7 @@ impl Worker {
         id
     }
 
-    async fn publish(&self) -> u64 {
+    pub(crate) async fn publish(&self) -> u64 {
         while self.database.sequence_ledger(2, &signer()).await.unwrap().is_some() {}
         let newest = self.database.newest_checkpoint(false).await.unwrap().unwrap();
         self.database.mark_checkpoint_published(newest.size).await.unwrap();
@@ -108,7 +108,7 @@ impl Worker {
 }
 
 /// Deletes a new connection, under a reference if there is one.
-async fn deleted(gateway: &Gateway, collection: &str, reference: Option<&str>) -> (String, Cleanup) {
+pub(crate) async fn deleted(gateway: &Gateway, collection: &str, reference: Option<&str>) -> (String, Cleanup) {
     let id = text(&gateway.api.stub(collection, json!({})).await, "id");
     let path = format!("/source-connections/{id}");
     let mut request = gateway.api.request(Method::DELETE, &path).header("x-api-key", crate::gateway::KEY);
@@ -122,7 +122,7 @@ async fn deleted(gateway: &Gateway, collection: &str, reference: Option<&str>) -
     (path, serde_json::from_value(cleanup).unwrap())
 }
 
-fn verified(file: &Value, cleanup: &Cleanup) -> Result<Verified, Refusal> {
+pub(crate) fn verified(file: &Value, cleanup: &Cleanup) -> Result<Verified, Refusal> {
     let file = ReceiptFile::read(file.to_string().as_bytes()).unwrap();
     verify_receipt(&file, &keys(), Expectation::Cleanup(cleanup.id), None)
 }

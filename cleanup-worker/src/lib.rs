@@ -12,7 +12,6 @@ pub mod heartbeat;
 pub mod ledger;
 pub mod looks;
 pub mod machine;
-pub mod operation;
 pub mod orphan_sweep;
 mod pace;
 pub mod policy;

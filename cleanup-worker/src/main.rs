@@ -12,8 +12,7 @@ use cleanup_worker::bell::BellHandler;
 use cleanup_worker::connection_checks;
 use cleanup_worker::figures;
 use cleanup_worker::ledger::{self, Ledger};
-use cleanup_worker::operation;
-use cleanup_worker::orphan_sweep::{self, Sweep};
+use cleanup_worker::orphan_sweep;
 use cleanup_worker::settings::Settings;
 use cleanup_worker::targets::Stores;
 use cleanup_worker::work::Worker;
@@ -25,6 +24,7 @@ use shared_models::{ProtocolTimes, PublisherId};
 use shared_service::admin::Health;
 use shared_service::{About, Bell, Service, cleanup_figures};
 use shared_stores::VespaClient;
+use shared_sweep::Sweep;
 
 /// How long shutdown waits for the slices under way.
 const DRAIN: Duration = Duration::from_secs(24);
@@ -44,9 +44,6 @@ const ABOUT: About<Settings> = About {
 };
 
 fn main() -> anyhow::Result<()> {
-    if let Some(operation) = shared_service::operation() {
-        return shared_service::run(Box::pin(operation::run(operation)))?;
-    }
     shared_service::serve(ABOUT, serve)
 }
 

@@ -23,11 +23,7 @@ pub use ledger::{LedgerSettings, OutOfReach};
 
 /// Removes the data of deleted syncs from Vespa and the ARF store, and signs a receipt for each.
 #[derive(Debug, Parser)]
-#[command(
-    name = "cleanup-worker",
-    version,
-    after_help = "Operations: cleanup-worker sweep, with --help. What else operators do by hand is in the command unweave."
-)]
+#[command(name = "cleanup-worker", version, after_help = "What operators do by hand is in the command unweave.")]
 #[expect(missing_docs, reason = "the groups document themselves, and a text here would become the help of each")]
 pub struct Settings {
     #[command(flatten)]

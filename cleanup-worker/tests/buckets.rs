@@ -1,10 +1,10 @@
 //! Cleanups whose blobs are in a bucket: no receipt while anything is there, whatever the bucket does meanwhile, and
 //! what the receipt says of versions that a bucket keeps (DEL-5, DEL-7).
 
-use cleanup_worker::orphan_sweep::Sweep;
 use shared_models::receipt::Receipt;
 use shared_models::{CleanupId, PurgeTarget, SyncId, Verification};
 use shared_stores::ArfStore;
+use shared_sweep::Sweep;
 use test_support::{Leftover, Service, TestBucket, TestVersionedBucket, s3_settings, wait_until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

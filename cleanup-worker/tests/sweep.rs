@@ -1,14 +1,19 @@
 //! The sweep for orphans: what has a tombstone is purged again, what is unknown is told, what lives is left alone.
 
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::Duration;
 
-use cleanup_worker::orphan_sweep::{Report, Sweep, SweepError};
+use cleanup_worker::ledger::Ledger;
+use serde_json::{Value, json};
 use shared_database::orphans::Sorted;
-use shared_models::{CleanupId, SweepOwner, SyncId};
-use test_support::wait_until;
+use shared_models::{CleanupId, PublisherId, SweepOwner, SyncId};
+use shared_stores::LedgerStore;
+use shared_sweep::{Report, Sweep, SweepError};
+use test_support::{service_binary, wait_until};
+use url::Url;
 
-use crate::support::{SOON, World};
+use crate::support::installation::facts;
+use crate::support::{SOON, World, keys, signer};
 
 fn sweep(world: &World) -> Sweep {
     Sweep { database: world.rows.database.clone(), vespa: world.vespa.clone(), arf: world.arf.clone() }
@@ -190,42 +195,67 @@ async fn workers_sweep_by_themselves_and_purge_orphans_only_if_told_to_and_only_
     wait_until("the one that came back is gone", SOON, async || world.documents(six.returned.0).await == 0).await;
 }
 
-fn operate(world: &World, words: &[&str]) -> Output {
+/// What `unweave sweep` answers, and its exit code.
+fn operate(world: &World, words: &[&str]) -> (Option<i32>, Value) {
     let environment = world.environment(&[]);
-    let needed = ["DATABASE_URL", "VESPA_URL", "ARF_URL"].map(|name| (name, environment[name].clone()));
-    let worker = env!("CARGO_BIN_EXE_cleanup-worker");
-    Command::new(worker).args(words).envs(needed).output().unwrap()
+    let needed = ["DATABASE_URL", "VESPA_URL", "ARF_URL", "LEDGER_URL", "LEDGER_ORIGIN"];
+    let needed = needed.map(|name| (name, environment[name].clone()));
+    let mut unweave = Command::new(service_binary("unweave"));
+    let output = unweave.arg("sweep").args(words).args(["--output", "json"]).envs(needed).output().unwrap();
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
 }
 
 #[tokio::test]
 async fn an_operator_sees_orphans_first_and_purges_them_then() {
     let world = World::new().await;
     let six = Six::new(&world).await;
-    let run = |words: &[&str]| {
-        let output = operate(&world, words);
-        let (shown, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-        (output.status.success(), shown, said)
-    };
-    let (is_ok, shown, said) = run(&["sweep"]);
-    assert!(is_ok && said.starts_with("3 orphans, 0 of them found by two sweeps"), "{said}");
-    for (sync, documents, blobs) in
-        [(six.unknown[0], 7, "no blobs"), (six.unknown[1], 0, "blobs"), (six.unknown[2], 15, "blobs")]
+    let run = |words: &[&str]| operate(&world, words);
+    let (code, before) = run(&["report"]);
+    assert_eq!((code, &before["last_sweep_at"], &before["orphans"]), (Some(0), &Value::Null, &json!(0)));
+    let (code, found) = run(&["run"]);
+    assert_eq!(
+        (code, &found["orphans"], &found["ripe"], &found["purged"]),
+        (Some(0), &json!(3), &json!(0), &Value::Null)
+    );
+    assert_eq!(found["swept"]["reopened"], 1);
+    for (sync, documents, blobs) in [(six.unknown[0], 7, false), (six.unknown[1], 0, true), (six.unknown[2], 15, true)]
     {
-        assert!(shown.contains(&format!("{sync}\t{documents}\t{blobs}\t1\t")), "{shown}");
+        let listed =
+            found["listed"].as_array().unwrap().iter().find(|orphan| orphan["sync_id"] == json!(sync)).unwrap();
+        let expected = (&json!(documents), &json!(blobs), &json!(1));
+        assert_eq!((&listed["documents"], &listed["has_blobs"], &listed["sweeps"]), expected);
     }
-    let (is_ok, _, said) = run(&["sweep", "--purge"]);
-    assert!(is_ok && said.contains("nothing to purge: none was found by two sweeps, 1day apart"), "{said}");
-    let young = ["sweep", "--purge", "--min-age", "1ms"];
-    let (is_ok, _, said) = run(&young);
-    assert!(!is_ok && said.contains("more than a tenth of all syncs would go"), "{said}");
-    let (is_ok, _, said) = run(&[&young[..], &["--force"]].concat());
-    assert!(!is_ok && said.contains("needs --yes where nobody can be asked"), "{said}");
-    let (is_ok, _, said) = run(&[&young[..], &["--force", "--yes"]].concat());
-    assert!(is_ok && said.contains("3 cleanups were made"), "{said}");
+    let (code, found) = run(&["run", "--purge"]);
+    assert_eq!((code, &found["purged"]), (Some(0), &json!(0)), "none was found by two sweeps a day apart");
+    let young = ["run", "--purge", "--min-age", "1ms"];
+    let (code, refused) = run(&young);
+    let why = refused["text"].as_str().unwrap();
+    assert!(code == Some(1) && why.contains("more than a tenth of all syncs would go"), "{refused}");
+    let (code, asked) = run(&[&young[..], &["--force"]].concat());
+    assert!(code == Some(2) && asked["text"].as_str().unwrap().contains("--yes"), "{asked}");
+    let (code, purged) = run(&[&young[..], &["--force", "--yes"]].concat());
+    assert_eq!((code, &purged["purged"]), (Some(0), &json!(3)));
     let _worker = world.worker(&[("ORPHAN_SWEEP_INTERVAL", "none")]);
     let left = "SELECT count(*) FROM cleanup WHERE state <> 'done'";
     wait_until("all cleanups are done", SOON, async || world.rows.test.count(left).await == 0).await;
     assert_eq!((world.documents(six.live).await, world.blobs(six.live).await), (20, 10));
-    let (is_ok, shown, said) = run(&["sweep"]);
-    assert!(is_ok && shown.is_empty() && said.starts_with("0 orphans"), "{shown}{said}");
+    let (code, found) = run(&["run", "--limit", "0"]);
+    assert_eq!((code, &found["orphans"], &found["listed"]), (Some(0), &json!(0), &json!([])));
+    let (code, report) = run(&["report"]);
+    assert!(code == Some(0) && report["last_sweep_at"].is_string(), "{report}");
+}
+
+#[tokio::test]
+async fn del_10_nothing_is_swept_by_hand_while_postgresql_has_less_than_the_ledger_store() {
+    let world = World::new().await;
+    world.rows.live(SyncId::random()).await;
+    let kept = world.rows.test.keep().await;
+    world.rows.test.execute(&facts(1)).await;
+    let store = LedgerStore::open(&Url::from_file_path(world.ledger_folder.path()).unwrap()).unwrap();
+    let (database, publisher) = (world.rows.another_process(), PublisherId::random());
+    Ledger { database, signer: signer(), keys: keys(), store: Some(store), publisher }.run().await.unwrap();
+    world.rows.test.go_back(&kept).await;
+    let (code, refused) = operate(&world, &["run", "--purge", "--force", "--yes"]);
+    assert_eq!((code, &refused["reason"]), (Some(1), &json!("history")), "{refused}");
+    assert_eq!(world.rows.test.count("SELECT count(*) FROM orphan_sweep WHERE last_began_at IS NOT NULL").await, 0);
 }

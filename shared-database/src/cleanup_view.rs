@@ -24,6 +24,7 @@ mod urgency;
 mod wire;
 
 pub use asked::Asked;
+pub(crate) use asked::KEY_NAME;
 pub use urgency::Urgency;
 
 /// A cleanup, as its organization may see it.

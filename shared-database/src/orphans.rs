@@ -129,6 +129,20 @@ impl Database {
         Ok(())
     }
 
+    /// When the last sweep began that went through; nothing before the first.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn last_sweep(&self) -> Result<Option<DateTime<Utc>>> {
+        #[derive(QueryableByName)]
+        struct Last {
+            #[diesel(sql_type = sql_types::Nullable<sql_types::Timestamptz>)]
+            last_began_at: Option<DateTime<Utc>>,
+        }
+        let last = sql_query("SELECT last_began_at FROM orphan_sweep");
+        Ok(last.get_result::<Last>(&mut self.connection().await?).await?.last_began_at)
+    }
+
     /// How long ago the last sweep began that went through; before the first, since when there are sweeps.
     ///
     /// # Errors

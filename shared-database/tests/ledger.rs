@@ -272,6 +272,7 @@ async fn a_receipt_whose_cleanup_is_reopened_holds_no_longer_and_the_ledger_says
 async fn what_there_was_before_the_ledger_enters_it_once_and_in_its_order() {
     let fixture = Fixture::new().await;
     let url = SecretString::from(fixture.test_database.url.clone());
+    fixture.run(include_str!("../migrations/2026-12-06-000001_receipt_list/down.sql")).await;
     fixture.run(include_str!("../migrations/2026-12-05-000001_api_key_names/down.sql")).await;
     fixture.run(include_str!("../migrations/2026-12-04-000001_audit/down.sql")).await;
     fixture.run(include_str!("../migrations/2026-12-03-000001_ledger/down.sql")).await;

@@ -19,7 +19,7 @@ mod time;
 pub use groups::{
     AdminSettings, ArfSettings, BrokerSettings, CredentialsKeysSettings, DatabaseSettings, EmbedderEndpoint,
     EmbedderSettings, LedgerKeysSettings, LogFormat, ProtocolSettings, RuntimeSettings, TelemetrySettings,
-    VespaSettings, amqp_url, object_store_url, postgres_url, secret,
+    VespaSettings, amqp_url, http_url, object_store_url, postgres_url, secret,
 };
 pub use keys::{BadKey, KeyRing, NamedKey};
 pub use ledger::{LedgerEndpoint, LedgerStoreSettings};

@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+pub mod follow;
 mod list;
 mod pause;
 mod retry;

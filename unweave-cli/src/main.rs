@@ -4,11 +4,13 @@
 //! do something to a terminal. With receipts and ledgers it needs none of the services, and no key but those that its
 //! caller trusts. Operators give it the services' own settings.
 
+mod api;
 mod api_keys;
 mod audit;
 mod cleanups;
 mod confirm;
 mod dead;
+mod delete;
 mod failure;
 mod input;
 mod keys;
@@ -20,6 +22,8 @@ mod postgres;
 mod progress;
 mod receipt;
 mod shell;
+mod stores;
+mod sweep;
 mod table;
 
 use std::process::ExitCode;
@@ -56,6 +60,11 @@ enum Command {
     /// Messages that no consumer could work on
     #[command(subcommand)]
     Dead(dead::Command),
+    /// Deletes a source connection or a collection by the API, and waits until its data is gone
+    Delete(delete::Delete),
+    /// Orphans: data whose sync PostgreSQL doesn't know
+    #[command(subcommand)]
+    Sweep(sweep::Command),
     /// Organizations, the tenants
     #[command(subcommand)]
     Organizations(organizations::Command),
@@ -77,6 +86,8 @@ impl Command {
             Self::Ledger(command) => command.output(),
             Self::Cleanups(command) => command.output(),
             Self::Dead(command) => command.output(),
+            Self::Delete(asked) => asked.output,
+            Self::Sweep(command) => command.output(),
             Self::Organizations(command) => command.output(),
             Self::ApiKeys(command) => command.output(),
             Self::Audit(asked) => asked.output,
@@ -91,6 +102,8 @@ impl Command {
             Self::Ledger(command) => Box::pin(command.run()).await,
             Self::Cleanups(command) => Box::pin(command.run()).await,
             Self::Dead(command) => Box::pin(command.run()).await,
+            Self::Delete(asked) => Box::pin(asked.run()).await,
+            Self::Sweep(command) => Box::pin(command.run()).await,
             Self::Organizations(command) => Box::pin(command.run()).await,
             Self::ApiKeys(command) => Box::pin(command.run()).await,
             Self::Audit(asked) => Box::pin(asked.run()).await,

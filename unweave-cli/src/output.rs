@@ -54,6 +54,8 @@ pub fn say(output: Output, outcome: &Result<Answer, Failure>) {
         (Output::Table, Ok(answer)) => print(answer.lines.iter().map(|line| one_line(line))),
         (Output::Table, Err(refused @ Failure::Refused { .. })) => print([one_line(&refused.to_string())]),
         (Output::Table, Err(failure)) => eprintln!("unweave: {}", one_line(&failure.to_string())),
+        // All has been said meanwhile.
+        (Output::Json, Ok(Answer { json: Value::Null, .. })) => {}
         (Output::Json, Ok(answer)) => print_json(&answer.json),
         (Output::Json, Err(failure)) => print_json(&match failure {
             Failure::Refused { reason, text } => json!({ "verdict": "refused", "reason": reason, "text": text }),

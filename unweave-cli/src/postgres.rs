@@ -18,10 +18,15 @@ pub struct Postgres {
 impl Postgres {
     /// Makes connections when they are needed.
     pub fn open(&self) -> Result<Database, Failure> {
-        let url = postgres_url(self.database_url.expose_secret());
-        let url = url.map_err(|error| Failure::Usage(format!("DATABASE_URL: {error}")))?;
-        Database::new(&url, 2).map_err(|error| Failure::Unchecked(error.to_string()))
+        open(&self.database_url)
     }
+}
+
+/// Makes connections when they are needed.
+pub fn open(url: &SecretString) -> Result<Database, Failure> {
+    let url = postgres_url(url.expose_secret());
+    let url = url.map_err(|error| Failure::Usage(format!("DATABASE_URL: {error}")))?;
+    Database::new(&url, 2).map_err(|error| Failure::Unchecked(error.to_string()))
 }
 
 impl From<DatabaseError> for Failure {

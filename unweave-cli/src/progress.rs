@@ -25,9 +25,40 @@ impl Progress {
     pub fn at(&self, done: u64) {
         self.0.set_position(done);
     }
+
+    /// There are so many, as is known by now.
+    pub fn of(&self, steps: u64) {
+        self.0.set_length(steps);
+    }
 }
 
 impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A count of what has no end that is known.
+#[derive(Debug)]
+pub struct Watched(ProgressBar);
+
+impl Watched {
+    /// Of nothing yet.
+    pub fn new(what: &'static str) -> Self {
+        let bar = ProgressBar::new_spinner().with_message(what);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} {msg}, {elapsed}") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// So many by now.
+    pub fn at(&self, count: u64) {
+        self.0.set_position(count);
+    }
+}
+
+impl Drop for Watched {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

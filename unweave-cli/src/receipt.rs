@@ -2,11 +2,13 @@
 
 use clap::Subcommand;
 
+mod export;
 mod print;
 mod verify;
 
 use crate::failure::Failure;
 use crate::output::{Answer, Output};
+use export::ExportReceipts;
 use print::Print;
 use verify::Verify;
 
@@ -17,6 +19,8 @@ pub enum Command {
     Verify(Verify),
     /// Prints a receipt as a certificate: a page for people, on paper or on a screen
     Print(Print),
+    /// Writes all receipts of a period into a file, for operators: as lines, a table, or an archive for an auditor
+    Export(ExportReceipts),
 }
 
 impl Command {
@@ -25,6 +29,7 @@ impl Command {
         match self {
             Self::Verify(asked) => asked.output,
             Self::Print(asked) => asked.output,
+            Self::Export(asked) => asked.output,
         }
     }
 
@@ -36,6 +41,7 @@ impl Command {
         match self {
             Self::Verify(asked) => asked.run().await,
             Self::Print(asked) => asked.run(),
+            Self::Export(asked) => asked.run().await,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use actix_web::HttpRequest;
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use shared_models::DeletionReference;
 use shared_models::wire::problem::FieldProblem;
 use shared_models::wire::words::either;
 
@@ -132,6 +133,18 @@ impl Query {
             Ok(id) => Some(id),
             Err(why) => {
                 self.refuse(name, &format!("Input should be a valid UUID, {why}"), "uuid_parsing");
+                None
+            }
+        }
+    }
+
+    /// The caller's own name for a deletion.
+    pub fn deletion_reference(&mut self) -> Option<DeletionReference> {
+        let name = "deletion_reference";
+        match self.text(name)?.trim().parse::<DeletionReference>() {
+            Ok(reference) => Some(reference),
+            Err(why) => {
+                self.refuse(name, &format!("Value error, {why}"), "value_error");
                 None
             }
         }

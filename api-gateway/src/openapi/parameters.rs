@@ -112,6 +112,32 @@ pub struct CleanupFilter {
     cursor: String,
 }
 
+/// Which receipts, and how they are written.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReceiptFilter {
+    /// How they are written: `ndjson`, a line of JSON each; `csv`, a table for people; `zip`, an archive with all that
+    /// a verifier needs. Without it the header `Accept` says it (`application/x-ndjson`, `text/csv`,
+    /// `application/zip`).
+    #[param(value_type = String, required = false, example = "ndjson")]
+    format: String,
+    /// Only those issued at this time or later; a time, or a day in UTC.
+    #[param(value_type = DateTime<Utc>, required = false, example = "2026-11-29T00:00:00Z")]
+    since: DateTime<Utc>,
+    /// Only those issued before this time; a time, or a day in UTC.
+    #[param(value_type = DateTime<Utc>, required = false, example = "2026-11-30T00:00:00Z")]
+    until: DateTime<Utc>,
+    /// Only those of this connection.
+    #[param(value_type = SourceConnectionId, required = false)]
+    source_connection_id: SourceConnectionId,
+    /// Only those of connections that were in this collection.
+    #[param(value_type = CollectionId, required = false)]
+    collection_id: CollectionId,
+    /// Only those whose deletion was called so: the header `X-Deletion-Reference` of its request.
+    #[param(value_type = String, required = false, example = "DSAR-2026-042")]
+    deletion_reference: String,
+}
+
 /// Where to go on in a stream.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]

@@ -12,7 +12,6 @@ use crate::auth::Caller;
 use crate::certificate;
 use crate::cleanup_events::event_id;
 use crate::input::{self, Query};
-use crate::ledger;
 use crate::openapi::{parameters, tags};
 use crate::problem::Problem;
 
@@ -128,7 +127,7 @@ async fn receipt(state: State, caller: Caller, id: Path<String>, request: HttpRe
         None => return Err(Problem::NoCleanup),
     };
     let holds = receipts.into_iter().find(|receipt| receipt.superseded.is_none());
-    let file = ledger::file(&state.database, holds.ok_or(Problem::ReceiptSuperseded(newest))?).await?;
+    let file = shared_receipts::file(&state.database, holds.ok_or(Problem::ReceiptSuperseded(newest))?).await?;
     if !certificate::is_asked_for(&request) {
         return ok(file);
     }
@@ -155,19 +154,14 @@ async fn receipts(state: State, caller: Caller, id: Path<String>, request: HttpR
         state.database.cleanup(caller.organization, id).await?.ok_or(Problem::NoCleanup)?;
     }
     let published = state.database.newest_checkpoint(true).await?;
-    let mut receipts = Vec::with_capacity(stored.len());
-    for receipt in stored {
-        let (superseded_at, superseded_reason) = receipt.superseded.unzip();
-        receipts.push(CleanupReceipt {
-            receipt_id: receipt.id,
-            issued_at: receipt.issued_at,
-            holds: superseded_at.is_none(),
-            superseded_at,
-            superseded_reason,
-            file: ledger::file_in(&state.database, receipt, published.as_ref()).await?,
-        });
-    }
-    ok(receipts)
+    let about: Vec<_> = stored.iter().map(|receipt| (receipt.id, receipt.issued_at, receipt.superseded)).collect();
+    let files = shared_receipts::files(&state.database, stored, published.as_ref()).await?;
+    let receipts = about.into_iter().zip(files).map(|((receipt_id, issued_at, superseded), file)| {
+        let (superseded_at, superseded_reason) = superseded.unzip();
+        let holds = superseded_at.is_none();
+        CleanupReceipt { receipt_id, issued_at, holds, superseded_at, superseded_reason, file }
+    });
+    ok(receipts.collect::<Vec<_>>())
 }
 
 fn read(id: &str) -> Result<CleanupId, Problem> {

@@ -177,10 +177,9 @@ impl System {
 
     /// Starts a gateway with settings that go before the system's.
     pub async fn gateway_with(&self, settings: &[(&str, &str)]) -> Gateway {
-        let (port, admin) = (free_port(), free_port());
-        let listen = format!("127.0.0.1:{port}");
+        let admin = free_port();
         let mut environment = self.environment(&[
-            ("LISTEN", listen.clone()),
+            ("LISTEN", format!("127.0.0.1:{}", free_port())),
             ("ADMIN_LISTEN", format!("127.0.0.1:{admin}")),
             ("VESPA_URL", self.vespa.url.clone()),
             ("CREDENTIALS_KEYS", SECRET.to_owned()),
@@ -188,6 +187,7 @@ impl System {
             ("ENABLE_INTERNAL_SOURCES", "true".to_owned()),
         ]);
         put_first(&mut environment, settings);
+        let listen = environment.iter().rfind(|(name, _)| name == "LISTEN").map(|(_, listen)| listen.clone()).unwrap();
         let mut service = Service::spawn("api-gateway", environment).expecting(&self.expects).resting(&self.rest);
         let api = Api::new(&format!("http://{listen}"), KEY, &self.database.url, &self.deletes);
         service.wait_until_ready(&format!("http://{listen}/health/ready"), BOUND).await;

@@ -14,6 +14,7 @@ mod broker_lost;
 mod checker;
 mod clients;
 mod collections;
+mod command;
 mod compose;
 mod connection_checks;
 mod deletion;

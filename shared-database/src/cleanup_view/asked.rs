@@ -24,5 +24,6 @@ pub struct Asked {
     pub deletion_reference: Option<String>,
 }
 
-const KEY_NAME: &str = "coalesce((SELECT name FROM api_key WHERE api_key.id = cleanup.requested_by),
+/// What the API key is called that asked for a deletion, or was when it was deleted.
+pub(crate) const KEY_NAME: &str = "coalesce((SELECT name FROM api_key WHERE api_key.id = cleanup.requested_by),
                                  (SELECT name FROM deleted_api_key WHERE deleted_api_key.id = cleanup.requested_by))";

@@ -264,7 +264,11 @@ pub fn amqp_url(text: &str) -> Result<SecretString, &'static str> {
     }
 }
 
-fn http_url(text: &str) -> Result<Url, &'static str> {
+/// A URL of a service that speaks HTTP.
+///
+/// # Errors
+/// What is wrong with it, without a word of the text.
+pub fn http_url(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err("not a URL of the form http://host:port/path or https://host/path"),

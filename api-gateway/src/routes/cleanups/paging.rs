@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use shared_database::cleanup_view::{CleanupFilter, CleanupPlace, CleanupRow};
-use shared_models::{CleanupState, CleanupStatus, DeletionReference};
+use shared_models::{CleanupState, CleanupStatus};
 
 use crate::input::{Page, Query, is_in_the_calendar};
 use crate::problem::Problem;
@@ -40,12 +40,8 @@ pub(super) fn asked(query: &mut Query) -> Result<Asked, Problem> {
     if after == Some(None) {
         query.refuse(CURSOR, "Input should be the cursor of a Link header", "value_error");
     }
-    let reference = query.text("deletion_reference").map(|text| text.trim().parse::<DeletionReference>());
-    if let Some(Err(why)) = &reference {
-        query.refuse("deletion_reference", &format!("Value error, {why}"), "value_error");
-    }
     let filter = CleanupFilter {
-        reference: reference.and_then(Result::ok),
+        reference: query.deletion_reference(),
         collection: query.id("collection_id"),
         connection: query.id("source_connection_id"),
         state: query.one_of("state", CleanupState::NAMES),
