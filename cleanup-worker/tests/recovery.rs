@@ -127,6 +127,31 @@ async fn del_10_collections_and_keys_that_were_deleted_go_again_and_other_change
 }
 
 #[tokio::test]
+async fn del_10_an_organization_that_was_deleted_goes_again_with_everything() {
+    let world = Installation::new().await;
+    let (gone, stays) = (world.live().await, world.live().await);
+    let new = NewApiKey { hash: KeyHash([1; 32]), lifetime: Duration::from_secs(86_400), name: None };
+    world.rows.database.create_api_key(gone.organization, new, Actor::Operator).await.unwrap();
+    world.publish().await;
+    let kept = world.rows.test.keep().await;
+    let database = &world.rows.database;
+    assert!(database.begin_organization_deletion(gone.organization).await.unwrap());
+    assert!(!database.finish_organization_deletion(gone.organization).await.unwrap(), "it has a collection");
+    world.delete_all_of(gone, Subject::Collection(gone.collection)).await;
+    assert!(database.finish_organization_deletion(gone.organization).await.unwrap());
+    world.publish().await;
+    world.go_back(&kept).await;
+
+    let recovery = world.recovery(&world.rows.another_process());
+    let missing = recovery.missing().await.unwrap().unwrap();
+    recovery.run(&missing, |_| ()).await.unwrap();
+    let left = format!("organization WHERE id = '{}'", gone.organization);
+    assert_eq!((world.count(&left).await, world.count("api_key").await), (0, 0));
+    assert_eq!(world.count(&format!("organization WHERE id = '{}'", stays.organization)).await, 1);
+    assert_eq!(world.count("source_connection").await, 1);
+}
+
+#[tokio::test]
 async fn del_10_a_job_of_a_connection_that_is_back_is_stopped_before_its_rows_go() {
     let world = Installation::new().await;
     let live = world.live().await;

@@ -18,6 +18,11 @@ pub const COLLECTION_DELETED: &str = "collection.deleted";
 /// An API key was deleted.
 pub const API_KEY_DELETED: &str = "api_key.deleted";
 
+/// Somebody began to delete an organization.
+pub const ORGANIZATION_DELETION_REQUESTED: &str = "organization.deletion_requested";
+/// An organization was deleted, after its collections and keys.
+pub const ORGANIZATION_DELETED: &str = "organization.deleted";
+
 /// The part of a `WITH` that writes an audit entry for each row of the part `changed`, which has the columns
 /// `organization_id` and `object_id`; the actor is the parameter `actor`.
 pub(crate) fn audited(changed: &str, action: &str, actor: &str) -> String {

@@ -16,6 +16,10 @@ use crate::session::Session;
 use crate::statement::sql_query;
 use shared_models::api_key::KeyHash;
 
+mod deletion;
+
+pub use deletion::{CleanupsLeft, OrganizationDeletion};
+
 /// Advisory lock under which the first organization is made: several gateways may start at once. ASCII "unwvorg".
 const FIRST_ORGANIZATION_LOCK: i64 = 0x75_6e_77_76_6f_72_67;
 

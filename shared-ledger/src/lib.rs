@@ -12,7 +12,7 @@ mod stored;
 pub mod watch;
 
 pub use recover::{Recovery, RecoveryError};
-pub use settings::{LedgerRecovery, origin, signers};
+pub use settings::{LedgerRecovery, UNNAMED, origin, signers};
 pub use standing::{LookError, Standing, root_of, standing};
 pub use stored::{Signed, Stored, Strange};
 pub use watch::Watch;

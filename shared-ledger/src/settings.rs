@@ -4,7 +4,7 @@ use shared_models::ledger::{LedgerSigner, Origin};
 use shared_service::settings::{LedgerKeysSettings, LedgerStoreSettings};
 
 /// What a ledger without a name is called: receipts are signed with a name even where no ledger is published.
-const UNNAMED: &str = "unweave";
+pub const UNNAMED: &str = "unweave";
 
 /// Whether what a failover lost is put back by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

@@ -16,6 +16,7 @@ use crate::ids::{ApiKeyId, CleanupId, CollectionId, OrganizationId, ReceiptId, R
 pub mod file;
 pub mod reference;
 pub mod signed;
+pub mod summary;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ mod tests;
 pub use file::{FileError, LedgerProof, MAX_FILE_BYTES, ReceiptFile};
 pub use reference::{MalformedHex, Opening, ReferenceHash, Salt};
 pub use signed::{ReceiptError, ReceiptSignature, SignedReceipt};
+pub use summary::{DeletionSummary, SUMMARY_FORM, SummarizedReceipt, SummaryFile};
 
 /// The receipt form's version.
 ///

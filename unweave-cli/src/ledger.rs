@@ -12,6 +12,8 @@ mod recover;
 mod status;
 mod verify;
 
+pub use keys::Signing;
+
 use crate::failure::Failure;
 use crate::output::{Answer, Output};
 

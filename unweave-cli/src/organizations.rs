@@ -8,6 +8,8 @@ use shared_database::organizations::OrganizationSummary;
 use shared_models::ledger::stamp;
 use shared_models::{OrganizationId, Plan, api_key};
 
+mod delete;
+
 use crate::failure::Failure;
 use crate::output::{Answer, Output};
 use crate::postgres::Postgres;
@@ -24,6 +26,8 @@ pub enum Command {
     Create(Create),
     /// Puts an organization on another plan, from its next request on
     SetPlan(SetPlan),
+    /// Deletes an organization with everything: its keys, its collections, their data in the stores; and signs a summary
+    Delete(delete::Delete),
 }
 
 /// What `organizations list` is given.
@@ -101,6 +105,7 @@ impl Command {
             Self::Show(asked) => asked.output,
             Self::Create(asked) => asked.output,
             Self::SetPlan(asked) => asked.output,
+            Self::Delete(asked) => asked.output,
         }
     }
 
@@ -116,6 +121,7 @@ impl Command {
                 Ok(shown(&found.ok_or_else(|| unknown(asked.organization))?))
             }
             Self::Create(asked) => create(asked).await,
+            Self::Delete(asked) => asked.run().await,
             Self::SetPlan(asked) => {
                 let (id, plan) = (asked.organization, asked.plan);
                 if !asked.postgres.open()?.set_plan(id, plan).await? {

@@ -65,6 +65,11 @@ pub struct Remembered {
 }
 
 impl Remembered {
+    /// The ledger's name, if it has one.
+    pub const fn origin(&self) -> Option<&Origin> {
+        self.ledger_origin.as_ref()
+    }
+
     /// Compares PostgreSQL with the ledger store: what a restore doesn't know looks like data that nobody knows, and
     /// what it brought back looks alive.
     ///

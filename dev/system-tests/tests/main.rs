@@ -27,6 +27,7 @@ mod meaning;
 mod metrics;
 mod odd_files;
 mod odd_rows;
+mod organization_gone;
 mod purge_chaos;
 mod readme;
 mod restored;

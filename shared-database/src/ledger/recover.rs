@@ -91,6 +91,8 @@ pub struct LostBatch {
     pub deleted_keys: Vec<ApiKeyId>,
     /// The collections that they say were deleted.
     pub deleted_collections: Vec<CollectionId>,
+    /// The organizations that they say were deleted.
+    pub deleted_organizations: Vec<OrganizationId>,
 }
 
 /// The end of a recovery: the store's checkpoint.
@@ -215,6 +217,7 @@ async fn recover(db: &mut Session, given: Arc<(LostBatch, RecoveredTo)>, watched
     let reopened = receipts::reopen(db, batch).await?;
     delete_keys(db, &batch.deleted_keys).await?;
     delete_collections(db, &batch.deleted_collections).await?;
+    delete_organizations(db, &batch.deleted_organizations).await?;
     if size_of(db).await? == end.size {
         keep_checkpoint(db, end).await?;
     }
@@ -307,6 +310,22 @@ async fn delete_collections(db: &mut Session, collections: &[CollectionId]) -> R
                    WHERE id = ANY ($1) AND NOT EXISTS (SELECT FROM source_connection WHERE collection_id = c.id)";
     for statement in [locked, deleted] {
         sql_query(statement).bind::<sql_types::Array<sql_types::Uuid>, _>(collections).execute(db).await?;
+    }
+    Ok(())
+}
+
+/// Those that have nothing any more: somebody may have made something in one since the restore.
+async fn delete_organizations(db: &mut Session, organizations: &[OrganizationId]) -> Result<()> {
+    if organizations.is_empty() {
+        return Ok(());
+    }
+    let locked = "SELECT FROM organization WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
+    let deleted = "DELETE FROM organization o
+                   WHERE id = ANY ($1) AND NOT EXISTS (SELECT FROM collection WHERE organization_id = o.id)
+                     AND NOT EXISTS (SELECT FROM source_connection WHERE organization_id = o.id)
+                     AND NOT EXISTS (SELECT FROM api_key WHERE organization_id = o.id)";
+    for statement in [locked, deleted] {
+        sql_query(statement).bind::<sql_types::Array<sql_types::Uuid>, _>(organizations).execute(db).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use serde_json::Value;
-use shared_database::audit::{API_KEY_DELETED, COLLECTION_DELETED};
+use shared_database::audit::{API_KEY_DELETED, COLLECTION_DELETED, ORGANIZATION_DELETED};
 use shared_database::ledger::{LostBatch, LostEntry, LostReceipt, LostSuperseded};
 use shared_models::ledger::{Entry, Frontier, LedgerSigner, NodeId, ReadEntry, leaf_hash};
 use shared_models::receipt::{Receipt, ReceiptError};
@@ -93,6 +93,7 @@ impl Missing {
                 match audit.action.as_str() {
                     API_KEY_DELETED => batch.deleted_keys.extend(audit.object_id.map(ApiKeyId)),
                     COLLECTION_DELETED => batch.deleted_collections.extend(audit.object_id.map(CollectionId)),
+                    ORGANIZATION_DELETED => batch.deleted_organizations.extend(audit.object_id.map(OrganizationId)),
                     _ => {}
                 }
                 audit.organization_id

@@ -105,21 +105,79 @@ impl LedgerSigner {
     }
 
     fn sign_value(&self, receipt: Value) -> Result<SignedReceipt, ReceiptError> {
-        let signature = self.sign(&text(&receipt, self.verifier())?);
-        let signature = ReceiptSignature {
-            algorithm: ALGORITHM.to_owned(),
-            key_id: self.verifier().name(),
-            public_key: None,
-            value: STANDARD.encode(signature),
-        };
+        let signature = RECEIPT.sign(&receipt, self)?;
         Ok(SignedReceipt { receipt, signature })
     }
 }
 
-/// What is signed.
-fn text(receipt: &Value, key: &VerifierKey) -> Result<Vec<u8>, JsonError> {
-    let head = format!("unweave receipt {FORM_OF_LEDGER}\nalgorithm {ALGORITHM}\nkey {key}\n\n");
-    Ok([head.into_bytes(), json::canonical(receipt)?].concat())
+/// What a signature is of: it is signed along, so that none is taken for one of something else.
+pub(super) struct Signs {
+    /// In words.
+    pub(super) what: &'static str,
+    /// Which form of it.
+    pub(super) form: u32,
+}
+
+const RECEIPT: Signs = Signs { what: "receipt", form: FORM_OF_LEDGER };
+
+impl Signs {
+    /// What is signed.
+    fn text(&self, value: &Value, key: &VerifierKey) -> Result<Vec<u8>, JsonError> {
+        let Self { what, form } = self;
+        let head = format!("unweave {what} {form}\nalgorithm {ALGORITHM}\nkey {key}\n\n");
+        Ok([head.into_bytes(), json::canonical(value)?].concat())
+    }
+
+    /// Signs it.
+    ///
+    /// # Errors
+    /// It has no canonical form.
+    pub(super) fn sign(&self, value: &Value, signer: &LedgerSigner) -> Result<ReceiptSignature, ReceiptError> {
+        let signature = signer.sign(&self.text(value, signer.verifier())?);
+        Ok(ReceiptSignature {
+            algorithm: ALGORITHM.to_owned(),
+            key_id: signer.verifier().name(),
+            public_key: None,
+            value: STANDARD.encode(signature),
+        })
+    }
+
+    /// Which of the known keys signed it.
+    ///
+    /// # Errors
+    /// None, or the signature isn't one of this.
+    pub(super) fn signed_by<'a>(
+        &self,
+        value: &Value,
+        signature: &ReceiptSignature,
+        keys: &'a TrustedKeys,
+    ) -> Result<&'a VerifierKey, ReceiptError> {
+        if signature.public_key.is_some() {
+            return Err(ReceiptError::Malformed("signature: it brings its own key"));
+        }
+        let mut named = keys.iter().filter(|key| key.name() == signature.key_id).peekable();
+        if named.peek().is_none() {
+            return Err(ReceiptError::UnknownKey(signature.key_id.clone()));
+        }
+        let bytes = signature.bytes()?;
+        for key in named {
+            if key.verifies(&self.text(value, key)?, &bytes) {
+                return Ok(key);
+            }
+        }
+        Err(ReceiptError::Mismatch)
+    }
+}
+
+impl ReceiptSignature {
+    /// The signature's 64 bytes.
+    fn bytes(&self) -> Result<Vec<u8>, ReceiptError> {
+        if self.algorithm != ALGORITHM {
+            return Err(ReceiptError::Malformed("algorithm"));
+        }
+        let value = STANDARD.decode(&self.value).map_err(|_| ReceiptError::Malformed("signature"))?;
+        if value.len() == 64 { Ok(value) } else { Err(ReceiptError::Malformed("signature")) }
+    }
 }
 
 impl SignedReceipt {
@@ -129,34 +187,12 @@ impl SignedReceipt {
     /// None, or the signature isn't one of this receipt.
     pub fn signed_by<'a>(&self, keys: &'a TrustedKeys) -> Result<&'a VerifierKey, ReceiptError> {
         let form = self.receipt.get("form").and_then(Value::as_u64).ok_or(ReceiptError::Malformed("form"))?;
-        if self.signature.algorithm != ALGORITHM {
-            return Err(ReceiptError::Malformed("algorithm"));
-        }
-        let value = STANDARD.decode(&self.signature.value).map_err(|_| ReceiptError::Malformed("signature"))?;
-        if value.len() != 64 {
-            return Err(ReceiptError::Malformed("signature"));
-        }
+        let value = self.signature.bytes()?;
         match form {
             1 | 2 => self.signed_bare_by(keys, &value),
-            form if form == u64::from(FORM_OF_LEDGER) => self.signed_as_receipt_by(keys, &value),
+            form if form == u64::from(FORM_OF_LEDGER) => RECEIPT.signed_by(&self.receipt, &self.signature, keys),
             form => Err(ReceiptError::UnknownForm(form)),
         }
-    }
-
-    fn signed_as_receipt_by<'a>(&self, keys: &'a TrustedKeys, value: &[u8]) -> Result<&'a VerifierKey, ReceiptError> {
-        if self.signature.public_key.is_some() {
-            return Err(ReceiptError::Malformed("signature: it brings its own key"));
-        }
-        let mut named = keys.iter().filter(|key| key.name() == self.signature.key_id).peekable();
-        if named.peek().is_none() {
-            return Err(self.unknown_key());
-        }
-        for key in named {
-            if key.verifies(&text(&self.receipt, key)?, value) {
-                return Ok(key);
-            }
-        }
-        Err(ReceiptError::Mismatch)
     }
 
     /// The key in the file says only which of the known ones is meant.

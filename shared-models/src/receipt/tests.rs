@@ -176,3 +176,53 @@ fn the_later_check_is_due_or_made() {
         assert_eq!(serde_json::from_str::<LaterCheck>(text).unwrap(), check);
     }
 }
+
+/// Of an organization whose one receipt is [`receipt`].
+fn summary() -> DeletionSummary {
+    let signed = signer(7).sign_receipt(&receipt()).unwrap();
+    let at = receipt().issued_at;
+    DeletionSummary {
+        form: SUMMARY_FORM,
+        organization_id: receipt().organization_id,
+        deletion_requested_at: at,
+        organization_deleted_at: at,
+        receipts: vec![SummarizedReceipt::of(&signed.receipt).unwrap()],
+        issued_at: at,
+    }
+}
+
+#[test]
+fn a_summary_verifies_by_its_key_alone_and_not_if_anything_of_it_is_altered() {
+    let file = signer(7).sign_summary(&summary()).unwrap();
+    let text = serde_json::to_vec(&file).unwrap();
+    let (read, signed_by) = (SummaryFile::read(&text).unwrap(), signer(7));
+    let keys = trust(7);
+    assert_eq!(read.verify(&keys).unwrap(), (summary(), signed_by.verifier()));
+    assert!(matches!(read.verify(&trust(8)), Err(ReceiptError::UnknownKey(_))));
+    let mut seen = 0;
+    for at in 0..text.len() {
+        let mut altered = text.clone();
+        altered[at] ^= 1;
+        if let Ok(file) = SummaryFile::read(&altered) {
+            seen += 1;
+            assert!(file.verify(&keys).is_err(), "byte {at}");
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn no_signature_of_a_receipt_is_one_of_a_summary_or_the_other_way_round() {
+    let receipt = signer(7).sign_receipt(&receipt()).unwrap();
+    let summary = signer(7).sign_summary(&summary()).unwrap();
+    let as_summary = SummaryFile { summary: receipt.receipt.clone(), signature: receipt.signature.clone() };
+    assert!(as_summary.verify(&trust(7)).is_err());
+    let mut as_receipt = receipt;
+    as_receipt.signature = summary.signature.clone();
+    assert!(matches!(as_receipt.signed_by(&trust(7)), Err(ReceiptError::Mismatch)));
+    // The same content, signed as the other thing.
+    let mut content = summary.summary.clone();
+    content.as_object_mut().unwrap().insert("form".to_owned(), FORM.into());
+    let as_receipt = SignedReceipt { receipt: content, signature: summary.signature };
+    assert!(matches!(as_receipt.signed_by(&trust(7)), Err(ReceiptError::Mismatch)));
+}

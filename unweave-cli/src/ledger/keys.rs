@@ -3,6 +3,7 @@
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+use shared_ledger::UNNAMED;
 use shared_models::ledger::{LedgerSigner, Origin};
 use shared_service::settings::{BadKey, KeyRing};
 
@@ -37,6 +38,29 @@ impl Keys {
             lines.push(signer.verifier().to_string());
         }
         Ok(Answer { lines, json: Value::Null })
+    }
+}
+
+/// What signs as the services do.
+#[derive(Debug, Args)]
+pub struct Signing {
+    /// The services' setting: name:base64-of-32-bytes[,name2:…], the first signs; a secret
+    #[arg(long, env = "LEDGER_KEYS", value_name = "NAME:KEY,…", hide_env_values = true)]
+    ledger_keys: SecretString,
+}
+
+impl Signing {
+    /// The key that signs, under this name or the one of a ledger without a name.
+    ///
+    /// # Errors
+    /// There is none, or it can't be used.
+    pub fn signer(&self, origin: Option<&Origin>) -> Result<LedgerSigner, Failure> {
+        let usage = |error: String| Failure::Usage(format!("LEDGER_KEYS: {error}"));
+        let keys = self.ledger_keys.expose_secret().parse::<KeyRing>();
+        let keys = keys.map_err(|error: BadKey| usage(error.to_string()))?;
+        let (name, secret) = keys.secrets().next().ok_or_else(|| usage("there is no key".to_owned()))?;
+        let unnamed = || UNNAMED.parse::<Origin>().map_err(|error| usage(error.to_string()));
+        signer(&origin.cloned().map_or_else(unnamed, Ok)?, name, &secret)
     }
 }
 
