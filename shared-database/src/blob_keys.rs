@@ -46,6 +46,11 @@ impl WrappedKey {
         Ok(Self { key_id: ring_key.id.clone(), wrapped: [nonce.as_slice(), &text, tag.as_slice()].concat() })
     }
 
+    /// The same key by the first key of the ring.
+    pub(crate) fn wrapped_anew(&self, cipher: &RowCipher, sync: SyncId) -> Result<Self> {
+        Self::wrap(cipher, sync, &self.unwrap(cipher, sync)?)
+    }
+
     /// The key, if this is the one of `sync` and the ring has the key that wrapped it.
     fn unwrap(&self, cipher: &RowCipher, sync: SyncId) -> Result<BlobKey> {
         let ring_key = cipher.named(&self.key_id, WHAT)?;

@@ -25,25 +25,34 @@ fn undecryptable(why: &'static str) -> DatabaseError {
 }
 
 /// Nonce and text.
-fn encrypt(
-    cipher: &RowCipher,
-    connection: SourceConnectionId,
-    credentials: &Map<String, Value>,
-) -> Result<(Vec<u8>, Vec<u8>)> {
-    let nonce = Nonce::generate();
-    let plain = serde_json::to_vec(credentials).map_err(|_| undecryptable("not JSON"))?;
-    let aad = connection.0.as_bytes().as_slice();
-    let text = cipher.active().credentials.encrypt(&nonce, Payload { msg: &plain, aad });
-    Ok((nonce.to_vec(), text.map_err(|_| undecryptable("can't be encrypted"))?))
+pub(crate) struct Sealed {
+    pub(crate) key_id: String,
+    pub(crate) nonce: Vec<u8>,
+    pub(crate) ciphertext: Vec<u8>,
 }
 
-fn decrypt(cipher: &RowCipher, connection: SourceConnectionId, row: &Row) -> Result<Map<String, Value>> {
-    let key = cipher.named(&row.key_id, WHAT)?;
-    let nonce: [u8; 12] = row.nonce.as_slice().try_into().map_err(|_| undecryptable("malformed nonce"))?;
-    let aad = connection.0.as_bytes().as_slice();
-    let plain = key.credentials.decrypt(&Nonce::from(nonce), Payload { msg: &row.ciphertext, aad });
-    let plain = plain.map_err(|_| undecryptable("key or row is not the right one"))?;
-    serde_json::from_slice(&plain).map_err(|_| undecryptable("not JSON"))
+impl Sealed {
+    /// By the first key of the ring.
+    fn seal(cipher: &RowCipher, connection: SourceConnectionId, plain: &[u8]) -> Result<Self> {
+        let (nonce, key) = (Nonce::generate(), cipher.active());
+        let text = key.credentials.encrypt(&nonce, Payload { msg: plain, aad: connection.0.as_bytes() });
+        let ciphertext = text.map_err(|_| undecryptable("can't be encrypted"))?;
+        Ok(Self { key_id: key.id.clone(), nonce: nonce.to_vec(), ciphertext })
+    }
+
+    /// By the key that it names.
+    fn open(&self, cipher: &RowCipher, connection: SourceConnectionId) -> Result<Vec<u8>> {
+        let key = cipher.named(&self.key_id, WHAT)?;
+        let nonce: [u8; 12] = self.nonce.as_slice().try_into().map_err(|_| undecryptable("malformed nonce"))?;
+        let sealed = Payload { msg: &self.ciphertext, aad: connection.0.as_bytes() };
+        let plain = key.credentials.decrypt(&Nonce::from(nonce), sealed);
+        plain.map_err(|_| undecryptable("key or row is not the right one"))
+    }
+
+    /// The same credentials by the first key of the ring.
+    pub(crate) fn sealed_anew(&self, cipher: &RowCipher, connection: SourceConnectionId) -> Result<Self> {
+        Self::seal(cipher, connection, &self.open(cipher, connection)?)
+    }
 }
 
 #[derive(Queryable)]
@@ -63,9 +72,10 @@ pub async fn store(
     connection: SourceConnectionId,
     credentials: &Map<String, Value>,
 ) -> Result<()> {
-    let (nonce, ciphertext) = encrypt(cipher, connection, credentials)?;
+    let plain = serde_json::to_vec(credentials).map_err(|_| undecryptable("not JSON"))?;
+    let Sealed { key_id, nonce, ciphertext } = Sealed::seal(cipher, connection, &plain)?;
     let values = (
-        credential::key_id.eq(&cipher.active().id),
+        credential::key_id.eq(key_id),
         credential::nonce.eq(nonce),
         credential::ciphertext.eq(ciphertext),
         // As late as can be: a job that started before it is taken to have read the old ones.
@@ -101,6 +111,8 @@ impl Database {
             .first(&mut self.connection().await?)
             .await
             .optional()?;
-        row.map(|row| decrypt(cipher, connection, &row)).transpose()
+        let Some(Row { key_id, nonce, ciphertext }) = row else { return Ok(None) };
+        let plain = Sealed { key_id, nonce, ciphertext }.open(cipher, connection)?;
+        serde_json::from_slice(&plain).map(Some).map_err(|_| undecryptable("not JSON"))
     }
 }

@@ -26,6 +26,7 @@ pub mod outbox;
 mod pool;
 pub mod rate_limits;
 pub mod receipts;
+pub mod rewrap;
 pub mod schedules;
 pub(crate) mod schema;
 pub mod search;

@@ -19,6 +19,7 @@ mod migrations;
 mod moves;
 mod outbox;
 mod rate_limits;
+mod rewrap;
 mod rows_read;
 mod schedule_races;
 mod schedules;

@@ -4,6 +4,8 @@ use shared_ledger::files::FileError;
 use shared_models::ledger::{CopyError, Refusal};
 use shared_stores::LedgerStoreError;
 
+use crate::output::Answer;
+
 /// What was asked for isn't shown, can't be done, or wasn't understood.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -15,6 +17,9 @@ pub enum Failure {
         /// Why, for people.
         text: String,
     },
+    /// It was looked at, and it isn't as it should be: the findings are the answer.
+    #[error("something is not as it should be")]
+    Found(Answer),
     /// The command was given what it can't work with.
     #[error("{0}")]
     Usage(String),
@@ -32,7 +37,7 @@ impl Failure {
     /// What the program ends with.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused { .. } => 1,
+            Self::Refused { .. } | Self::Found(_) => 1,
             Self::Usage(_) => 2,
             Self::Unchecked(_) => 3,
         }

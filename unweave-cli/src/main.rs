@@ -11,6 +11,7 @@ mod cleanups;
 mod confirm;
 mod dead;
 mod delete;
+mod doctor;
 mod failure;
 mod input;
 mod keys;
@@ -21,6 +22,7 @@ mod place;
 mod postgres;
 mod progress;
 mod receipt;
+mod ring;
 mod shell;
 mod stores;
 mod sweep;
@@ -65,6 +67,9 @@ enum Command {
     /// Orphans: data whose sync PostgreSQL doesn't know
     #[command(subcommand)]
     Sweep(sweep::Command),
+    /// The key ring that encrypts source credentials and wraps the keys of blobs
+    #[command(subcommand)]
+    Keys(ring::Command),
     /// Organizations, the tenants
     #[command(subcommand)]
     Organizations(organizations::Command),
@@ -73,6 +78,8 @@ enum Command {
     ApiKeys(api_keys::Command),
     /// Shows who changed what: keys, organizations, plans, pauses, retries, sweeps, recoveries
     Audit(audit::AuditLog),
+    /// Looks at everything that an installation needs, and says what to do about what isn't well
+    Doctor(doctor::Doctor),
     /// Prints the completions for a shell
     Completion(shell::Completion),
     /// Writes manual pages
@@ -88,9 +95,11 @@ impl Command {
             Self::Dead(command) => command.output(),
             Self::Delete(asked) => asked.output,
             Self::Sweep(command) => command.output(),
+            Self::Keys(command) => command.output(),
             Self::Organizations(command) => command.output(),
             Self::ApiKeys(command) => command.output(),
             Self::Audit(asked) => asked.output,
+            Self::Doctor(asked) => asked.output,
             Self::Man(asked) => asked.output,
             Self::Completion(_) => Output::Table,
         }
@@ -104,9 +113,11 @@ impl Command {
             Self::Dead(command) => Box::pin(command.run()).await,
             Self::Delete(asked) => Box::pin(asked.run()).await,
             Self::Sweep(command) => Box::pin(command.run()).await,
+            Self::Keys(command) => Box::pin(command.run()).await,
             Self::Organizations(command) => Box::pin(command.run()).await,
             Self::ApiKeys(command) => Box::pin(command.run()).await,
             Self::Audit(asked) => Box::pin(asked.run()).await,
+            Self::Doctor(asked) => Box::pin(asked.run()).await,
             Self::Completion(asked) => Ok(asked.run(Arguments::command())),
             Self::Man(asked) => asked.run(Arguments::command()),
         }

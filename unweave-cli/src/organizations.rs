@@ -26,7 +26,7 @@ pub enum Command {
     Create(Create),
     /// Puts an organization on another plan, from its next request on
     SetPlan(SetPlan),
-    /// Deletes an organization with everything: its keys, its collections, their data in the stores; and signs a summary
+    /// Deletes an organization with everything: keys, collections, their data in the stores; and signs a summary
     Delete(delete::Delete),
 }
 

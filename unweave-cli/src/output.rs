@@ -51,13 +51,16 @@ pub fn told(what: &str, found: impl AsRef<str>) -> String {
 #[expect(clippy::print_stderr, reason = "talks to people")]
 pub fn say(output: Output, outcome: &Result<Answer, Failure>) {
     match (output, outcome) {
-        (Output::Table, Ok(answer)) => print(answer.lines.iter().map(|line| one_line(line))),
+        (Output::Table, Ok(answer) | Err(Failure::Found(answer))) => {
+            print(answer.lines.iter().map(|line| one_line(line)));
+        }
         (Output::Table, Err(refused @ Failure::Refused { .. })) => print([one_line(&refused.to_string())]),
         (Output::Table, Err(failure)) => eprintln!("unweave: {}", one_line(&failure.to_string())),
         // All has been said meanwhile.
         (Output::Json, Ok(Answer { json: Value::Null, .. })) => {}
-        (Output::Json, Ok(answer)) => print_json(&answer.json),
+        (Output::Json, Ok(answer) | Err(Failure::Found(answer))) => print_json(&answer.json),
         (Output::Json, Err(failure)) => print_json(&match failure {
+            Failure::Found(answer) => answer.json.clone(),
             Failure::Refused { reason, text } => json!({ "verdict": "refused", "reason": reason, "text": text }),
             Failure::Usage(text) => json!({ "verdict": "unchecked", "reason": "usage", "text": text }),
             Failure::Unchecked(text) => json!({ "verdict": "unchecked", "reason": "unreadable", "text": text }),

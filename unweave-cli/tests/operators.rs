@@ -240,3 +240,41 @@ fn every_command_has_examples_a_completion_and_a_page() {
         assert!(crate::support::unweave(&["completion", shell]).code == Some(0), "{shell}");
     }
 }
+
+#[tokio::test]
+async fn the_key_ring_is_looked_at_and_old_keys_are_told_apart() {
+    let world = Installation::new().await;
+    let key = |byte: u8| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [byte; 32]);
+    let ring = format!("new:{},old:{}", key(2), key(1));
+    world
+        .database
+        .arrange(
+            "WITH o AS (INSERT INTO organization (id, name) VALUES (gen_random_uuid(), 'o') RETURNING id),
+                  c AS (INSERT INTO collection (id, organization_id, readable_id, name)
+                        SELECT gen_random_uuid(), id, 'c', 'c' FROM o RETURNING id, organization_id),
+                  s AS (INSERT INTO source_connection (id, organization_id, collection_id, short_name, name, config,
+                                                       auth_method, is_authenticated)
+                        SELECT gen_random_uuid(), organization_id, id, 'stub', 's', '{}', 'direct', true FROM c
+                        RETURNING id)
+             INSERT INTO credential (id, source_connection_id, key_id, nonce, ciphertext)
+             SELECT gen_random_uuid(), id, 'lost', decode(repeat('00', 12), 'hex'), decode('00', 'hex') FROM s",
+        )
+        .await;
+    let run = |arguments: &[&str]| {
+        let settings = [("DATABASE_URL", world.database.url.as_str()), ("CREDENTIALS_KEYS", &ring)];
+        unweave_with(&settings, arguments)
+    };
+    let told = run(&["keys", "status", "--output", "json"]).json(0);
+    let standing = |id: &str| told.as_array().unwrap().iter().find(|key| key["id"] == id).unwrap().clone();
+    assert_eq!((&standing("new")["is_first"], &standing("old")["credentials"]), (&json!(true), &json!(0)));
+    assert_eq!((&standing("lost")["is_in_ring"], &standing("lost")["credentials"]), (&json!(false), &json!(1)));
+    let shown = run(&["keys", "status"]).well();
+    assert!(shown.contains("it may be taken away") && shown.contains("missing in the ring"), "{shown}");
+    let asked = run(&["keys", "rewrap"]).failed(2);
+    assert!(asked.contains("--yes"), "{asked}");
+    let refused = run(&["keys", "rewrap", "--yes"]).refused("undecryptable");
+    assert!(refused.contains("1 can't be decrypted"), "{refused}");
+    let bad =
+        unweave_with(&[("DATABASE_URL", &world.database.url), ("CREDENTIALS_KEYS", "hunter2")], &["keys", "status"]);
+    assert!(!bad.failed(2).contains("hunter2"));
+}

@@ -18,6 +18,7 @@ mod command;
 mod compose;
 mod connection_checks;
 mod deletion;
+mod doctor;
 mod exact;
 mod found;
 mod frozen_worker;
