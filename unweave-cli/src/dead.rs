@@ -141,14 +141,16 @@ impl Command {
             }
             Self::Replay(asked) => {
                 let operator = asked.broker.connect().await?;
-                asked.confirmation.ask(&asked.which.named(&operator).await?, "Send them to where they came from?")?;
-                let count = operator.replay(&asked.which.chosen()).await?;
+                let (lines, chosen) = asked.which.named(&operator).await?;
+                asked.confirmation.ask(&lines, "Send them to where they came from?")?;
+                let count = operator.replay(&chosen).await?;
                 asked.which.outcome(count, "replayed", "sent to where they came from")
             }
             Self::Drop(asked) => {
                 let operator = asked.broker.connect().await?;
-                asked.confirmation.ask(&asked.which.named(&operator).await?, "Remove them for good?")?;
-                let count = operator.drop_dead(&asked.which.chosen()).await?;
+                let (lines, chosen) = asked.which.named(&operator).await?;
+                asked.confirmation.ask(&lines, "Remove them for good?")?;
+                let count = operator.drop_dead(&chosen).await?;
                 asked.which.outcome(count, "dropped", "removed")
             }
         }
@@ -172,14 +174,20 @@ impl Which {
         }
     }
 
-    /// The table of those that are meant.
-    async fn named(&self, operator: &Operator) -> Result<Vec<String>, Failure> {
+    /// The table of those that are meant, and these very ones: what is dead since isn't among them.
+    async fn named(&self, operator: &Operator) -> Result<(Vec<String>, Chosen), Failure> {
         let mut dead = operator.dead(MOST).await?;
-        match self.chosen() {
-            Chosen::Oldest(count) => dead.truncate(count),
+        let mut chosen = self.chosen();
+        match &chosen {
+            Chosen::Oldest(count) => dead.truncate(*count),
             Chosen::Ids(ids) => dead.retain(|dead| dead.message_id.as_ref().is_some_and(|id| ids.contains(id))),
         }
-        Ok(listed(&dead).lines)
+        if matches!(chosen, Chosen::Oldest(_)) {
+            let ids: Option<BTreeSet<String>> = dead.iter().map(|dead| dead.message_id.clone()).collect();
+            // Strangers' messages may have none.
+            chosen = ids.map_or(Chosen::Oldest(dead.len()), Chosen::Ids);
+        }
+        Ok((listed(&dead).lines, chosen))
     }
 
     fn outcome(&self, count: usize, name: &str, what: &str) -> Result<Answer, Failure> {

@@ -4,7 +4,7 @@ use shared_ledger::files::FileError;
 use shared_models::ledger::{CopyError, Refusal};
 use shared_stores::LedgerStoreError;
 
-use crate::output::Answer;
+use crate::answer::Answer;
 
 /// What was asked for isn't shown, can't be done, or wasn't understood.
 #[derive(Debug, thiserror::Error)]

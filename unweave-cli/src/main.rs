@@ -4,6 +4,7 @@
 //! do something to a terminal. With receipts and ledgers it needs none of the services, and no key but those that its
 //! caller trusts. Operators give it the services' own settings.
 
+mod answer;
 mod api;
 mod api_keys;
 mod audit;

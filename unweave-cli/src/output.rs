@@ -6,6 +6,7 @@ use std::io::Write as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+pub use crate::answer::Answer;
 use crate::failure::Failure;
 
 /// How an answer is written.
@@ -17,15 +18,6 @@ pub enum Output {
     Table,
     /// One JSON value for programs
     Json,
-}
-
-/// What a command found out.
-#[derive(Debug)]
-pub struct Answer {
-    /// For people.
-    pub lines: Vec<String>,
-    /// For programs.
-    pub json: Value,
 }
 
 /// What a command says before its end, such as each change of what it watches.
