@@ -1,7 +1,7 @@
 //! What needs which key of the ring, and the change to its first one: so that an old key can be taken away.
 //!
-//! A row is changed only if it is still what was read: credentials that are replaced meanwhile, and a job that wraps its
-//! sync's key itself, win. What can't be decrypted stays as it is, and is told.
+//! A row is changed only if it is still what was read: credentials that are replaced meanwhile, and a job that wraps
+//! its sync's key itself, win. What can't be decrypted stays as it is, and is told.
 
 use std::ops::AddAssign;
 
