@@ -174,3 +174,87 @@ async fn a_loss_ends_when_what_nobody_signed_is_removed_and_not_when_what_was_si
         assert_eq!(database.history().lost().is_some(), is_signed, "a store that was set back says nothing");
     }
 }
+
+/// An installation of 40 entries that are signed, which PostgreSQL has forgotten but for the first 20.
+async fn restored() -> (Installation, String) {
+    let world = Installation::new().await;
+    world.facts(10).await;
+    world.publish().await;
+    let older = std::fs::read_to_string(world.folder.path().join("checkpoint")).unwrap();
+    world.facts(10).await;
+    world.publish().await;
+    let kept = world.rows.test.keep().await;
+    world.facts(20).await;
+    world.publish().await;
+    world.go_back(&kept).await;
+    (world, older)
+}
+
+#[tokio::test]
+async fn del_10_whatever_a_stranger_adds_to_the_store_hides_no_lost_history() {
+    let (world, older) = restored().await;
+    let log = world.folder.path().join("log");
+    let put = |name: &str, content: &[u8]| {
+        let file = log.join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        assert!(!file.exists(), "{name}: what is locked isn't replaced");
+        std::fs::write(file, content).unwrap();
+    };
+    let is_lost = async |what: &str| {
+        let (database, watch) = reader(&world);
+        watch.begin().await;
+        let lost = database.history().lost();
+        assert!(matches!(lost, Some(LostHistory::Behind { database: 20, .. })), "{what}: {lost:?}");
+        assert!(database.live_syncs(CollectionId::random(), None).await.is_err());
+    };
+    is_lost("nothing added").await;
+    // A checkpoint that can't be read, for a bundle that is none.
+    put("tile/entries/000.p/250", b"junk");
+    put("checkpoints/250", &vec![7; 9 << 20]);
+    is_lost("a huge checkpoint").await;
+    // So many full bundles that the end of the log seems to be far away, and a genuine older checkpoint.
+    for step in 1..=9 {
+        let index = (1_u32 << step) - 2;
+        put(&format!("tile/entries/{index:03}"), b"");
+    }
+    overwrite(&world, &older);
+    is_lost("junk far away").await;
+    overwrite(&world, &forged(1 << 40));
+    is_lost("a forged checkpoint, too").await;
+    // Where not even a key is known, as after a restore from before it was made.
+    world.rows.test.execute("DELETE FROM ledger_key").await;
+    is_lost("no key").await;
+    overwrite(&world, &older);
+    is_lost("an older checkpoint by a key that isn't known").await;
+}
+
+#[tokio::test]
+async fn del_10_what_nobody_signed_ends_no_loss() {
+    let (world, older) = restored().await;
+    let (database, watch) = reader(&world);
+    watch.begin().await;
+    let behind = Some(LostHistory::Behind { store: 40, database: 20 });
+    assert_eq!(database.history().lost(), behind);
+    // Somebody takes the signed entries away and leaves others that contradict.
+    let bundles = world.folder.path().join("log/tile/entries/000.p");
+    std::fs::remove_file(world.folder.path().join("log/checkpoints/40")).unwrap();
+    std::fs::remove_file(bundles.join("40")).unwrap();
+    std::fs::write(bundles.join("200"), b"junk").unwrap();
+    overwrite(&world, &older);
+    watch.begin().await;
+    assert_eq!(database.history().lost(), behind);
+}
+
+#[tokio::test]
+async fn a_forged_checkpoint_is_replaced_by_the_next_publication() {
+    let world = Installation::new().await;
+    world.facts(3).await;
+    world.publish().await;
+    for note in [forged(2), forged(9), forged_with_our_number(9)] {
+        overwrite(&world, &note);
+        world.facts(1).await;
+        world.publish().await;
+        let told = std::fs::read_to_string(world.folder.path().join("checkpoint")).unwrap();
+        assert!(shared_models::ledger::read_checkpoint(&told, &keys()).is_ok(), "{told}");
+    }
+}

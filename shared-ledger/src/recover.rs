@@ -152,7 +152,7 @@ impl Recovery {
     pub async fn missing(&self) -> Result<Option<Missing>, RecoveryError> {
         match standing(&self.database, &self.store, &self.origin, &self.keys).await? {
             Standing::InOrder { .. } => Ok(None),
-            Standing::Fork { store, database } => Err(RecoveryError::Fork { store, database }),
+            Standing::Fork { store, database, .. } => Err(RecoveryError::Fork { store, database }),
             Standing::Foreign(why) => Err(RecoveryError::Foreign(why)),
             Standing::Behind { store, database } => {
                 // Whoever has the newest key knows whether it is signed.

@@ -3,13 +3,13 @@
 use shared_database::ledger::LedgerNodes;
 use shared_database::{Database, DatabaseError};
 use shared_models::ledger::{
-    Checkpoint, Hash, MAX_BUNDLE_BYTES, NodeId, Origin, TreeError, TrustedKeys, bundles_between, leaf_hash,
+    BundleId, Checkpoint, Hash, MAX_BUNDLE_BYTES, NodeId, Origin, TILE_WIDTH, TreeError, TrustedKeys, leaf_hash,
     needed_for_root, read_bundle, root,
 };
 use shared_stores::{LedgerStore, LedgerStoreError};
 
 use crate::files::{self, FileError};
-use crate::stored::{Signed, Stored, Strange, stored};
+use crate::stored::{MOST_UNSIGNED, Signed, Stored, Strange, bundles_at, stored};
 
 /// How the two stand to each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Standing {
         store: u64,
         /// Entries in PostgreSQL.
         database: u64,
+        /// Whether a known key signed the store's. What nobody signed says nothing of what PostgreSQL lost.
+        is_signed: bool,
     },
     /// What the store has isn't this ledger's: it has another name, or nobody known here signed it. In words.
     Foreign(String),
@@ -67,21 +69,27 @@ pub async fn standing(
     origin: &Origin,
     keys: &TrustedKeys,
 ) -> Result<Standing, LookError> {
-    let theirs = stored(store, origin, keys).await?;
+    let mut theirs = stored(store, origin, keys).await?;
     let ours = database.ledger_size().await?;
     if let Some(Signed { checkpoint, .. }) = &theirs.signed
         && !is_one_log(database, ours, store, checkpoint).await?
     {
-        return Ok(Standing::Fork { store: checkpoint.size, database: ours });
+        return Ok(Standing::Fork { store: checkpoint.size, database: ours, is_signed: true });
     }
-    if let (None, Some(strange)) = (&theirs.signed, &theirs.strange) {
-        return unsigned(database, ours, store, &theirs, strange).await;
+    if let (None, Some(strange)) = (&theirs.signed, theirs.strange.clone()) {
+        return unsigned(database, ours, store, theirs, &strange).await;
+    }
+    if theirs.size() > ours || theirs.written <= ours {
+        return Ok(whichever_is_larger(theirs, ours));
     }
     // What isn't signed counts only if it goes on from what PostgreSQL has.
-    if theirs.size() <= ours && theirs.written > ours && !are_one_log(database, ours, store, theirs.written).await? {
-        return Ok(Standing::Fork { store: theirs.written, database: ours });
+    match goes_on_to(database, ours, store, theirs.written).await? {
+        Some(end) if end > ours => {
+            theirs.written = end;
+            Ok(Standing::Behind { store: theirs, database: ours })
+        }
+        Some(_) | None => Ok(Standing::Fork { store: theirs.written, database: ours, is_signed: false }),
     }
-    Ok(whichever_is_larger(theirs, ours))
 }
 
 fn whichever_is_larger(store: Stored, database: u64) -> Standing {
@@ -95,44 +103,64 @@ async fn unsigned(
     database: &Database,
     ours: u64,
     store: &LedgerStore,
-    theirs: &Stored,
+    mut theirs: Stored,
     strange: &Strange,
 ) -> Result<Standing, LookError> {
-    let is_ours = match strange {
-        _ if theirs.written == 0 => false,
+    let end = match strange {
+        _ if theirs.written == 0 => None,
         // Nothing in PostgreSQL tells another ledger from this one, but for the name.
-        Strange::NotOurs(_) if ours == 0 => false,
-        Strange::NotOurs(_) | Strange::Unsigned(_) => are_one_log(database, ours, store, theirs.written).await?,
+        Strange::NotOurs(_) if ours == 0 => None,
+        Strange::NotOurs(_) | Strange::Unsigned(_) => goes_on_to(database, ours, store, theirs.written).await?,
     };
-    Ok(if is_ours { whichever_is_larger(theirs.clone(), ours) } else { Standing::Foreign(strange.why().to_owned()) })
+    Ok(match end {
+        Some(end) => {
+            theirs.written = end;
+            whichever_is_larger(theirs, ours)
+        }
+        None => Standing::Foreign(strange.why().to_owned()),
+    })
 }
 
-/// Whether the first of the two logs that ends does so in the other, too: its last entries are compared, of one bundle
-/// at most. What the store has beyond PostgreSQL must go on from there.
-async fn are_one_log(database: &Database, ours: u64, store: &LedgerStore, written: u64) -> Result<bool, LookError> {
-    let shared = ours.min(written);
-    let is_same = match shared.checked_sub(1) {
-        Some(last) => has_ours(database, store, written, last, shared).await?,
-        None => true,
-    };
-    Ok(is_same && (written <= ours || has_ours(database, store, written, ours, ours).await?))
-}
-
-/// Whether the bundle that has entry `index` is one, and has PostgreSQL's entries as far as `end`.
-async fn has_ours(
+/// How far entries lie in the store that go on from PostgreSQL's; nothing if none there are PostgreSQL's. Whoever may
+/// write there can add bundles, and remove none that is locked: so each that may have the end of the shorter of the two
+/// logs is looked at, the widest first.
+async fn goes_on_to(
     database: &Database,
+    ours: u64,
     store: &LedgerStore,
     written: u64,
-    index: u64,
-    end: u64,
-) -> Result<bool, LookError> {
-    let bundle = bundles_between(index, written).next();
-    let Some(bundle) = bundle else { return Ok(false) };
+) -> Result<Option<u64>, LookError> {
+    let width = u64::from(TILE_WIDTH);
+    let index = ours.min(written).saturating_sub(1) / width;
+    let mut end = widest(database, ours, store, index).await?;
+    // Full bundles follow each other; in a last one that isn't full, all ends.
+    for next in (index + 1..=written / width).take(MOST_UNSIGNED) {
+        if end != Some(next.saturating_mul(width)) {
+            break;
+        }
+        end = widest(database, ours, store, next).await?.or(end);
+    }
+    Ok(end)
+}
+
+/// Where the widest bundle at this index ends that has PostgreSQL's entries, as far as both go.
+async fn widest(database: &Database, ours: u64, store: &LedgerStore, index: u64) -> Result<Option<u64>, LookError> {
+    for bundle in bundles_at(store, index).await? {
+        if has_ours(database, ours, store, bundle).await? {
+            return Ok(Some(bundle.first_entry().saturating_add(bundle.width.into())));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a bundle is one, and has PostgreSQL's entries as far as both go.
+async fn has_ours(database: &Database, ours: u64, store: &LedgerStore, bundle: BundleId) -> Result<bool, LookError> {
     let content = match files::object(store, &bundle.path(), MAX_BUNDLE_BYTES).await {
         Err(FileError::Missing(_) | FileError::Store(LedgerStoreError::TooLarge { .. })) => return Ok(false),
         content => content?,
     };
     let Ok(entries) = read_bundle(&content, bundle.width) else { return Ok(false) };
+    let end = ours.min(bundle.first_entry().saturating_add(bundle.width.into()));
     let places: Vec<NodeId> = (bundle.first_entry()..end).map(|index| NodeId { level: 0, index }).collect();
     let nodes: LedgerNodes = database.ledger_nodes(&places).await?;
     Ok(places.iter().zip(entries).all(|(place, entry)| nodes.get(place) == Some(&leaf_hash(entry))))

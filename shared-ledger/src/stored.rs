@@ -6,7 +6,7 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared_models::ledger::{
-    BundleId, Checkpoint, Origin, TILE_WIDTH, TrustedKeys, read_checkpoint, read_unverified_checkpoint,
+    BundleId, Checkpoint, MAX_NOTE_BYTES, Origin, TILE_WIDTH, TrustedKeys, read_checkpoint, read_unverified_checkpoint,
 };
 use shared_stores::{LedgerStore, LedgerStoreError};
 
@@ -111,7 +111,7 @@ fn other_name(checkpoint: &Checkpoint, origin: &Origin) -> Strange {
 }
 
 /// Bundles that a publication writes before its checkpoint, at most, and some more.
-const MOST_UNSIGNED: usize = 128;
+pub(crate) const MOST_UNSIGNED: usize = 128;
 
 /// The end of the bundles that lie in the store.
 struct Written {
@@ -146,11 +146,11 @@ impl Written {
         let notes = sizes
             .map_ok(|sizes| stream::iter(sizes.into_iter().filter(|size| *size > from).map(Ok)))
             .try_flatten()
-            .map_ok(|size| async move { Ok((size, store.get(&format!("checkpoints/{size}")).await?)) })
+            .map_ok(|size| async move { Ok((size, kept(store, size).await?)) })
             .try_buffered(AT_ONCE);
         let mut notes = std::pin::pin!(notes);
         while let Some((size, note)) = notes.try_next().await? {
-            let signed = note.and_then(|note| String::from_utf8(note.into()).ok()).and_then(&read);
+            let signed = note.and_then(&read);
             if let Some(signed) = signed.filter(|signed| signed.checkpoint.size == size) {
                 return Ok(Some(signed));
             }
@@ -163,6 +163,23 @@ impl Written {
         let widths = if index < self.full { widths(store, index).await? } else { self.widths.clone() };
         Ok(widths.into_iter().chain([0]).map(|width| size(index, width)).collect())
     }
+}
+
+/// The checkpoint that is kept for this size. What is no text or far too large is none: a stranger can put anything
+/// where nothing is yet.
+async fn kept(store: &LedgerStore, size: u64) -> Result<Option<String>, LedgerStoreError> {
+    let most = u64::try_from(MAX_NOTE_BYTES).unwrap_or(u64::MAX);
+    match store.get_at_most(&format!("checkpoints/{size}"), most).await {
+        Ok(note) => Ok(note.and_then(|note| String::from_utf8(note.into()).ok())),
+        Err(LedgerStoreError::TooLarge { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The bundles that may lie in the store at this index, the widest first: the full one, and those before it was full.
+pub(crate) async fn bundles_at(store: &LedgerStore, index: u64) -> Result<Vec<BundleId>, LedgerStoreError> {
+    let widths = widths(store, index).await?;
+    Ok(std::iter::once(TILE_WIDTH).chain(widths).map(|width| BundleId { index, width }).collect())
 }
 
 fn size(full: u64, width: u16) -> u64 {

@@ -269,9 +269,12 @@ impl Watch {
                 });
                 self.lost();
             }
-            Standing::Fork { store, database } => {
-                // There is nothing to be waited for: what the store has can't be put back.
-                self.history().is_whole(look, *database);
+            Standing::Fork { store, database, is_signed } => {
+                if *is_signed {
+                    // There is nothing to be waited for: what the store has can't be put back.
+                    self.history().is_whole(look, *database);
+                }
+                self.history().was_read();
                 let fault = format!(
                     "the ledger in LEDGER_URL, of {store} entries, and PostgreSQL's, of {database}, contradict each other"
                 );

@@ -32,7 +32,7 @@ pub use entry::{
 pub use frontier::{Frontier, Tile};
 pub use hash::{EMPTY_ROOT, HASH_BYTES, Hash, MalformedHash, leaf_hash, node_hash};
 pub use keys::{KeyError, LedgerSigner, Origin, TrustedKeys, VerifierKey};
-pub use note::{Checkpoint, NoteError, SignedCheckpoint, read_checkpoint, read_unverified_checkpoint};
+pub use note::{Checkpoint, MAX_NOTE_BYTES, NoteError, SignedCheckpoint, read_checkpoint, read_unverified_checkpoint};
 pub use proof::{
     MAX_PROOF_HASHES, check_consistency, check_inclusion, consistency_proof, inclusion_proof, needed_for_consistency,
     needed_for_inclusion,

@@ -36,6 +36,8 @@ goes on by itself. Ending the command stops nothing.";
 const PUBLISHED_WITHIN: Duration = Duration::from_secs(30);
 /// How often something is asked for that must come soon.
 const SOON: Duration = Duration::from_secs(2);
+/// What isn't there so many times in a row, and left no cleanup, had nothing to be cleaned up.
+const GONE_FOR_SURE: u32 = 3;
 /// Connections of a collection that are shown.
 const MOST_SHOWN: usize = 20;
 
@@ -122,27 +124,38 @@ impl Delete {
 
     /// Asks until somebody says that it is deleted; the cleanups that remove its data.
     async fn delete(&self, api: &Api, subject: &Subject) -> Result<Vec<CleanupId>, Failure> {
-        let (mut pauses, mut may_be_done) = (Pauses::default(), false);
+        let (mut pauses, mut may_be_done, mut gone) = (Pauses::default(), false, 0);
         // A collection's connections may have been deleted before.
         let before = self.found(api, subject).await?;
+        // Asked until it is answered: by then the deletion was accepted.
         let new = async || {
-            let found = self.found(api, subject).await?;
-            Ok::<Vec<_>, ApiError>(found.into_iter().filter(|cleanup| !before.contains(cleanup)).collect())
+            let mut pauses = Pauses::default();
+            loop {
+                match self.found(api, subject).await {
+                    Ok(mut found) => {
+                        found.retain(|cleanup| !before.contains(cleanup));
+                        return Ok::<Vec<_>, Failure>(found);
+                    }
+                    Err(error) => pauses.after(error).await?,
+                }
+            }
         };
         loop {
             match self.ask_once(api, subject).await {
                 // The answer to a collection's deletion names none.
-                Ok(cleanups) if cleanups.is_empty() => return Ok(new().await?),
+                Ok(cleanups) if cleanups.is_empty() => return new().await,
                 Ok(cleanups) => return Ok(cleanups),
                 // It was accepted: a sync hasn't stopped yet, or an answer to an earlier attempt was lost.
                 Err(ApiError::Refused { status: StatusCode::CONFLICT, .. }) => may_be_done = true,
                 Err(ApiError::Refused { status: StatusCode::NOT_FOUND, why }) => {
-                    let cleanups = if may_be_done { new().await? } else { Vec::new() };
-                    if !cleanups.is_empty() {
-                        return Ok(cleanups);
-                    }
                     if !may_be_done {
                         return Err(Failure::refused("not_found", why));
+                    }
+                    let cleanups = new().await?;
+                    gone += 1;
+                    // A collection may have had no connection, and so has no cleanup.
+                    if !cleanups.is_empty() || gone >= GONE_FOR_SURE {
+                        return Ok(cleanups);
                     }
                 }
                 Err(error) => {

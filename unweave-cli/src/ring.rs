@@ -155,6 +155,8 @@ impl Rewrap {
         let what =
             format!("{others} rows are encrypted with key '{first}'; every gateway and sync-worker must have it.");
         self.confirmation.ask(&[what], "Encrypt them?")?;
+        // Before the first row: whatever becomes of this process, the ledger says that somebody did it.
+        database.tell_rewrapped().await?;
         let bar = Progress::new("rows", u64::try_from(others).unwrap_or_default());
         let mut done = Rewrapped::default();
         for rows in RingRows::ALL {
@@ -166,9 +168,6 @@ impl Rewrap {
             }
         }
         drop(bar);
-        if done.rewrapped > 0 {
-            database.tell_rewrapped().await?;
-        }
         outcome(&first, &done)
     }
 }

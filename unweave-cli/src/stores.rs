@@ -2,6 +2,8 @@
 //!
 //! Each is read here and not by clap: what clap says of a value that it can't read quotes it.
 
+use std::time::Duration;
+
 use clap::{ArgAction, Args};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared_database::Database;
@@ -12,6 +14,9 @@ use shared_stores::{ArfError, ArfStore, LedgerStore, VespaClient, VespaError};
 use url::Url;
 
 use crate::failure::Failure;
+
+/// So long the ledger store is waited for.
+const LOOK_WITHIN: Duration = Duration::from_secs(60);
 
 /// The index.
 #[derive(Debug, Args)]
@@ -74,12 +79,15 @@ impl Remembered {
     /// what it brought back looks alive.
     ///
     /// # Errors
-    /// History is lost, or the store isn't this ledger's.
+    /// History is lost, the store isn't this ledger's, or one of the two can't be read.
     pub async fn compare_with(&self, database: &Database) -> Result<(), Failure> {
         let (Some(url), Some(origin)) = (&self.ledger_url, &self.ledger_origin) else { return Ok(()) };
         let url = object_store_url(url.expose_secret()).map_err(bad("LEDGER_URL"))?;
         let watch = Watch::new(database.clone(), LedgerStore::open_to_read(&url)?, origin.clone(), false);
-        watch.begin().await;
+        // What couldn't be compared isn't taken for whole.
+        let looked = tokio::time::timeout(LOOK_WITHIN, watch.look()).await;
+        let looked = looked.map_err(|_| Failure::Unchecked(format!("LEDGER_URL: no answer within {LOOK_WITHIN:?}")))?;
+        looked.map_err(|error| Failure::Unchecked(format!("PostgreSQL and LEDGER_URL can't be compared: {error}")))?;
         watch.state().map_err(|why| Failure::refused("history", why))
     }
 }

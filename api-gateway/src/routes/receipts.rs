@@ -30,8 +30,9 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 ///
 /// All of them, the first issued first, however many there are: those that hold, and those that were superseded. For
 /// an export that goes on from the last one, ask again with `since` a minute before the newest that you have, and leave
-/// out what you know by its id: a receipt may be issued in a transaction that ends after another one's. An answer that
-/// is cut off isn't whole. Unknown parameters are refused.
+/// out what you know by its id: a receipt may be issued in a transaction that ends after another one's. That shows what
+/// is new, not which older receipt was superseded since: now and then, export all. An answer that is cut off isn't
+/// whole. Unknown parameters are refused.
 #[utoipa::path(
     get, path = "/receipts", tag = tags::CLEANUPS, operation_id = "export_receipts",
     params(parameters::ReceiptFilter),

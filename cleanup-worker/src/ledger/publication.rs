@@ -15,8 +15,8 @@ use shared_database::ledger::StoredCheckpoint;
 use shared_ledger::{LookError, Standing, Stored, root_of, standing};
 use shared_models::history::LostHistory;
 use shared_models::ledger::{
-    BundleId, EntryError, NodeId, NoteError, TileError, TileId, TreeError, bundles_between, canonical, leaf_hash,
-    read_checkpoint, tiles_between, write_bundle, write_tile,
+    BundleId, EntryError, NodeId, NoteError, TileError, TileId, TreeError, TrustedKeys, bundles_between, canonical,
+    leaf_hash, read_checkpoint, tiles_between, write_bundle, write_tile,
 };
 use shared_stores::{LedgerStore, LedgerStoreError};
 
@@ -204,8 +204,11 @@ impl Ledger {
             let origin = self.signer.verifier().origin();
             match read_checkpoint(&told, &self.keys) {
                 Ok(told) if told.checkpoint.size > size => return Err(PublicationError::Overtaken),
-                // By a key that this process doesn't know yet.
-                Err(error @ NoteError::UnknownKey(_)) if error == NoteError::UnknownKey(origin.to_string()) => {
+                // By a key that this process doesn't know yet: whoever signs names it in PostgreSQL first.
+                Err(error @ NoteError::UnknownKey(_))
+                    if error == NoteError::UnknownKey(origin.to_string())
+                        && read_checkpoint(&told, &self.named_keys().await?).is_ok() =>
+                {
                     return Err(PublicationError::Foreign(error.to_string()));
                 }
                 // What isn't this ledger's doesn't belong there: the log was found to be.
@@ -213,6 +216,12 @@ impl Ledger {
             }
         }
         Ok(store.put_checkpoint(note).await?)
+    }
+
+    /// The keys that PostgreSQL names.
+    async fn named_keys(&self) -> Result<TrustedKeys> {
+        let stored = self.database.ledger_keys().await?;
+        Ok(stored.iter().filter_map(|key| key.verifier_key.parse().ok()).collect())
     }
 
     async fn renew(&self) -> Result<()> {

@@ -320,10 +320,14 @@ async fn delete_organizations(db: &mut Session, organizations: &[OrganizationId]
         return Ok(());
     }
     let locked = "SELECT FROM organization WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
-    let deleted = "DELETE FROM organization o
-                   WHERE id = ANY ($1) AND NOT EXISTS (SELECT FROM collection WHERE organization_id = o.id)
-                     AND NOT EXISTS (SELECT FROM source_connection WHERE organization_id = o.id)
-                     AND NOT EXISTS (SELECT FROM api_key WHERE organization_id = o.id)";
+    // The pause of its cleanups ended with it: what came back is purged again.
+    let deleted = "WITH gone AS (
+                       DELETE FROM organization o
+                       WHERE id = ANY ($1) AND NOT EXISTS (SELECT FROM collection WHERE organization_id = o.id)
+                         AND NOT EXISTS (SELECT FROM source_connection WHERE organization_id = o.id)
+                         AND NOT EXISTS (SELECT FROM api_key WHERE organization_id = o.id)
+                       RETURNING id)
+                   DELETE FROM cleanup_pause USING gone WHERE cleanup_pause.organization_id = gone.id";
     for statement in [locked, deleted] {
         sql_query(statement).bind::<sql_types::Array<sql_types::Uuid>, _>(organizations).execute(db).await?;
     }

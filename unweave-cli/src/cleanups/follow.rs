@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use reqwest::header::ACCEPT;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, Response, StatusCode};
 use shared_models::wire::cleanup::Cleanup;
 use shared_models::{CleanupId, CleanupState};
@@ -26,7 +26,7 @@ pub async fn follow(api: &Api, cleanup: CleanupId, mut tell: impl FnMut(&Cleanup
         match events(api, cleanup, &mut tell, &mut pauses).await {
             Ok(Some(ended)) => return Ok(ended),
             // The stream ended by itself, as each does after some time.
-            Ok(None) => {}
+            Ok(None) => pauses.after(ApiError::Later { why: "the events ended".to_owned(), after: None }).await?,
             Err(error) => pauses.after(error).await?,
         }
     }
@@ -44,6 +44,10 @@ async fn events(
     let response: Response = answered(request.send().await?).await?;
     if response.status() == StatusCode::NO_CONTENT {
         return api.get(&["cleanups", &id]).await.map(Some);
+    }
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("text/event-stream") {
+        return Err(ApiError::Strange(format!("the answer isn't understood: it is '{kind}', no stream of events")));
     }
     let mut events = Box::pin(SseStream::from_bytes_stream(response.bytes_stream()));
     while let Some(event) = events.next().await {

@@ -13,13 +13,19 @@ pub async fn look(settings: &Settings) -> Vec<Finding> {
     if settings.services.is_empty() {
         return vec![Finding::skipped("services", "--service")];
     }
-    let Ok(http) = Client::builder().tls_certs_only([]).no_proxy().user_agent("unweave").build() else {
-        return vec![Finding::failed("services", "there is no HTTP client", "")];
+    let is_https = settings.services.iter().any(|url| url.starts_with("https:"));
+    let http = Client::builder().no_proxy().user_agent("unweave");
+    // Without TLS the system's certificates aren't needed.
+    let http = if is_https { http } else { http.tls_certs_only([]) };
+    let http = match http.build() {
+        Ok(http) => http,
+        Err(error) => return vec![Finding::failed("services", error, "install the system's certificates")],
     };
     let mut findings = Vec::new();
     let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for url in &settings.services {
-        match in_time(one(&http, url)).await {
+    for given in &settings.services {
+        let url = shown(given);
+        match in_time(one(&http, given)).await {
             Ok((build, not_ready)) => {
                 versions.entry(build.version.clone()).or_default().push(build.service.clone());
                 findings.push(match not_ready {
@@ -43,6 +49,13 @@ pub async fn look(settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::look("versions", told.join("; "), advice));
     }
     findings
+}
+
+/// The URL without what may be a password.
+fn shown(given: &str) -> String {
+    let Ok(mut url) = http_url(given) else { return "a URL that can't be read".to_owned() };
+    let _has_a_host = (url.set_username(""), url.set_password(None));
+    url.to_string().trim_end_matches('/').to_owned()
 }
 
 /// What a service says that it is.

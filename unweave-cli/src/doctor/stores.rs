@@ -13,6 +13,9 @@ use super::finding::Finding;
 use super::settings::{Settings, TIMEOUT, in_time, store_url};
 use crate::postgres;
 
+const READABLE: &str = "see that PostgreSQL answers, that LEDGER_URL names the store, and that the environment's keys may \
+                        list and read there";
+
 /// Less than this part of a disk should never be free.
 const LEAST_FREE: u64 = 10;
 
@@ -53,16 +56,11 @@ async fn ledger(settings: &Settings) -> Vec<Finding> {
         let advice = "set LEDGER_URL: without it a restore that brings deleted data back isn't noticed";
         return vec![Finding::look("ledger store", "LEDGER_URL is not set", advice)];
     };
-    let checked = in_time(async {
-        let url = store_url("LEDGER_URL", given)?;
-        let store = LedgerStore::open_to_read(&url).map_err(|error| error.to_string())?;
-        store.get_checkpoint().await.map_err(|error| error.to_string())?;
-        Ok::<_, String>(store)
-    });
-    let advice = "see that LEDGER_URL names it, and that the environment's keys may list and read there";
-    let finding = match checked.await {
+    let store = store_url("LEDGER_URL", given)
+        .and_then(|url| LedgerStore::open_to_read(&url).map_err(|error| error.to_string()));
+    let finding = match store {
         Ok(store) => standing(settings, store).await,
-        Err(why) => Finding::failed("ledger store", why, advice),
+        Err(why) => Finding::failed("ledger store", why, READABLE),
     };
     with_disk(finding, "ledger store", "LEDGER_URL", given)
 }
@@ -91,7 +89,7 @@ async fn standing(settings: &Settings, store: LedgerStore) -> Finding {
             let found = format!("PostgreSQL has lost history: {database} entries, and the store {}", store.written);
             Finding::failed(what, found, "unweave ledger recover --dry-run says what would be put back")
         }
-        Ok(Standing::Fork { store, database }) => {
+        Ok(Standing::Fork { store, database, .. }) => {
             let found =
                 format!("the store's ledger of {store} entries and PostgreSQL's of {database} contradict each other");
             Finding::failed(
@@ -103,7 +101,7 @@ async fn standing(settings: &Settings, store: LedgerStore) -> Finding {
         Ok(Standing::Foreign(why)) => {
             Finding::failed(what, why, "give this installation a ledger store of its own: LEDGER_URL, LEDGER_ORIGIN")
         }
-        Err(why) => Finding::failed(what, why, "see that PostgreSQL and the store answer"),
+        Err(why) => Finding::failed(what, why, READABLE),
     }
 }
 

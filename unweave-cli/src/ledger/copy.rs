@@ -4,6 +4,8 @@
 //! Each entry is read, each tile compared with what the entries make of it, and at the end size and root with the
 //! signed checkpoint, so what was read is what was signed (DEL-11).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures::future::try_join_all;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared_models::ledger::{
@@ -55,11 +57,12 @@ async fn check_kept(store: &LedgerStore, keys: &TrustedKeys, newest: &SignedChec
 pub struct Whole {
     /// What is known of it.
     pub copy: LogCopy,
-    /// Where the entry was found that was looked for.
-    pub found: Option<u64>,
+    /// Where those of the entries were found that were looked for.
+    pub found: BTreeMap<Hash, u64>,
 }
 
-/// Checks a whole copy. The roots at these sizes are noted on the way, and the entry with this hash is looked for.
+/// Checks a whole copy. The roots at these sizes are noted on the way, and the entries with these
+/// hashes are looked for.
 ///
 /// # Errors
 /// Why it isn't the whole log that the checkpoint is of, or that it couldn't be read.
@@ -67,9 +70,10 @@ pub async fn verify(
     store: &LedgerStore,
     newest: &Checkpoint,
     watched: impl IntoIterator<Item = u64>,
-    wanted: Option<Hash>,
+    wanted: impl IntoIterator<Item = Hash>,
 ) -> Result<Whole, Failure> {
-    let mut walk = Walk { copy: LogCopy::new(watched), wanted, found: None };
+    let wanted = wanted.into_iter().collect();
+    let mut walk = Walk { copy: LogCopy::new(watched), wanted, found: BTreeMap::new() };
     let progress = Progress::new("entries", newest.size);
     let bundles = stream::iter(bundles_between(0, newest.size));
     let mut parts = bundles.map(|bundle| Part::read(store, bundle)).buffered(AT_ONCE);
@@ -107,15 +111,17 @@ impl Part {
 
 struct Walk {
     copy: LogCopy,
-    wanted: Option<Hash>,
-    found: Option<u64>,
+    wanted: BTreeSet<Hash>,
+    found: BTreeMap<Hash, u64>,
 }
 
 impl Walk {
     fn take(&mut self, Part { bundle, entries, tiles }: Part) -> Result<(), Failure> {
-        let found =
-            self.wanted.and_then(|wanted| (bundle.first_entry()..).zip(entries.leaves()).find(|at| at.1 == wanted));
-        self.found = self.found.or(found.map(|(index, _)| index));
+        for (index, leaf) in (bundle.first_entry()..).zip(entries.leaves()) {
+            if self.wanted.contains(&leaf) {
+                self.found.entry(leaf).or_insert(index);
+            }
+        }
         for made in self.copy.add(entries)? {
             let there = tiles.iter().find(|(id, _)| *id == made.id).map(|(_, hashes)| hashes.as_slice());
             compare(&made, there.unwrap_or_default())?;

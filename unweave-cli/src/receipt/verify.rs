@@ -81,6 +81,13 @@ struct Looked {
     whole: Whole,
 }
 
+impl Looked {
+    /// Where the receipt's entry is in the copy.
+    fn index(&self) -> Option<u64> {
+        self.whole.found.values().next().copied()
+    }
+}
+
 /// Reads the copy. It must continue the checkpoint of the receipt, else what it doesn't say proves nothing.
 async fn look(place: &Place, keys: &TrustedKeys, verified: &Verified, file: &ReceiptFile) -> Result<Looked, Failure> {
     let store = place.open()?;
@@ -109,7 +116,7 @@ fn answer(verified: &Verified, looked: Option<&Looked>) -> Answer {
     let mut lines = vec![told("receipt", format!("{} of form {}", receipt.receipt_id, receipt.form))];
     lines.extend(verified.checked.iter().map(|what| line(*what, verified, looked)));
     if verified.in_ledger.is_none() {
-        lines.push(match looked.and_then(|looked| looked.whole.found) {
+        lines.push(match looked.and_then(Looked::index) {
             Some(index) => checked("ledger", format!("the file doesn't show it, but it is entry {index} of the copy")),
             None => told("ledger", "signed, not in the log yet"),
         });
@@ -173,7 +180,7 @@ fn for_programs(verified: &Verified, looked: Option<&Looked>) -> Value {
         })),
         "copy": looked.map(|looked| json!({
             "checkpoint": described(&looked.newest.signed),
-            "index": looked.whole.found,
+            "index": looked.index(),
         })),
     })
 }

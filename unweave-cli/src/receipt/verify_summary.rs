@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use shared_models::ledger::{Expectation, Refusal, TrustedKeys, verify_receipt};
+use shared_models::ledger::{Expectation, Refusal, SupersededReason, TrustedKeys, verify_receipt};
 use shared_models::receipt::summary::MAX_SUMMARY_BYTES;
 use shared_models::receipt::{
     DeletionSummary, MAX_FILE_BYTES, ReceiptError, ReceiptFile, SummarizedReceipt, SummaryFile,
@@ -68,8 +68,15 @@ impl VerifySummary {
             lines.push(checked("receipts", format!("all {count} are there, and each is evidence")));
         }
         if let Some(place) = &self.ledger {
-            let size = look(place, &keys, &summary).await?;
-            lines.push(checked("copy", format!("of {size} entries: it has all {count}, and nothing ends one")));
+            let Looked { size, followed } = look(place, &keys, &summary).await?;
+            lines.push(checked(
+                "copy",
+                format!("of {size} entries: it has all {count}, and nothing ends what they say"),
+            ));
+            if followed > 0 {
+                let text = format!("{followed} were checked once more since, and have newer receipts");
+                lines.push(told("later check", text));
+            }
         }
         if self.receipts.is_none() && self.ledger.is_none() {
             lines.push(told("receipts", format!("{count}, which were not looked at: --receipts and --ledger do")));
@@ -102,7 +109,8 @@ fn verify_each(folder: &Path, summary: &DeletionSummary, keys: &TrustedKeys) -> 
         };
         verify_receipt(&file, keys, Expectation::Cleanup(named.cleanup_id), None)
             .map_err(|refusal| about(named.receipt_id, refusal.into()))?;
-        if SummarizedReceipt::of(&file.receipt).map_err(refused)? != *named {
+        let is_theirs = file.receipt.get("organization_id") == Some(&json!(summary.organization_id));
+        if !is_theirs || SummarizedReceipt::of(&file.receipt).map_err(refused)? != *named {
             return Err(Failure::refused(
                 "altered",
                 format!("receipt {} isn't the one that is named", named.receipt_id),
@@ -112,20 +120,30 @@ fn verify_each(folder: &Path, summary: &DeletionSummary, keys: &TrustedKeys) -> 
     Ok(())
 }
 
-/// The size of the copy, which has every receipt and ends none.
-async fn look(place: &Place, keys: &TrustedKeys, summary: &DeletionSummary) -> Result<u64, Failure> {
+/// What a copy says of the receipts: it has each, under the very hash.
+struct Looked {
+    size: u64,
+    /// Receipts that a later check has followed: what they say stands, and a newer one says more.
+    followed: usize,
+}
+
+async fn look(place: &Place, keys: &TrustedKeys, summary: &DeletionSummary) -> Result<Looked, Failure> {
     let store = place.open()?;
     let newest = Newest::read(&store, keys).await?;
-    let whole = copy::verify(&store, &newest.signed.checkpoint, None, None).await?;
-    for SummarizedReceipt { receipt_id, .. } in &summary.receipts {
-        if let Some(ended) = whole.copy.superseded().get(receipt_id) {
-            return Err(Refusal::Superseded(ended.clone()).into());
+    let wanted = summary.receipts.iter().map(|named| named.leaf_hash);
+    let whole = copy::verify(&store, &newest.signed.checkpoint, None, wanted).await?;
+    let mut followed = 0;
+    for SummarizedReceipt { receipt_id, leaf_hash, .. } in &summary.receipts {
+        match whole.copy.superseded().get(receipt_id) {
+            Some(ended) if ended.reason == SupersededReason::LaterCheck => followed += 1,
+            Some(ended) => return Err(Refusal::Superseded(ended.clone()).into()),
+            None => {}
         }
-        if !whole.copy.has_receipt(*receipt_id) {
-            return Err(Failure::refused("not_in_ledger", format!("the copy has no receipt {receipt_id}")));
+        if !whole.found.contains_key(leaf_hash) {
+            return Err(Failure::refused("not_in_ledger", format!("the copy has no such receipt {receipt_id}")));
         }
     }
-    Ok(newest.signed.checkpoint.size)
+    Ok(Looked { size: newest.signed.checkpoint.size, followed })
 }
 
 fn refused(error: ReceiptError) -> Failure {
