@@ -217,6 +217,7 @@ mod tests {
 
     #[test]
     fn a_path_is_escaped_behind_that_of_the_service() {
+        shared_service::install_tls_provider();
         let api = Api { http: Client::new(), url: "https://host/base/".parse().unwrap(), key: None };
         let request = api.request(Method::GET, &["collections", "a/../b?c"]).unwrap().build().unwrap();
         assert_eq!(request.url().as_str(), "https://host/base/collections/a%2F..%2Fb%3Fc");

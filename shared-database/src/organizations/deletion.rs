@@ -111,7 +111,7 @@ impl Database {
         let left = sql_query(
             "SELECT count(*) FILTER (WHERE state IN ('scheduled', 'purging', 'settling')) AS open,
                     count(*) FILTER (WHERE state IN ('scheduled', 'purging', 'settling') AND attempts > 0) AS failing,
-                    count(*) FILTER (WHERE state = 'refused') AS refused, count(*) AS \"all\"
+                    count(*) FILTER (WHERE state IN ('refused')) AS refused, count(*) AS \"all\"
              FROM cleanup WHERE organization_id = $1",
         );
         let left = left.bind::<sql_types::Uuid, _>(organization);
