@@ -212,6 +212,10 @@ async fn an_operator_sees_orphans_first_and_purges_them_then() {
     let run = |words: &[&str]| operate(&world, words);
     let (code, before) = run(&["report"]);
     assert_eq!((code, &before["last_sweep_at"], &before["orphans"]), (Some(0), &Value::Null, &json!(0)));
+    let (code, unread) = run(&["run"]);
+    let why = unread["text"].as_str().unwrap();
+    assert!(code == Some(3) && why.contains("can't be compared"), "a ledger store that isn't there: {unread}");
+    std::fs::create_dir(world.ledger_folder.path().join("log")).unwrap();
     let (code, found) = run(&["run"]);
     assert_eq!(
         (code, &found["orphans"], &found["ripe"], &found["purged"]),
