@@ -63,8 +63,9 @@ async fn what_is_not_well_is_found_and_named_with_what_to_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgresql_that_lost_history_is_a_failure_with_the_way_out() {
     let system = System::new(&fast_times()).await;
-    // At its end no gateway runs.
+    // At its end no gateway runs; and while a copy is made, PostgreSQL refuses sessions.
     system.rest.may_leave([Leftover::Outbox]);
+    system.expects.fault(Fault::PostgresAway);
     let gateway = system.gateway().await;
     let (sync_worker, cleanup_worker) = (system.sync_worker().await, system.cleanup_worker().await);
     let collection = gateway.api.create_collection().await;
